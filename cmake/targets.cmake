@@ -1,0 +1,71 @@
+# How a folder declares its targets:
+#
+#   yunjian_library(<name> [SOURCES a.cc …] [DEPS target …])    static library; DEPS are public
+#   yunjian_program(<name> SOURCES main.cc … [DEPS target …])   lands in build/<preset>/bin/
+#   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
+#   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
+#   yunjian_test_deps(<top> target …)                           links <top>_test with more targets
+#
+# A library without sources becomes an interface target, so that a folder may start with headers.
+
+# One precompiled header for all targets; they compile with the same options, so it can be shared.
+if(YUNJIAN_PCH)
+  file(WRITE "${CMAKE_BINARY_DIR}/pch.cc" "")
+  add_library(yunjian_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cc")
+  target_link_libraries(yunjian_pch PRIVATE yunjian_options yunjian::expected)
+  target_precompile_headers(yunjian_pch PRIVATE
+    <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span>
+    <string> <string_view> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp>)
+endif()
+
+function(yunjian_target name)
+  target_link_libraries(${name} PRIVATE yunjian_options)
+  if(YUNJIAN_PCH)
+    target_precompile_headers(${name} REUSE_FROM yunjian_pch)
+  endif()
+endfunction()
+
+function(yunjian_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  if(NOT arg_SOURCES)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE yunjian_options ${arg_DEPS})
+    return()
+  endif()
+  add_library(${name} STATIC ${arg_SOURCES})
+  yunjian_target(${name})
+  target_link_libraries(${name} PUBLIC ${arg_DEPS})
+endfunction()
+
+function(yunjian_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  add_executable(${name} ${arg_SOURCES})
+  yunjian_target(${name})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+endfunction()
+
+function(yunjian_test_binary name)
+  if(NOT TARGET ${name})
+    add_executable(${name})
+    yunjian_target(${name})
+    target_link_libraries(${name} PRIVATE yunjian_test_main doctest)
+    add_test(NAME ${name} COMMAND ${name} --no-intro)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+  endif()
+endfunction()
+
+function(yunjian_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  yunjian_test_binary(${name})
+  target_sources(${name} PRIVATE ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+endfunction()
+
+function(yunjian_test_sources top)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
+  yunjian_test(${top}_test SOURCES ${arg_UNPARSED_ARGUMENTS} DEPS ${arg_DEPS})
+endfunction()
+
+function(yunjian_test_deps top)
+  yunjian_test(${top}_test DEPS ${ARGN})
+endfunction()
