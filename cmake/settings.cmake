@@ -1,4 +1,4 @@
-# Language, build types, warnings, linker and compiler cache: everything that holds for all our code.
+# Language, build types, warnings, linker and compiler cache: what holds for all our code.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
