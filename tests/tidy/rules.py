@@ -86,5 +86,5 @@ MEASURED_COLUMNS = ('.cc', '.h', '.py', '.sh', '.cmake', '.txt', '.toml')
 # In pieces, so that this file does not break its own rule.
 BANNED_WORDS = re.compile(r'\b(?:TO' r'DO|FIX' r'ME|X' r'XX)\b')
 # Pages that do not ship with the project.
-FOREIGN_PAGES = re.compile(r'(?<![\w/])sha' r'red/|\bDES' r'IGN(?:\.md|\s*§)|\bSTY' r'LE(?:\.md|\s*§)'
-                           r'|(?<![\w.])/wo' r'rk/')
+FOREIGN_PAGES = re.compile(r'(?<![\w/])sha' r'red/|\bDES' r'IGN(?:\.md|\s*§)'
+                           r'|\bSTY' r'LE(?:\.md|\s*§)|(?<![\w.])/wo' r'rk/')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every rule of tests/tidy must be able to fail: each test writes a bad sample and expects it named."""
+"""Every rule must be able to fail: each test writes a bad sample and expects it named."""
 
 import tempfile
 import unittest

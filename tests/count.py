@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""count.py [--checks FILE] [RESULTS.xml]: the count that ends tests/run.
+
+A ctest test that is a doctest binary counts with its test cases, any other test as one. FILE holds
+further results, one `passed|failed NAME` a line. Ends with 1 when something failed or nothing ran.
+"""
+
+import argparse
+import os
+import re
+import sys
+import xml.etree.ElementTree as xml
+
+CASES = re.compile(r'\[doctest\] test cases:\s+\d+ \|\s+(\d+) passed \|\s+(\d+) failed'
+                   r'(?: \|\s+(\d+) skipped)?')
+
+
+def count_case(case):
+    """(passed, failed, skipped) of one ctest test."""
+    ok = case.get('status') == 'run' and case.find('failure') is None
+    if not ok and case.find('skipped') is not None and case.get('status') == 'notrun':
+        return (0, 0, 1)
+    output = case.findtext('system-out') or ''
+    passed = failed = skipped = 0
+    for match in CASES.finditer(re.sub(r'\x1b\[[0-9;]*m', '', output)):
+        passed += int(match.group(1))
+        failed += int(match.group(2))
+        skipped += int(match.group(3) or 0)
+    if passed + failed + skipped == 0:
+        return (1, 0, 0) if ok else (0, 1, 0)
+    # A binary that crashed or timed out fails even when its cases passed so far.
+    return (passed, failed + (not ok and failed == 0), skipped)
+
+
+def count_results(path):
+    totals = [0, 0, 0]
+    failures = []
+    for case in xml.parse(path).getroot().iter('testcase'):
+        counted = count_case(case)
+        totals = [a + b for a, b in zip(totals, counted)]
+        if counted[1]:
+            failures.append(case.get('name'))
+    return totals, failures
+
+
+def count_checks(path):
+    totals, failures = [0, 0, 0], []
+    with open(path, encoding='utf-8') as lines:
+        for verdict, name in (line.split() for line in lines):
+            totals[verdict != 'passed'] += 1
+            if verdict != 'passed':
+                failures.append(name)
+    return totals, failures
+
+
+def summary(parts):
+    """The text and the exit code."""
+    passed, failed, skipped = (sum(column) for column in zip(*(totals for totals, _ in parts)))
+    text = ''.join(f'failed: {name}\n' for _, failures in parts for name in failures)
+    text += f'{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else '')
+    return text, 1 if failed or passed == 0 else 0
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument('--checks')
+    arguments.add_argument('results', nargs='?')
+    given = arguments.parse_args()
+    parts = [([0, 0, 0], [])]
+    if given.checks:
+        parts.append(count_checks(given.checks))
+    if given.results:
+        parts.append(count_results(given.results) if os.path.exists(given.results)
+                     else ([0, 1, 0], ['ctest gave no results']))
+    text, code = summary(parts)
+    print(text)
+    sys.exit(code)
+
+
+if __name__ == '__main__':
+    main()
