@@ -4,6 +4,10 @@ import re
 
 SOURCE_TOPS = ('ledger', 'rules', 'agent', 'collector', 'auditor', 'tests')
 
+# The rooms and pages at the top; dot-files may stand beside them.
+TOP = ('CMakeLists.txt', 'CMakePresets.json', 'CHANGELOG.md', 'LICENSE', 'README.md',
+       'README.zh-CN.md', 'packaging') + SOURCE_TOPS
+
 _LEDGER = ('ledger', 'ledger/base', 'ledger/archive')
 
 # Folder -> folders it may include besides itself. A folder that is not listed follows its parent.
@@ -38,7 +42,7 @@ MAY_INCLUDE = {
 }
 
 # Headers that any folder of their top may include: plain vocabulary without behaviour.
-SHARED_HEADERS = ()
+SHARED_HEADERS = ('collector/store/scope.h',)
 
 # A test may include these besides what its folder may.
 TEST_EXTRA = _LEDGER + ('ledger/posix', 'ledger/testing')

@@ -142,6 +142,9 @@ def check_text(tree):
 def check_folders(tree):
     """Each folder with sources explains itself, and each source is built by its folder's list."""
     known = set(tree.paths)
+    for top in sorted({path.split('/')[0] for path in tree.paths}):
+        if top not in rules.TOP and not top.startswith('.'):
+            yield top, 1, 'top', 'the top level holds the rooms named in rules.py and nothing else'
     for folder in sorted({os.path.dirname(path) for path in tree.paths
                           if path.endswith(('.cc', '.h', '.py', '.cmake'))}):
         if folder and f'{folder}/README.md' not in known:

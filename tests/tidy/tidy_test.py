@@ -132,6 +132,9 @@ class TidyTest(unittest.TestCase):
         files = dict(GOOD, **{'ledger/lost_test.cc': '\n'})
         self.assertEqual(found(files), {('unbuilt', 'ledger/lost_test.cc')})
 
+    def test_the_top_level_holds_its_rooms_only(self):
+        self.assertEqual(found(dict(GOOD, **{'scripts/go': 'x\n'})), {('top', 'scripts')})
+
     def test_exceptions_only_shrink(self):
         path = 'tests/tidy/exceptions'
         long = {'ledger/base/long.h': '\n' * 251}
