@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""quickstart_show.py DIR COMMAND: asks the collector of a quickstart and prints for people.
+
+ready | vkey | arrived SINCE | hour SINCE | sources | checkpoint | search | table
+Ends with 1 when what is asked for is not there.
+"""
+
+import collections
+import glob
+import json
+import re
+import ssl
+import sys
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+PAGE = 1000
+
+
+class Collector:
+    """The audit API with the credentials that lie in DIR."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+
+    def text(self, name):
+        return (self.directory / name).read_text(encoding='utf-8').strip()
+
+    def get(self, path, accept='application/json', **parameters):
+        url = self.text('url') + path
+        if parameters:
+            url += '?' + urllib.parse.urlencode(parameters)
+        request = urllib.request.Request(url, headers={
+            'Authorization': 'Bearer ' + self.text('token'), 'Accept': accept})
+        context = ssl.create_default_context(cafile=self.directory / 'ca.pem')
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            return answer.read().decode('utf-8')
+
+    def search(self, query, limit=None, **parameters):
+        """Items of all pages, or the first `limit`."""
+        given = 0
+        while True:
+            answer = json.loads(self.get('/v1/search', q=query, limit=limit or PAGE, **parameters))
+            for item in answer['items']:
+                yield item
+            given += len(answer['items'])
+            if not answer.get('cursor') or (limit and given >= limit):
+                return
+            parameters['cursor'] = answer['cursor']
+
+
+def record_of(item):
+    try:
+        return json.loads(item['line'])
+    except ValueError:
+        return {}
+
+
+def ready(collector):
+    collector.get('/healthz')
+    return True
+
+
+def vkey(collector):
+    print(json.loads(collector.text('collector/log.json'))['vkey'])
+    return True
+
+
+def arrived(collector, since):
+    return any(True for _ in collector.search('', limit=1, **{'from': since}))
+
+
+def hour(collector, since):
+    """The stop record is sealed after the hour, so both are there with it."""
+    whats = {record_of(item).get('what')
+             for item in collector.search('kind: agent', **{'from': since})}
+    return 'stop' in whats
+
+
+def sources(collector):
+    counts = collections.Counter()
+    for item in collector.search(''):
+        record = record_of(item)
+        counts[(record.get('kind', '?'), record.get('source', record.get('what', '')),
+                record.get('log', ''))] += 1
+    for (kind, source, log), count in sorted(counts.items()):
+        print(f'{count:>9}  {kind:<11} {source:<10} {log}'.rstrip())
+    print(f'{sum(counts.values()):>9}  in all')
+    return counts.total() > 0
+
+
+def checkpoint(collector):
+    print(collector.get('/checkpoint'), end='')
+    return True
+
+
+def search(collector):
+    """Takes a word from the newest log line, searches it, and expects that line again."""
+    newest = next(iter(collector.search('kind: event', limit=1)), None) or \
+        next(iter(collector.search('kind: agent', limit=1)), None)
+    if newest is None:
+        print('no record to search for')
+        return False
+    record = record_of(newest)
+    words = re.findall(r'[a-z0-9_]{3,40}', record.get('message', record.get('what', '')).lower())
+    query = max(words, key=len, default=record.get('what', 'start'))
+    items = list(collector.search(query, limit=PAGE))
+    print(f'GET /v1/search?q={urllib.parse.quote(query)}: {len(items)} found; the newest:')
+    for item in items[:3]:
+        print(f'  {item["received"]} {item["host"]} {item["stream"]} #{item["number"]}')
+        print('  ' + item['line'])
+    found = any((item['stream'], item['number']) == (newest['stream'], newest['number'])
+                for item in items)
+    if not found:
+        print(f'not found again: {newest["stream"]} #{newest["number"]}')
+    return found
+
+
+def table(collector):
+    paths = sorted(glob.glob(str(collector.directory / 'report' / '**' / '*utilization*.json'),
+                             recursive=True))
+    if not paths:
+        print('no utilization table in', collector.directory / 'report')
+        return False
+    rows = json.loads(Path(paths[-1]).read_text(encoding='utf-8'))
+    rows = rows if isinstance(rows, list) else rows.get('hosts', rows.get('rows', []))
+    for row in rows[:5]:
+        print(json.dumps(row, ensure_ascii=False, indent=2))
+    print(f'{len(rows)} hosts; files: {collector.directory / "report"}')
+    return bool(rows)
+
+
+COMMANDS = (ready, vkey, arrived, hour, sources, checkpoint, search, table)
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[2] not in {command.__name__ for command in COMMANDS}:
+        sys.exit(__doc__)
+    command = next(c for c in COMMANDS if c.__name__ == sys.argv[2])
+    try:
+        sys.exit(0 if command(Collector(sys.argv[1]), *sys.argv[3:]) else 1)
+    except OSError as error:
+        sys.exit(f'{command.__name__}: {error}')
+
+
+if __name__ == '__main__':
+    main()
