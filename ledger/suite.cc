@@ -1,0 +1,187 @@
+#include "ledger/suite.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <memory>
+
+#include "ledger/base/result.h"
+
+namespace yunjian::ledger {
+namespace {
+
+struct FreeDigestContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+struct FreeDigest {
+  void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
+};
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
+using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
+using Digest = std::unique_ptr<EVP_MD, FreeDigest>;
+
+const unsigned char* raw(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+
+class EvpHasher : public Hasher {
+ public:
+  explicit EvpHasher(const char* algorithm)
+      : digest_(EVP_MD_fetch(nullptr, algorithm, nullptr)), context_(EVP_MD_CTX_new()) {
+    require(digest_ && context_, "the crypto library offers this digest");
+    require(EVP_DigestInit_ex2(context_.get(), digest_.get(), nullptr) == 1, "digest starts");
+  }
+
+  Hash leaf(std::string_view data) override {
+    static constexpr unsigned char prefix = 0x00;
+    start();
+    update(&prefix, 1);
+    update(raw(data), data.size());
+    return finish();
+  }
+
+  Hash node(const Hash& left, const Hash& right) override {
+    std::array<unsigned char, 65> joined;
+    joined[0] = 0x01;
+    std::copy(left.begin(), left.end(), joined.begin() + 1);
+    std::copy(right.begin(), right.end(), joined.begin() + 33);
+    start();
+    update(joined.data(), joined.size());
+    return finish();
+  }
+
+  Hash plain(std::string_view data) override {
+    start();
+    update(raw(data), data.size());
+    return finish();
+  }
+
+ private:
+  // A null digest re-uses the one fetched at construction: no look-up per hash.
+  void start() {
+    if (fresh_) {
+      fresh_ = false;
+      return;
+    }
+    require(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1, "digest restarts");
+  }
+  void update(const unsigned char* data, std::size_t size) {
+    require(EVP_DigestUpdate(context_.get(), data, size) == 1, "digest takes bytes");
+  }
+  Hash finish() {
+    Hash out;
+    unsigned int size = 0;
+    const int done = EVP_DigestFinal_ex(context_.get(), out.data(), &size);
+    require(done == 1 && size == out.size(), "digest gives 32 bytes");
+    return out;
+  }
+
+  Digest digest_;
+  DigestContext context_;
+  bool fresh_ = true;
+};
+
+class Ed25519Key : public PrivateKey {
+ public:
+  Ed25519Key(Key key, std::string secret) : key_(std::move(key)), secret_(std::move(secret)) {}
+  ~Ed25519Key() override { wipe(secret_); }
+
+  std::string public_key() const override {
+    std::string out(32, '\0');
+    std::size_t size = out.size();
+    const int done = EVP_PKEY_get_raw_public_key(
+        key_.get(), reinterpret_cast<unsigned char*>(out.data()), &size);
+    require(done == 1 && size == out.size(), "Ed25519 public keys have 32 bytes");
+    return out;
+  }
+
+  std::string secret() const override { return secret_; }
+
+  Result<std::string> sign(std::string_view message) const override {
+    const DigestContext context(EVP_MD_CTX_new());
+    std::string out(64, '\0');
+    std::size_t size = out.size();
+    if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
+        EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size,
+                       raw(message), message.size()) != 1 ||
+        size != out.size()) {
+      return fail(ErrorKind::fatal, "cannot sign: the crypto library refused the Ed25519 key");
+    }
+    return out;
+  }
+
+ private:
+  Key key_;
+  std::string secret_;
+};
+
+class Ed25519Sha256 : public Suite {
+ public:
+  std::string_view name() const override { return "ed25519-sha256"; }
+
+  std::unique_ptr<Hasher> hasher() const override { return std::make_unique<EvpHasher>("SHA256"); }
+
+  Result<std::unique_ptr<PrivateKey>> generate(Random& random) const override {
+    std::string seed(32, '\0');
+    random.fill(std::span(reinterpret_cast<std::uint8_t*>(seed.data()), seed.size()));
+    auto key = load(seed);
+    wipe(seed);
+    return key;
+  }
+
+  Result<std::unique_ptr<PrivateKey>> load(std::string_view secret) const override {
+    Key key;
+    if (secret.size() == 32) {
+      key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, raw(secret), 32));
+    }
+    if (!key) return fail(ErrorKind::reject, "not an Ed25519 private key: 32 bytes are expected");
+    return std::unique_ptr<PrivateKey>(new Ed25519Key(std::move(key), std::string(secret)));
+  }
+
+  bool is_public_key(std::string_view bytes) const override {
+    if (bytes.size() != 32) return false;
+    return Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(bytes), 32)) != nullptr;
+  }
+
+  bool verify(std::string_view raw_public_key, std::string_view message,
+              std::string_view signature) const override {
+    if (raw_public_key.size() != 32 || signature.size() != 64) return false;
+    const Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(raw_public_key), 32));
+    const DigestContext context(EVP_MD_CTX_new());
+    return key && context &&
+           EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+           EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
+                            message.size()) == 1;
+  }
+
+  std::string type_prefix(SignatureKind kind) const override {
+    return kind == SignatureKind::plain ? "\x01" : "\x04";
+  }
+};
+
+}  // namespace
+
+const Suite& default_suite() {
+  static const Ed25519Sha256 suite;
+  return suite;
+}
+
+std::span<const Suite* const> all_suites() {
+  static const std::array<const Suite*, 1> suites = {&default_suite()};
+  return suites;
+}
+
+Result<const Suite*> find_suite(std::string_view name) {
+  for (const Suite* suite : all_suites()) {
+    if (name == suite->name()) return suite;
+  }
+  return fail(ErrorKind::reject,
+              "unknown suite '" + std::string(name) + "': this build knows ed25519-sha256");
+}
+
+Hash sha256(std::string_view data) { return EvpHasher("SHA256").plain(data); }
+
+}  // namespace yunjian::ledger
