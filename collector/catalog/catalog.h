@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/store/scope.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/result.h"
+
+namespace yunjian::collector {
+
+struct Unit {
+  std::string id = {};      // ledger::is_unit_id
+  std::string name = {};    // as people write it
+  std::string county = {};  // "" = city level
+};
+
+struct Host {
+  std::string id = {};  // ledger::is_host_name; unique over all units
+  std::string unit = {};
+  std::string system = {};         // business system, may be empty
+  std::string name = {};           // display name
+  std::uint64_t vcpus = 0;         // ordered size; 0 = not known
+  std::uint64_t memory_bytes = 0;  // ordered size; 0 = not known
+  std::string purpose = {};        // production | test | dr | ""
+  std::string address = {};
+};
+
+struct Agent {
+  std::string id = {};  // 32 hex digits
+  std::uint64_t incarnation = 1;
+  std::string host = {};
+  std::string unit = {};
+  std::string certificate_sha256 = {};  // of the one now valid
+  ledger::Time enrolled = {};
+};
+
+enum class Role { authority, county, unit, provider };
+std::string_view to_string(Role role);
+ledger::Result<Role> parse_role(std::string_view text);
+
+struct Credential {
+  std::string id = {};    // short public id of the token
+  std::string name = {};  // whose it is
+  Role role = Role::unit;
+  Scope scope = Scope::units({});
+};
+
+struct TokenSpec {
+  std::string name = {};
+  Role role = Role::unit;
+  std::vector<std::string> units = {};  // for unit
+  std::string county = {};              // for county
+  ledger::Time expires = {};
+};
+
+struct TokenInfo {
+  std::string id = {};
+  TokenSpec spec;
+  ledger::Time created = {};
+  bool revoked = false;
+};
+
+struct EnrolTokenSpec {
+  std::string unit = {};
+  std::string agent = {};  // when set: opens that agent's next incarnation
+  std::uint64_t uses = 1;
+  ledger::Time expires = {};
+};
+
+// An enrolment in progress: same token and same first key give the same reservation, for ever.
+struct Reservation {
+  std::string token_id = {};
+  std::string first_key = {};  // raw
+  std::string agent = {};
+  std::uint64_t incarnation = 1;
+  std::string unit = {};
+  std::string host = {};
+  std::string text = {};         // enrolment text to be signed
+  std::string certificate = {};  // PEM once finished
+  std::string leaf = {};         // whole leaf once finished
+};
+
+// Units, hosts, agents and credentials: SQL through SOCI, SQLite embedded. Any thread (one
+// connection under a mutex, WAL mode, synchronous=FULL). Rows that affect reports are projections
+// of records in the collector's own stream.
+class Catalog {
+ public:
+  static ledger::Result<std::unique_ptr<Catalog>> open(
+      const std::string& path);  // creates tables, mode 0600
+  ~Catalog();
+
+  ledger::Result<void> put_units(const std::vector<Unit>& units);  // all or none
+  ledger::Result<void> put_hosts(const std::vector<Host>& hosts);
+  ledger::Result<std::vector<Unit>> units(const Scope& scope) const;
+  ledger::Result<std::vector<Host>> hosts(const Scope& scope) const;
+  ledger::Result<std::optional<Host>> host(const Scope& scope, std::string_view id) const;
+
+  ledger::Result<void> put_agent(const Agent& agent);
+  ledger::Result<std::optional<Agent>> agent(const Scope& scope, std::string_view id) const;
+  ledger::Result<std::vector<Agent>> agents(const Scope& scope) const;
+
+  // Secrets are given by the caller (random, base64url); only their SHA-256 is stored.
+  ledger::Result<std::string> add_token(std::string_view secret, const TokenSpec& spec,
+                                        ledger::Time now);  // its id
+  ledger::Result<std::optional<Credential>> credential(std::string_view secret,
+                                                       ledger::Time now) const;
+  ledger::Result<std::vector<TokenInfo>> tokens() const;
+  ledger::Result<bool> revoke_token(std::string_view id);  // false: no such token
+
+  ledger::Result<std::string> add_enrol_token(std::string_view secret, const EnrolTokenSpec& spec,
+                                              ledger::Time now);
+  // Valid now, uses left (or this first key already holds a reservation under it). Reject says why
+  // not.
+  ledger::Result<EnrolTokenSpec> enrol_token(std::string_view secret, std::string_view first_key,
+                                             ledger::Time now) const;
+  ledger::Result<std::optional<Reservation>> reservation(std::string_view enrol_secret,
+                                                         std::string_view first_key) const;
+  ledger::Result<void> reserve(std::string_view enrol_secret,
+                               const Reservation& reservation);  // takes one use, once
+  ledger::Result<void> finish(std::string_view enrol_secret,
+                              const Reservation& reservation);  // certificate and leaf are set
+
+ private:
+  struct Impl;
+  explicit Catalog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace yunjian::collector

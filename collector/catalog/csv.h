@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/catalog/catalog.h"
+#include "ledger/base/result.h"
+
+namespace yunjian::collector {
+
+inline constexpr std::size_t csv_bytes_max = 16U << 20;
+inline constexpr std::size_t csv_rows_max = 200'000;
+inline constexpr std::size_t csv_field_bytes_max = 1024;
+
+// One value and where it begins; columns count characters from 1, not bytes.
+struct CsvField {
+  std::string value;
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+// RFC 4180 over UTF-8 with an optional byte order mark; lines end in LF or CRLF. Reject names line
+// and column.
+ledger::Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes);
+
+// Lists of units and hosts as people keep them: a header line, then one row each (README.md). All
+// or nothing: the first mistake is the answer, with line, column and field name.
+ledger::Result<std::vector<Unit>> parse_units_csv(std::string_view bytes);
+// `units`: those a host may belong to.
+ledger::Result<std::vector<Host>> parse_hosts_csv(std::string_view bytes,
+                                                  const std::vector<Unit>& units);
+
+}  // namespace yunjian::collector

@@ -1,0 +1,74 @@
+#include "collector/catalog/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace yunjian::collector {
+
+namespace {
+
+// Only what SQLite and PostgreSQL both understand. Whole numbers are BIGINT: the SQLite backend of
+// SOCI takes a column declared INTEGER for 32 bits.
+constexpr std::array tables = {
+    "CREATE TABLE schema_version (version BIGINT NOT NULL)",
+    "CREATE TABLE unit ("
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, county TEXT NOT NULL)",
+    "CREATE TABLE host ("
+    " id TEXT PRIMARY KEY, unit TEXT NOT NULL REFERENCES unit(id), system TEXT NOT NULL,"
+    " name TEXT NOT NULL, vcpus BIGINT NOT NULL, memory_bytes BIGINT NOT NULL,"
+    " purpose TEXT NOT NULL, address TEXT NOT NULL)",
+    "CREATE INDEX host_by_unit ON host(unit)",
+    "CREATE TABLE agent ("
+    " id TEXT PRIMARY KEY, incarnation BIGINT NOT NULL, host TEXT NOT NULL, unit TEXT NOT NULL,"
+    " certificate_sha256 TEXT NOT NULL, enrolled TEXT NOT NULL)",
+    "CREATE TABLE token ("
+    " id TEXT PRIMARY KEY, secret_sha256 TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+    " role TEXT NOT NULL, county TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL,"
+    " revoked BIGINT NOT NULL)",
+    "CREATE TABLE token_unit ("
+    " token TEXT NOT NULL REFERENCES token(id), unit TEXT NOT NULL, PRIMARY KEY (token, unit))",
+    "CREATE TABLE enrol_token ("
+    " id TEXT PRIMARY KEY, secret_sha256 TEXT NOT NULL UNIQUE, unit TEXT NOT NULL,"
+    " agent TEXT NOT NULL, uses BIGINT NOT NULL, used BIGINT NOT NULL, created TEXT NOT NULL,"
+    " expires TEXT NOT NULL)",
+    "CREATE TABLE reservation ("
+    " token TEXT NOT NULL REFERENCES enrol_token(id), first_key TEXT NOT NULL,"
+    " agent TEXT NOT NULL, incarnation BIGINT NOT NULL, unit TEXT NOT NULL, host TEXT NOT NULL,"
+    " text TEXT NOT NULL, certificate TEXT NOT NULL, leaf TEXT NOT NULL,"
+    " PRIMARY KEY (token, first_key))",
+};
+
+void set_durability(soci::session& sql) {
+  std::string mode;
+  sql << "PRAGMA journal_mode = WAL", soci::into(mode);
+  if (mode != "wal") throw soci::soci_error("journal_mode is '" + mode + "' where WAL is needed");
+  sql << "PRAGMA synchronous = FULL";
+  sql << "PRAGMA foreign_keys = ON";
+  sql << "PRAGMA trusted_schema = OFF";
+}
+
+}  // namespace
+
+ledger::Result<void> prepare_schema(soci::session& sql) {
+  set_durability(sql);
+  long long tables_there = 0;
+  sql << "SELECT count(*) FROM sqlite_master WHERE type = 'table'", soci::into(tables_there);
+  if (tables_there == 0) {
+    soci::transaction all(sql);
+    for (const char* statement : tables) sql << statement;
+    sql << "INSERT INTO schema_version(version) VALUES (:version)", soci::use(schema_version);
+    all.commit();
+    return {};
+  }
+  int version = 0;
+  sql << "SELECT version FROM schema_version", soci::into(version);
+  if (version == schema_version) return {};
+  return ledger::fail(
+      ledger::ErrorKind::reject,
+      fmt::format("catalog: the file has version {}, this program reads version {}; "
+                  "use the program that wrote it",
+                  version, schema_version));
+}
+
+}  // namespace yunjian::collector
