@@ -11,9 +11,10 @@ enum SpanBits : std::uint8_t {
   bit_event = 1,
   bit_usage = 2,
   bit_hour = 4,
-  bit_untimed = 8,
-  bit_hollow = 16,
-  bits_all = 31,
+  bit_timed = 8,
+  bit_untimed = 16,
+  bit_hollow = 32,
+  bits_all = 63,
 };
 
 void put_u8(std::string& out, std::size_t value) {
@@ -38,6 +39,7 @@ void put_span(std::string& out, const BodySpan& span, bool hollow) {
   if (span.event) bits |= bit_event;
   if (span.usage) bits |= bit_usage;
   if (span.hour) bits |= bit_hour;
+  if (span.timed) bits |= bit_timed;
   if (span.untimed) bits |= bit_untimed;
   if (hollow) bits |= bit_hollow;
   put_u8(out, bits);
@@ -92,6 +94,7 @@ class Cursor {
     span.event = (bits & bit_event) != 0;
     span.usage = (bits & bit_usage) != 0;
     span.hour = (bits & bit_hour) != 0;
+    span.timed = (bits & bit_timed) != 0;
     span.untimed = (bits & bit_untimed) != 0;
     span.time_min = time();
     span.time_max = time();

@@ -19,7 +19,7 @@ namespace yunjian::ledger {
 //   4 fork body  := received u64be batch hash[32] u8 stream_len stream body…
 //   5 own record := received line…
 //   span         := u8 bits u64be time_min u64be time_max
-//   bits         := 1 event | 2 usage | 4 hour | 8 untimed | 16 hollow
+//   bits         := 1 event | 2 usage | 4 hour | 8 timed | 16 untimed | 32 hollow
 //
 // Leaves of the log are, in WAL order, the headers of type 1 and the leaves of type 2. `span` is
 // derived from the body (which lanes it has records for, the smallest and largest `time`) and
@@ -38,8 +38,9 @@ struct BodySpan {
   bool event = false;  // has records of kind event, agent or collector, or lines that are no record
   bool usage = false;
   bool hour = false;
-  bool untimed = false;  // some record has no readable time: it counts as of its batch's commit
-  Time time_min{};       // of the records with a time; both 0 when there is none
+  bool timed = false;    // some record has a readable time
+  bool untimed = false;  // some record has none: it counts as of its batch's commit
+  Time time_min{};       // of the timed records; both 0 when there is none
   Time time_max{};
   bool operator==(const BodySpan&) const = default;
 };

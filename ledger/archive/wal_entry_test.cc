@@ -14,6 +14,7 @@ std::vector<WalEntry> one_of_each() {
   const BodySpan span{.event = true,
                       .usage = false,
                       .hour = true,
+                      .timed = true,
                       .untimed = true,
                       .time_min = Time(1'000'000us),
                       .time_max = Time(2'000'001us)};
@@ -80,10 +81,10 @@ TEST_CASE("unknown types and reserved bits are corrupt") {
   CHECK_FALSE(decode_wal_entry(0, "00000000"));
   CHECK_FALSE(decode_wal_entry(6, "00000000"));
   std::string payload = payload_of(one_of_each()[0]);
-  payload[8] = static_cast<char>(payload[8] | 0x20);
+  payload[8] = static_cast<char>(payload[8] | 0x40);
   CHECK_FALSE(decode_wal_entry(1, payload));
   std::string fill = payload_of(one_of_each()[3]);
-  fill[8] = static_cast<char>(fill[8] | 0x10);
+  fill[8] = static_cast<char>(fill[8] | 0x20);
   CHECK_FALSE(decode_wal_entry(3, fill));
 }
 

@@ -1,0 +1,251 @@
+#include "collector/store/evidence_index.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Hash;
+using ledger::Result;
+
+namespace {
+
+void advance(StreamState& state, const BatchFacts& facts) {
+  state.head = facts.leaf_hash;
+  state.next_key = facts.header.next_key;
+  state.next_batch = facts.header.batch + 1;
+  state.next_record = facts.header.first_record + facts.header.records;
+  state.last_sealed = facts.header.sealed;
+  if (facts.hollow) ++state.hollow;
+}
+
+StreamState opened_by(const EnrolmentFacts& facts) {
+  const ledger::Enrolment& enrolment = facts.check.enrolment;
+  StreamState state;
+  state.agent = enrolment.agent;
+  state.incarnation = enrolment.incarnation;
+  state.unit = enrolment.unit;
+  state.host = enrolment.host;
+  state.endorsed = facts.check.endorsed;
+  state.head = facts.leaf_hash;
+  state.first_key = enrolment.first_key;
+  state.next_key = enrolment.first_key;
+  return state;
+}
+
+}  // namespace
+
+// Decides whether one entry may follow; moves the overlay on when it may.
+struct Admission {
+  const EvidenceIndex& index;
+  EvidenceIndex::Overlay& overlay;
+
+  Result<void> operator()(const BatchFacts& facts) const {
+    StreamState* state = index.find(overlay, facts.stream);
+    if (state == nullptr) return unknown(facts.stream);
+    const ledger::BatchHeader& header = facts.header;
+    if (header.batch != state->next_batch || header.previous != state->head ||
+        header.first_record != state->next_record || header.records > ledger::batch_records_max) {
+      return fail(ErrorKind::reject, fmt::format("batch {} of {} does not continue its stream",
+                                                 header.batch, facts.stream));
+    }
+    advance(*state, facts);
+    return {};
+  }
+
+  Result<void> operator()(const EnrolmentFacts& facts) const {
+    if (index.find(overlay, facts.stream) != nullptr) {
+      return fail(ErrorKind::reject, "stream " + facts.stream + " is enrolled already");
+    }
+    overlay.emplace(facts.stream, opened_by(facts));
+    return {};
+  }
+
+  Result<void> operator()(const ForkFacts& facts) const {
+    if (index.find(overlay, facts.stream) == nullptr) return unknown(facts.stream);
+    return {};
+  }
+
+  Result<void> operator()(const LeafFacts&) const { return {}; }
+
+  Result<void> operator()(const FillFacts& facts) const {
+    const auto row = index.find_batch(facts.stream, facts.batch);
+    if (!row) {
+      return fail(ErrorKind::reject, fmt::format("a body for batch {} of {}, which is not here",
+                                                 facts.batch, facts.stream));
+    }
+    return {};
+  }
+
+  Result<void> operator()(const ForkBodyFacts& facts) const {
+    if (index.find(overlay, facts.stream) == nullptr) return unknown(facts.stream);
+    return {};
+  }
+
+  Result<void> operator()(const OwnRecordFacts&) const { return {}; }
+
+  static ledger::Failure unknown(const std::string& stream) {
+    return fail(ErrorKind::reject, "stream " + stream + " is not enrolled here");
+  }
+};
+
+Result<void> EvidenceIndex::admit(const EntryFacts& facts, Overlay& overlay) const {
+  return std::visit(Admission{*this, overlay}, facts);
+}
+
+StreamState* EvidenceIndex::find(Overlay& overlay, const std::string& id) const {
+  if (const auto it = overlay.find(id); it != overlay.end()) return &it->second;
+  const auto it = streams_.find(id);
+  if (it == streams_.end()) return nullptr;
+  return &overlay.emplace(id, it->second.state).first->second;
+}
+
+void EvidenceIndex::apply(EntryFacts&& facts, const Placed& placed) {
+  std::visit([&](auto&& entry) { apply_entry(std::move(entry), placed); }, std::move(facts));
+}
+
+void EvidenceIndex::add_leaf(const Placed& placed) {
+  ledger::require(placed.leaf == leaves_.size(), "leaves are applied in their order");
+  leaves_.push_back(placed.place);
+}
+
+void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  const auto it = streams_.find(facts.stream);
+  ledger::require(it != streams_.end(), "a batch of an unknown stream was admitted");
+  Stream& stream = it->second;
+  advance(stream.state, facts);
+  stream.state.last_received = placed.received;
+  stream.rows.push_back(static_cast<std::uint32_t>(rows_.size()));
+  Row row{};
+  row.stream = &it->first;
+  row.unit = intern(std::move(facts.unit));
+  row.host = intern(std::move(facts.host));
+  row.number = facts.header.batch;
+  row.first_record = facts.header.first_record;
+  row.leaf = placed.leaf;
+  row.received = placed.received;
+  row.span = facts.span;
+  row.body = placed.place;
+  row.records = static_cast<std::uint32_t>(facts.header.records);
+  row.hollow = facts.hollow;
+  rows_.push_back(row);
+  if (facts.stream != own_stream_) return;
+  while (unsealed_first_ < stream.state.next_record && !unsealed_.empty()) {
+    unsealed_.pop_front();
+    ++unsealed_first_;
+  }
+}
+
+void EvidenceIndex::apply_entry(EnrolmentFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  if (placed.leaf == 0) own_stream_ = facts.stream;
+  Stream stream;
+  stream.state = opened_by(facts);
+  stream.state.enrolment_leaf = placed.leaf;
+  stream.state.last_received = placed.received;
+  streams_.emplace(std::move(facts.stream), std::move(stream));
+}
+
+void EvidenceIndex::apply_entry(ForkFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  Stream& stream = streams_.find(facts.stream)->second;
+  stream.forks.insert(facts.refused);
+  stream.state.forks = stream.forks.size();
+}
+
+void EvidenceIndex::apply_entry(LeafFacts&&, const Placed& placed) { add_leaf(placed); }
+
+void EvidenceIndex::apply_entry(FillFacts&& facts, const Placed& placed) {
+  const auto ordinal = find_batch(facts.stream, facts.batch);
+  ledger::require(ordinal.has_value(), "a body for an unknown batch was admitted");
+  Row& row = rows_[*ordinal];
+  if (!row.hollow) return;  // an earlier fill of the same group was as good
+  row.hollow = false;
+  row.span = facts.span;
+  row.body = placed.place;
+  --streams_.find(facts.stream)->second.state.hollow;
+}
+
+void EvidenceIndex::apply_entry(ForkBodyFacts&& facts, const Placed&) {
+  ++streams_.find(facts.stream)->second.state.fork_bodies;
+}
+
+void EvidenceIndex::apply_entry(OwnRecordFacts&& facts, const Placed&) {
+  unsealed_.push_back(std::move(facts.line));
+}
+
+std::optional<StreamState> EvidenceIndex::stream(std::string_view id) const {
+  const auto it = streams_.find(id);
+  if (it == streams_.end()) return std::nullopt;
+  return it->second.state;
+}
+
+std::vector<StreamInfo> EvidenceIndex::streams() const {
+  std::vector<StreamInfo> all;
+  all.reserve(streams_.size());
+  for (const auto& [id, stream] : streams_) all.push_back({id, stream.state});
+  return all;
+}
+
+bool EvidenceIndex::has_fork(std::string_view stream, const Hash& refused) const {
+  const auto it = streams_.find(stream);
+  return it != streams_.end() && it->second.forks.contains(refused);
+}
+
+std::optional<std::string> EvidenceIndex::announced_key(const ledger::Enrolment& enrolment) const {
+  if (!enrolment.previous || enrolment.incarnation < 2) return std::nullopt;
+  const auto it = streams_.find(ledger::stream_id(enrolment.agent, enrolment.incarnation - 1));
+  if (it == streams_.end() || it->second.state.head != *enrolment.previous) return std::nullopt;
+  return it->second.state.next_key;
+}
+
+BatchRow EvidenceIndex::row(std::size_t ordinal) const {
+  const Row& row = rows_.at(ordinal);
+  BatchRow out;
+  out.row = ordinal;
+  out.stream = *row.stream;
+  out.unit = *row.unit;
+  out.host = *row.host;
+  out.number = row.number;
+  out.first_record = row.first_record;
+  out.records = row.records;
+  out.received = row.received;
+  out.leaf = row.leaf;
+  out.span = row.span;
+  out.hollow = row.hollow;
+  out.time_min = row.span.timed ? row.span.time_min : row.received;
+  out.time_max = row.span.timed ? row.span.time_max : row.received;
+  if (row.span.untimed) {
+    out.time_min = std::min(out.time_min, row.received);
+    out.time_max = std::max(out.time_max, row.received);
+  }
+  return out;
+}
+
+std::optional<std::size_t> EvidenceIndex::find_batch(std::string_view stream,
+                                                     std::uint64_t number) const {
+  const auto it = streams_.find(stream);
+  if (it == streams_.end() || number >= it->second.rows.size()) return std::nullopt;
+  return it->second.rows[number];
+}
+
+std::optional<std::size_t> EvidenceIndex::find_record(std::string_view stream,
+                                                      std::uint64_t record) const {
+  const auto it = streams_.find(stream);
+  if (it == streams_.end() || record >= it->second.state.next_record) return std::nullopt;
+  const std::vector<std::uint32_t>& rows = it->second.rows;
+  // The last batch that begins at or before the record; empty batches before it begin there too.
+  const auto behind = std::ranges::upper_bound(
+      rows, record, {}, [&](std::uint32_t row) { return rows_[row].first_record; });
+  return *std::prev(behind);
+}
+
+const std::string* EvidenceIndex::intern(std::string text) {
+  return &*names_.insert(std::move(text)).first;
+}
+
+}  // namespace yunjian::collector

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/store/entry.h"
+#include "collector/store/evidence_index.h"
+#include "ledger/archive/tiles.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/file_system.h"
+#include "ledger/batch.h"
+#include "ledger/note.h"
+
+namespace yunjian::collector {
+
+inline constexpr std::size_t commits_waiting_max = 4096;           // more: commit() answers retry
+inline constexpr std::size_t commit_bytes_waiting_max = 256U << 20;  // the same
+
+// The collector's evidence: WAL, Merkle log, checkpoint, anchor. The WAL fsync is the commit; WAL
+// order defines the leaves.
+//
+// Life of an entry:
+//   1. commit() examines it in the caller's thread and queues it.
+//   2. The writer thread takes all that waits (what arrived while the last group was written), lets
+//      in what continues its stream, appends it to the WAL, one fsync.            [durable: COMMIT]
+//   3. Leaves go into the tiles, the checkpoint is signed, the anchor fsynced.     [may be shown]
+//   4. Index and newest checkpoint change together; commit() returns.              [visible]
+//   5. The checkpoint file is replaced.
+// A crash after 2 keeps the entry though nobody was told; a crash before it may lose it.
+// A failed write or fsync is fatal: on_fatal is called once, every commit is refused from then on,
+// the process must end and recover from what is on disk. Reads go on.
+// commit() and all reads: any thread.
+class EvidenceLog {
+ public:
+  struct Options {
+    std::string directory;    // of the data: wal/, tile/, checkpoint
+    std::string anchor_path;  // outside it
+    std::string origin;
+    const ledger::Suite* suite = nullptr;
+    std::uint64_t segment_bytes_max = 256U << 20;               // at most wal_segment_bytes_max
+    std::function<void(const ledger::Error&)> on_fatal;         // from the writer thread
+  };
+  // `key` signs checkpoints. Fatal: the anchor is missing, not by this key, or names a tree that the
+  // WAL does not continue. Corrupt: WAL, tiles or checkpoint are damaged; the text says where. A torn
+  // tail of the last segment behind everything signed is cut: see recovered().
+  static ledger::Result<std::unique_ptr<EvidenceLog>> open(ledger::FileSystem& files,
+                                                           ledger::Clock& clock, Options options,
+                                                           std::unique_ptr<ledger::PrivateKey> key);
+  struct NewLog {
+    const ledger::PrivateKey& key;
+    std::string_view leaf0;  // enrols the collector's own stream
+  };
+  // Makes an empty log: directories, first WAL segment, leaf 0, anchor, checkpoint. Reject: there is
+  // one already (WAL, checkpoint or anchor).
+  static ledger::Result<void> create(ledger::FileSystem& files, ledger::Clock& clock,
+                                     const Options& options, const NewLog& log);
+  ~EvidenceLog();  // stops the writer after what is queued
+  EvidenceLog(const EvidenceLog&) = delete;
+  EvidenceLog& operator=(const EvidenceLog&) = delete;
+
+  // All or nothing, and all in one checkpoint; durable and visible on return. Reject: an entry is
+  // malformed or does not continue its stream. Retry: too much waits. Fatal: see above.
+  ledger::Result<Committed> commit(std::vector<Entry> entries);
+
+  const ledger::Suite& suite() const;
+  const ledger::Verifier& verifier() const;
+  std::string checkpoint() const;  // newest published note
+  std::uint64_t size() const;      // leaves of its tree
+  ledger::Result<std::string> receipt(std::uint64_t leaf) const;  // tlog-proof, newest checkpoint
+  // The same for several leaves, all in one checkpoint.
+  ledger::Result<std::vector<std::string>> receipts(std::span<const std::uint64_t> leaves) const;
+  // Leaf and bundle are read from the WAL and compared with the tree. Corrupt: they differ.
+  ledger::Result<std::string> leaf(std::uint64_t index) const;
+  ledger::Result<ledger::Hash> leaf_hash(std::uint64_t index) const;
+  ledger::Result<std::string> tile(const ledger::TileId& id) const;  // hash tile or entry bundle
+
+  std::optional<StreamState> stream(std::string_view id) const;
+  std::vector<StreamInfo> streams() const;  // sorted by id
+  std::string own_stream() const;           // of the collector
+  bool has_fork(std::string_view stream, const ledger::Hash& refused_header) const;
+
+  struct StoredBatch {
+    ledger::Frame frame;
+    ledger::Time received{};
+    std::uint64_t leaf = 0;
+    std::string unit;
+    std::string host;
+    bool hollow = false;  // no body is here
+  };
+  ledger::Result<StoredBatch> batch(std::string_view stream, std::uint64_t number) const;
+  std::optional<BatchRow> batch_row(std::string_view stream, std::uint64_t number) const;
+  std::optional<BatchRow> row_of_record(std::string_view stream, std::uint64_t record) const;
+
+  // Lines that the own stream must seal, in order, at most `limit`; the first one's record number is
+  // the stream's next_record.
+  std::vector<std::string> unsealed_own_records(std::size_t limit = ~std::size_t{0}) const;
+  std::size_t unsealed_own_count() const;
+
+  // Rows in commit order from ordinal `from`. The visitor runs under a shared lock that is given up
+  // now and then; it must not call back.
+  void visit_rows(std::size_t from, const std::function<void(const BatchRow&)>& visit) const;
+  std::vector<BatchRow> rows(std::size_t from = 0) const;
+  // zstd body of a row; empty when it is hollow or has no records.
+  ledger::Result<std::string> body(std::size_t row) const;
+
+  struct Stats {
+    std::uint64_t commits = 0;  // groups
+    std::uint64_t entries = 0;
+    double sync_seconds = 0;     // WAL fsyncs
+    double publish_seconds = 0;  // tiles, signature, anchor
+    ledger::Time last_commit{};
+    std::uint64_t wal_bytes = 0;
+    std::uint64_t rows = 0;
+    std::uint64_t leaves = 0;
+    bool failed = false;
+  };
+  Stats stats() const;
+
+  // What open() had to do: to be logged by the top level.
+  struct Recovered {
+    std::uint64_t leaves_adopted = 0;  // durable before the crash, signed only now
+    std::uint64_t cut_bytes = 0;       // torn tail of the last segment
+    std::uint64_t cut_segment = 0;
+    std::uint64_t cut_offset = 0;
+    bool set_aside = false;  // whole frames lay in the tail: it was kept as <segment>.cut
+  };
+  const Recovered& recovered() const;
+
+ private:
+  struct Impl;
+  explicit EvidenceLog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace yunjian::collector

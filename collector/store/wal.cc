@@ -1,0 +1,195 @@
+#include "collector/store/wal.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::FileSystem;
+using ledger::Result;
+using ledger::SegmentScan;
+using ledger::SegmentWriter;
+
+namespace {
+
+constexpr unsigned directory_mode = 0750;
+constexpr unsigned file_mode = 0640;
+
+Result<std::vector<std::uint64_t>> segments_in(FileSystem& files, const std::string& directory) {
+  auto names = files.list(directory);
+  if (!names) return failure(names, "reading the WAL directory " + directory);
+  std::vector<std::uint64_t> numbers;
+  for (const std::string& name : *names) {
+    const auto number = ledger::segment_number(name);
+    if (!number) continue;
+    if (*number != numbers.size()) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("WAL segment {} is missing in {}: restore it from backup",
+                              ledger::segment_name(numbers.size()), directory));
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+// A crash while a segment was made leaves less than its header, or a header of zeros.
+Result<bool> is_stillborn(FileSystem& files, const std::string& path) {
+  auto file = files.open_read(path);
+  if (!file) return failure(file);
+  const auto size = (*file)->size();
+  if (!size) return fail(ErrorKind::fatal, size.error().message);
+  if (*size > ledger::segment_header_bytes) return false;
+  if (*size < ledger::segment_header_bytes) return true;
+  auto header = (*file)->read_at(0, *size);
+  if (!header) return failure(header);
+  return header->find_first_not_of('\0') == std::string::npos;
+}
+
+Result<SegmentScan> scan_one(FileSystem& files, const std::string& path, std::uint64_t number,
+                             const Wal::Visit& visit) {
+  const auto on_frame = [&](const ledger::FrameView& frame) -> Result<void> {
+    const WalPlace place{static_cast<std::uint32_t>(number),
+                         static_cast<std::uint32_t>(frame.offset)};
+    auto visited = visit(place, frame.type, frame.payload);
+    if (!visited) {
+      return failure(visited, fmt::format("WAL segment {} offset {}", path, frame.offset));
+    }
+    return {};
+  };
+  auto scan = ledger::scan_segment(files, path, number, on_frame);
+  if (!scan) return failure(scan, "WAL segment " + path);
+  return scan;
+}
+
+// The torn bytes may be all that is left of frames that were once acknowledged: kept for people.
+Result<void> set_tail_aside(FileSystem& files, const std::string& path, const Wal::Tail& tail) {
+  auto file = files.open_read(path);
+  if (!file) return failure(file);
+  auto bytes = (*file)->read_at(tail.valid_bytes, tail.torn_bytes);
+  if (!bytes) return failure(bytes);
+  return ledger::replace_file(files, path + ".cut", *bytes, file_mode);
+}
+
+}  // namespace
+
+Result<void> Wal::create(FileSystem& files, const std::string& directory) {
+  if (auto made = files.make_directory(directory, directory_mode); !made) return made;
+  if (auto synced = files.sync_directory(ledger::parent_directory(directory)); !synced) {
+    return synced;
+  }
+  auto writer =
+      SegmentWriter::create(files, ledger::join_path(directory, ledger::segment_name(0)), 0);
+  if (!writer) return failure(writer, "creating the first WAL segment");
+  return {};
+}
+
+Result<Wal::Tail> Wal::scan(FileSystem& files, const std::string& directory, const Visit& visit) {
+  auto segments = segments_in(files, directory);
+  if (!segments) return failure(segments);
+  if (segments->empty()) {
+    return fail(ErrorKind::corrupt, "no WAL segment in " + directory +
+                                        ": this is no data directory, or its evidence is gone");
+  }
+  Tail tail;
+  const std::string last_path =
+      ledger::join_path(directory, ledger::segment_name(segments->back()));
+  auto stillborn = is_stillborn(files, last_path);
+  if (!stillborn) return failure(stillborn);
+  if (*stillborn && segments->size() > 1) {
+    tail.stillborn = segments->back();
+    segments->pop_back();
+  }
+  for (const std::uint64_t number : *segments) {
+    const std::string path = ledger::join_path(directory, ledger::segment_name(number));
+    auto scan = scan_one(files, path, number, visit);
+    if (!scan) return failure(scan);
+    const bool last = number == segments->back() && !tail.stillborn;
+    if (scan->torn && !last) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("WAL segment {} is damaged at offset {}: {}. Restore it from backup",
+                              path, scan->valid_bytes, scan->problem));
+    }
+    tail.segment = number;
+    tail.valid_bytes = scan->valid_bytes;
+    tail.torn_bytes = scan->file_bytes - scan->valid_bytes;
+    tail.problem = scan->problem;
+    tail.frames_behind_damage = scan->frames_behind_damage;
+  }
+  return tail;
+}
+
+Result<std::unique_ptr<Wal>> Wal::resume(FileSystem& files, std::string directory,
+                                         const Tail& tail) {
+  if (tail.stillborn) {
+    const std::string path = ledger::join_path(directory, ledger::segment_name(*tail.stillborn));
+    if (auto removed = files.remove(path); !removed) return failure(removed);
+    if (auto synced = files.sync_directory(directory); !synced) return failure(synced);
+  }
+  const std::string path = ledger::join_path(directory, ledger::segment_name(tail.segment));
+  if (tail.frames_behind_damage) {
+    if (auto kept = set_tail_aside(files, path, tail); !kept) return failure(kept);
+  }
+  auto writer = SegmentWriter::reopen(files, path, tail.segment, tail.valid_bytes);
+  if (!writer) return failure(writer, "reopening the WAL");
+  return std::unique_ptr<Wal>(new Wal(files, std::move(directory), std::move(*writer)));
+}
+
+Wal::Wal(FileSystem& files, std::string directory, SegmentWriter writer)
+    : files_(files), directory_(std::move(directory)), writer_(std::move(writer)) {}
+
+std::string Wal::path_of(std::uint64_t segment) const {
+  return ledger::join_path(directory_, ledger::segment_name(segment));
+}
+
+Result<void> Wal::begin_group(std::uint64_t segment_bytes_max) {
+  if (writer_.bytes() < segment_bytes_max) return {};
+  const std::uint64_t next = writer_.number() + 1;
+  auto writer = SegmentWriter::create(files_, path_of(next), next);
+  if (!writer) return failure(writer, "creating a WAL segment");
+  earlier_bytes_ += writer_.bytes();
+  writer_ = std::move(*writer);
+  return {};
+}
+
+Result<WalPlace> Wal::append(const ledger::WalEntry& entry) {
+  ledger::encode_wal_head(entry, head_);
+  auto offset = writer_.append(static_cast<std::uint8_t>(ledger::wal_type(entry)), head_,
+                               ledger::wal_tail(entry));
+  if (!offset) return failure(offset, "writing the WAL");
+  return WalPlace{static_cast<std::uint32_t>(writer_.number()),
+                  static_cast<std::uint32_t>(*offset)};
+}
+
+Result<void> Wal::sync() {
+  auto synced = writer_.sync();
+  if (!synced) return failure(synced, "making the WAL durable");
+  return {};
+}
+
+Result<ledger::StoredFrame> Wal::read(WalPlace place) const {
+  const ledger::File* file = nullptr;
+  {
+    const std::lock_guard lock(readers_mutex_);
+    std::unique_ptr<ledger::File>& reader = readers_[place.segment];
+    if (!reader) {
+      auto opened = files_.open_read(path_of(place.segment));
+      if (!opened) {
+        readers_.erase(place.segment);
+        return failure(opened, "reading the WAL");
+      }
+      reader = std::move(*opened);
+    }
+    file = reader.get();
+  }
+  auto frame = ledger::read_frame(*file, place.segment, place.offset);
+  if (!frame) {
+    return failure(frame,
+                   fmt::format("WAL segment {} offset {}", path_of(place.segment), place.offset));
+  }
+  return frame;
+}
+
+}  // namespace yunjian::collector
