@@ -1,0 +1,353 @@
+#include "agent/sources/file_tail.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "agent/sources/gap_record.h"
+#include "ledger/base/bytes.h"
+#include "ledger/record.h"
+
+namespace yunjian::agent {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto look_interval = seconds(1);
+constexpr auto search_interval = seconds(10);           // when the kernel tells of new names
+constexpr auto search_interval_unwatched = seconds(1);  // when it cannot
+constexpr auto search_spacing = std::chrono::milliseconds(200);  // in a directory full of changes
+constexpr std::size_t looks_at_once = 32;  // files per look_interval that should need none
+
+std::string printable(const std::string& path) {
+  return ledger::is_valid_utf8(path) ? path : ledger::escape_bytes(path);
+}
+
+// File systems whose changes by other hosts inotify does not see.
+bool is_silent_file_system(int descriptor) {
+  constexpr std::array<std::uint32_t, 7> types = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xFE534D42U,
+                                                  0xFF534D42U,     FUSE_SUPER_MAGIC, 0x00C36400U,
+                                                  V9FS_MAGIC};
+  struct statfs status {};
+  if (fstatfs(descriptor, &status) != 0) return true;
+  return std::find(types.begin(), types.end(), static_cast<std::uint32_t>(status.f_type)) !=
+         types.end();
+}
+
+bool begins_as(int descriptor, const Fingerprint& fingerprint) {
+  std::array<char, fingerprint_bytes_max> prefix;
+  const ssize_t got = pread(descriptor, prefix.data(), fingerprint.length, 0);
+  return got >= 0 && fingerprint_of({prefix.data(), static_cast<std::size_t>(got)}) == fingerprint;
+}
+
+FilePlace first_place(const FoundFile& found) {
+  FilePlace place;
+  place.path = found.path;
+  place.device = found.device;
+  place.inode = found.inode;
+  return place;
+}
+
+bool elapsed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
+  return now < since || now - since >= wait;  // a clock that was set back must not stop the work
+}
+
+}  // namespace
+
+FileTail::FileTail(FileTailOptions options)
+    : options_(std::move(options)), buffer_(read_buffer_bytes) {
+  name_ = "file:";
+  if (!options_.name.empty()) {
+    name_ += options_.name;
+  } else if (!options_.patterns.empty()) {
+    name_ += options_.patterns.front();
+  }
+}
+
+void FileTail::restore(std::string_view position) {
+  if (position.empty()) return;
+  first_start_ = false;
+  auto places = parse_places(position);
+  if (places) {
+    unresolved_ = std::move(*places);
+  } else {
+    lost_position_ = places.error().message;
+  }
+}
+
+std::string FileTail::position() const {
+  if (first_start_ && files_.empty()) return {};
+  std::string out = format_places(unresolved_);
+  for (const auto& tracked : files_) append_place(out, tracked.file.place());
+  return out;
+}
+
+bool FileTail::poll(ledger::Time now, RecordSink& sink) {
+  if (!resolve_places(now, sink)) return true;
+  follow_events();
+  const auto interval = all_watched_ ? search_interval : search_interval_unwatched;
+  const auto wait = search_now_ ? search_spacing : std::chrono::milliseconds(interval);
+  if (elapsed(now, last_search_, wait) && !search(now, sink)) return true;
+  if (elapsed(now, last_look_, look_interval)) look_for_news(now);
+  return read_all(now, sink);
+}
+
+bool FileTail::resolve_places(ledger::Time now, RecordSink& sink) {
+  if (!lost_position_.empty()) {
+    write_gap(line_, now,
+              {.cause = "position-lost",
+               .detail = lost_position_ + "; all files are read again from their beginning",
+               .source = "file",
+               .log = {},
+               .bytes = {},
+               .count = {},
+               .offset = {}});
+    if (!sink.take(line_)) return false;
+    lost_position_.clear();
+  }
+  while (!unresolved_.empty()) {
+    if (!resolve(unresolved_.front(), now, sink)) return false;
+    unresolved_.erase(unresolved_.begin());
+  }
+  return true;
+}
+
+// Finds the file of a restored place again: under its path, or renamed within its directory.
+bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sink) {
+  const auto is_it = [&](const FoundFile& found) {
+    if (found.inode != place.inode) return false;
+    // Device numbers may change with a reboot; a hash that fits outweighs them.
+    return found.device == place.device || place.fingerprint.length > 0;
+  };
+  const auto here = look_at_file(place.path);
+  if (here && is_it(*here) && attach(*here, place) == 0) return true;
+  for (const auto& found : list_beside(place.path)) {
+    if (!is_it(found)) continue;
+    FilePlace moved = place;
+    moved.rotated = true;
+    if (attach(found, std::move(moved)) == 0) return true;
+  }
+  if (place.rotated && place.size == place.offset) return true;
+  const std::string log = printable(place.path);
+  write_gap(
+      line_, now,
+      {.cause = "gone",
+       .detail = "the file was removed, replaced or compressed while the agent did not run",
+       .source = "file",
+       .log = log,
+       .bytes = place.size > place.offset ? std::optional(place.size - place.offset) : std::nullopt,
+       .count = {},
+       .offset = place.offset});
+  return sink.take(line_);
+}
+
+// Opens the file and follows it from `place` on; 0 or an errno.
+//
+// A file that has the inode but begins otherwise was either emptied in place or is another one that
+// got the inode. Under its own path both end alike: TailedFile sees the change, says what is lost,
+// and starts from the beginning.
+int FileTail::attach(const FoundFile& found, FilePlace place) {
+  const int descriptor = open(found.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (descriptor < 0) return errno;
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0 || status.st_ino != found.inode ||
+      (place.rotated && !begins_as(descriptor, place.fingerprint))) {
+    close(descriptor);
+    return ENOENT;
+  }
+  place.device = status.st_dev;
+  const bool silent = found.is_link || place.rotated || is_silent_file_system(descriptor);
+  const bool has_elder = std::any_of(files_.begin(), files_.end(), [&](const Tracked& elder) {
+    return elder.file.place().path == place.path;
+  });
+  known_.emplace(place.device, place.inode);
+  if (!place.rotated) by_path_[place.path] = files_.size();
+  files_.push_back({.file = TailedFile(descriptor, std::move(place)),
+                    .born_ns = found.born_ns,
+                    .silent = silent,
+                    .has_elder = has_elder});
+  return 0;
+}
+
+void FileTail::follow_events() {
+  const auto changes = watch_.drain([this](const std::string& path) {
+    const auto file = by_path_.find(path);
+    if (file != by_path_.end()) files_[file->second].dirty = true;
+  });
+  if (changes.names || changes.overflow) search_now_ = true;
+  if (changes.overflow) {
+    for (auto& tracked : files_) tracked.dirty = true;
+  }
+}
+
+// Events tell nearly everything; this finds the rest, a bounded number of files at a time.
+void FileTail::look_for_news(ledger::Time now) {
+  last_look_ = now;
+  const std::size_t first = next_look_;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    auto& tracked = files_[i];
+    const bool has_turn = i >= first && i < first + looks_at_once;
+    if (!tracked.dirty && (tracked.silent || has_turn) && tracked.file.has_news())
+      tracked.dirty = true;
+  }
+  next_look_ = first + looks_at_once < files_.size() ? first + looks_at_once : 0;
+}
+
+bool FileTail::search(ledger::Time now, RecordSink& sink) {
+  const FoundFiles found = find_files(options_.patterns, options_.excludes);
+  all_watched_ = !found.directories.empty();
+  for (const auto& directory : found.directories)
+    all_watched_ = watch_.add(directory) && all_watched_;
+  mark_rotated(found);
+  for (const auto& file : found.files) {
+    if (!is_known(file) && !adopt(file, now, sink)) return false;
+  }
+  forget_finished(now);
+  first_start_ = false;
+  search_now_ = false;
+  last_search_ = now;
+  return true;
+}
+
+void FileTail::mark_rotated(const FoundFiles& found) {
+  std::set<std::pair<std::uint64_t, std::uint64_t>> matched;
+  std::unordered_map<std::string_view, const FoundFile*> owners;
+  for (const auto& file : found.files) {
+    matched.emplace(file.device, file.inode);
+    owners.emplace(file.path, &file);
+  }
+  for (auto& tracked : files_) {
+    const FilePlace& place = tracked.file.place();
+    tracked.matched = matched.contains({place.device, place.inode});
+    const auto owner = owners.find(place.path);
+    const bool owns_path = owner != owners.end() && owner->second->inode == place.inode &&
+                           owner->second->device == place.device;
+    if (owns_path || place.rotated) continue;
+    tracked.file.set_rotated();
+    tracked.silent = true;  // events come under a name that is not known here
+    tracked.dirty = true;
+  }
+  index_files();
+}
+
+// Starts to follow a file that was not known; false when the sink is full.
+bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink) {
+  adopt_missed(found);
+  const bool room = files_.size() < tailed_files_max;
+  const int error = room ? attach(found, first_place(found)) : EMFILE;
+  if (error == 0) {
+    files_.back().matched = true;
+    if (first_start_ && options_.start == FileStart::end) files_.back().file.skip_to_end();
+    reported_.erase(found.path);
+    return true;
+  }
+  if (error == ENOENT || reported_.contains(found.path)) return true;
+  const std::string log = printable(found.path);
+  const std::string detail =
+      room ? fmt::format("cannot be opened: {}; tried again every 10 s", std::strerror(error))
+           : fmt::format("more than {} files: narrow the patterns", tailed_files_max);
+  write_gap(line_, now,
+            {.cause = room ? "unreadable" : "too-many-files",
+             .detail = detail,
+             .source = "file",
+             .log = log,
+             .bytes = {},
+             .count = {},
+             .offset = 0});
+  if (!sink.take(line_)) return false;
+  reported_.insert(found.path);
+  return true;
+}
+
+// When a path went to a new file, others may have owned it in between, and were rotated away before
+// anyone looked: they were made after the one we followed and before the new one.
+void FileTail::adopt_missed(const FoundFile& found) {
+  const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
+    return tracked.file.place().path == found.path;
+  });
+  if (elder == files_.rend()) return;
+  const std::int64_t elder_born = elder->born_ns;
+  for (const auto& beside : list_beside(found.path)) {
+    if (beside.born_ns <= elder_born || beside.born_ns > found.born_ns || is_known(beside))
+      continue;
+    if (!is_rotation_name(base_name_of(found.path), base_name_of(beside.path))) continue;
+    FilePlace place = first_place(beside);
+    place.path = found.path;
+    place.rotated = true;
+    attach(beside, std::move(place));
+  }
+}
+
+// Lets go of files that lost their path and have been read to their end. Without a successor its
+// writer may still hold it, so it is kept as long as it has a name.
+void FileTail::forget_finished(ledger::Time now) {
+  const auto finished = [&](const Tracked& tracked) {
+    const FilePlace& place = tracked.file.place();
+    if (!place.rotated || tracked.matched || tracked.file.has_news()) return false;
+    if (!elapsed(now, tracked.file.last_active(), options_.rotated_hold)) return false;
+    struct stat status {};
+    const bool nameless = fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0;
+    return nameless || by_path_.contains(place.path);
+  };
+  if (std::erase_if(files_, finished) > 0) index_files();
+}
+
+// In turns of one buffer, so that one busy file does not starve the others.
+bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
+  ReadContext context{now, sink, buffer_, line_, options_.line_timeout};
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const std::size_t index = (next_read_ + i) % files_.size();
+      auto& tracked = files_[index];
+      if (!tracked.dirty) continue;
+      if (waits_for_elder(index)) {
+        more = true;
+        continue;
+      }
+      const auto outcome = tracked.file.read_some(context);
+      if (outcome == TailedFile::Outcome::full) {
+        next_read_ = index;
+        return true;
+      }
+      tracked.dirty = outcome == TailedFile::Outcome::more || tracked.file.waits_for_line_end();
+      more = more || outcome == TailedFile::Outcome::more;
+    }
+  }
+  return false;
+}
+
+bool FileTail::waits_for_elder(std::size_t index) const {
+  if (!files_[index].has_elder) return false;
+  const std::string& path = files_[index].file.place().path;
+  return std::any_of(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(index),
+                     [&](const Tracked& elder) {
+                       return elder.dirty && !elder.file.waits_for_line_end() &&
+                              elder.file.place().path == path;
+                     });
+}
+
+bool FileTail::is_known(const FoundFile& found) const {
+  return known_.contains({found.device, found.inode});
+}
+
+void FileTail::index_files() {
+  by_path_.clear();
+  known_.clear();
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const FilePlace& place = files_[i].file.place();
+    known_.emplace(place.device, place.inode);
+    if (!place.rotated) by_path_[place.path] = i;
+  }
+}
+
+}  // namespace yunjian::agent

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/sources/directory_watch.h"
+#include "agent/sources/file_search.h"
+#include "agent/sources/tailed_file.h"
+
+namespace yunjian::agent {
+
+inline constexpr std::size_t tailed_files_max = 4096;
+
+enum class FileStart { beginning, end };
+
+struct FileTailOptions {
+  std::string name;                   // the source is called "file:" + name; empty: first pattern
+  std::vector<std::string> patterns;  // absolute, as glob(3) takes them
+  std::vector<std::string> excludes;  // fnmatch(3) over the whole path
+  FileStart start = FileStart::beginning;  // for files that are there at the very first start
+  std::chrono::microseconds line_timeout = std::chrono::seconds(5);
+  std::chrono::microseconds rotated_hold = std::chrono::minutes(10);  // after the last byte
+};
+
+// Follows all files that match a set of patterns and hands over their lines, one record each.
+//
+// A file is known by device, inode and the hash of its beginning, never by its name alone. When
+// its name goes to another file it is still read to its end, through the open descriptor or, after
+// a restart, by looking for it in its directory; its successor waits until then. The position holds
+// a FilePlace for every file. What cannot be read any more becomes a gap record.
+class FileTail : public Source {
+ public:
+  explicit FileTail(FileTailOptions options);
+
+  std::string_view name() const override { return name_; }
+  void restore(std::string_view position) override;
+  std::string position() const override;
+  bool poll(ledger::Time now, RecordSink& sink) override;
+  int wake_descriptor() const override { return watch_.descriptor(); }
+
+ private:
+  struct Tracked {
+    TailedFile file;
+    std::int64_t born_ns = 0;
+    bool dirty = true;       // may have something to read
+    bool silent = false;     // the kernel does not tell when it grows: look every second
+    bool matched = false;    // some pattern matched it at the last search
+    bool has_elder = false;  // an older file under the same path is, or was, still to be read
+  };
+
+  bool resolve_places(ledger::Time now, RecordSink& sink);
+  bool resolve(const FilePlace& place, ledger::Time now, RecordSink& sink);
+  int attach(const FoundFile& found, FilePlace place);
+  void follow_events();
+  void look_for_news(ledger::Time now);
+  bool search(ledger::Time now, RecordSink& sink);
+  void mark_rotated(const FoundFiles& found);
+  bool adopt(const FoundFile& found, ledger::Time now, RecordSink& sink);
+  void adopt_missed(const FoundFile& found);
+  void forget_finished(ledger::Time now);
+  bool read_all(ledger::Time now, RecordSink& sink);
+  bool waits_for_elder(std::size_t index) const;
+  bool is_known(const FoundFile& found) const;
+  void index_files();
+
+  FileTailOptions options_;
+  std::string name_;
+  DirectoryWatch watch_;
+  std::vector<Tracked> files_;         // elders before their successors
+  std::vector<FilePlace> unresolved_;  // restored, their files not yet found again
+  std::unordered_map<std::string, std::size_t> by_path_;  // of files that own their path
+  std::set<std::pair<std::uint64_t, std::uint64_t>> known_;
+  std::set<std::string> reported_;  // paths whose unreadability is recorded
+  std::vector<char> buffer_;
+  std::string line_;
+  std::string lost_position_;  // why a restored position could not be used
+  bool first_start_ = true;
+  bool search_now_ = true;
+  bool all_watched_ = false;
+  ledger::Time last_search_{};
+  ledger::Time last_look_{};
+  std::size_t next_look_ = 0;
+  std::size_t next_read_ = 0;
+};
+
+}  // namespace yunjian::agent

@@ -1,0 +1,458 @@
+#include "agent/sources/file_tail.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "agent/sources/source_testing.h"
+
+namespace yunjian::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::append;
+using testing::overwrite;
+using Lines = std::vector<std::string>;
+
+// An agent that can be stopped and started again over one directory of logs.
+struct Host {
+  testing::TemporaryDirectory directory;
+  FileTailOptions options;
+  std::unique_ptr<FileTail> tail;
+  testing::CollectingSink sink;
+  std::string sealed;  // the position that the last seal made durable
+  ledger::Time now{std::chrono::hours(24 * 365 * 50)};
+
+  explicit Host(std::string_view pattern = "app.log") {
+    options.patterns = {directory / pattern};
+    start();
+  }
+  void start() {
+    tail = std::make_unique<FileTail>(options);
+    tail->restore(sealed);
+  }
+  bool poll(std::chrono::microseconds later = 1s) {
+    now += later;
+    return tail->poll(now, sink);
+  }
+  void seal() { sealed = tail->position(); }
+  void restart() {
+    seal();
+    start();
+  }
+  std::string log() const { return directory / "app.log"; }
+  void rename(std::string_view from, std::string_view to) const {
+    std::filesystem::rename(directory / from, directory / to);
+  }
+};
+
+// File systems stamp creations with the coarse clock: waits until a new file would be younger.
+void wait_for_next_tick() {
+  timespec start{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &start);
+  for (timespec now = start; now.tv_nsec == start.tv_nsec && now.tv_sec == start.tv_sec;)
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+}
+
+TEST_CASE("each line of a file becomes one record, byte for byte and in order") {
+  Host host;
+  append(host.log(), "first\nsecond \\ \"quoted\"\n\n四\r\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"first", "second \\ \"quoted\"", "", "四\r"});
+  CHECK(host.sink.values("log") == Lines(4, host.log()));
+  CHECK(host.sink.values("source") == Lines(4, "file"));
+  CHECK(host.sink.values("kind") == Lines(4, "event"));
+  append(host.log(), "later\n");
+  host.poll();
+  CHECK(host.sink.messages().back() == "later");
+  CHECK(host.sink.lines.size() == 5);
+}
+
+TEST_CASE("bytes that are no text survive") {
+  Host host;
+  append(host.log(), std::string_view("nul\0in\nbad \xff\xfe back\\slash\n\xb9\xfa\xb1\xea\n", 33));
+  host.poll();
+  REQUIRE(host.sink.lines.size() == 3);
+  CHECK(host.sink.messages()[0] == std::string("nul\0in", 6));
+  CHECK(host.sink.values("encoding") == Lines{"escaped", "escaped"});
+  const auto back = ledger::unescape_bytes(host.sink.messages()[1]);
+  REQUIRE(back);
+  CHECK(*back == "bad \xff\xfe back\\slash");
+  CHECK(ledger::unescape_bytes(host.sink.messages()[2]).value() == "\xb9\xfa\xb1\xea");
+}
+
+TEST_CASE("a restart goes on exactly behind the last sealed record") {
+  Host host;
+  append(host.log(), "1\n2\n3\n4\n");
+  host.sink.limit = 2;
+  CHECK(host.poll());
+  host.restart();
+  host.sink.limit = 3;
+  CHECK(host.poll());
+  host.start();  // killed: record 3 was handed out but not sealed
+  host.sink.lines.pop_back();
+  host.sink.limit = 100;
+  CHECK_FALSE(host.poll());
+  CHECK(host.sink.messages() == Lines{"1", "2", "3", "4"});
+}
+
+TEST_CASE("a rotated file is read to its end before its successor") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  append(host.log(), "2\n");
+  host.rename("app.log", "app.log.1");
+  append(host.log(), "4\n");
+  append(host.directory / "app.log.1", "3\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3", "4"});
+  CHECK(host.sink.values("log") == Lines(4, host.log()));
+  SUBCASE("and its writer may go on for a while") {
+    append(host.directory / "app.log.1", "5\n");
+    host.poll();
+    CHECK(host.sink.messages().back() == "5");
+  }
+}
+
+TEST_CASE("a file that was rotated while the agent was down is found by its inode") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  append(host.log(), "2\n");
+  host.seal();
+  wait_for_next_tick();
+  host.rename("app.log", "app.log.1");
+  append(host.log(), "3\n");
+  SUBCASE("once") {
+    host.start();
+    host.poll();
+    CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+  }
+  SUBCASE("twice, with a file in between that nobody ever saw") {
+    host.rename("app.log.1", "app.log.2");
+    host.rename("app.log", "app.log.1");
+    wait_for_next_tick();
+    append(host.log(), "4\n");
+    host.start();
+    host.poll();
+    CHECK(host.sink.messages() == Lines{"1", "2", "3", "4"});
+  }
+  SUBCASE("and compressed: what cannot be read is named") {
+    std::filesystem::remove(host.directory / "app.log.1");
+    overwrite(host.directory / "app.log.1.gz", "not text");
+    host.start();
+    host.poll();
+    CHECK(host.sink.messages() == Lines{"1", "3"});
+    CHECK(host.sink.values("cause") == Lines{"gone"});
+    CHECK(host.sink.values("offset") == Lines{"2"});
+  }
+}
+
+TEST_CASE("several rotations between two looks lose nothing") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  for (int i = 2; i <= 4; ++i) {
+    for (int k = i; k >= 1; --k) {
+      const std::string from = k == 1 ? "app.log" : fmt::format("app.log.{}", k - 1);
+      if (std::filesystem::exists(host.directory / from))
+        host.rename(from, fmt::format("app.log.{}", k));
+    }
+    wait_for_next_tick();
+    append(host.log(), fmt::format("{}\n", i));
+  }
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3", "4"});
+}
+
+TEST_CASE("older rotations of a new log are not read") {
+  Host host;
+  append(host.directory / "app.log.1", "old\n");
+  append(host.log(), "1\n");
+  host.poll();
+  host.rename("app.log.1", "app.log.2");
+  host.rename("app.log", "app.log.1");
+  append(host.log(), "2\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2"});
+}
+
+TEST_CASE("a pattern that matches rotated names reads no file twice") {
+  Host host("app.log*");
+  append(host.log(), "1\n");
+  host.poll();
+  host.rename("app.log", "app.log.1");
+  append(host.log(), "2\n");
+  host.poll();
+  host.restart();
+  host.poll();
+  overwrite(host.directory / "app.log.1.gz", "packed\n");
+  host.poll(11s);
+  CHECK(host.sink.messages() == Lines{"1", "2"});
+}
+
+TEST_CASE("a deleted file is still read while it is open") {
+  Host host;
+  const int writer = open(host.log().c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+  REQUIRE(write(writer, "1\n", 2) == 2);
+  host.poll();
+  std::filesystem::remove(host.log());
+  REQUIRE(write(writer, "2\n", 2) == 2);
+  host.poll();
+  REQUIRE(write(writer, "3\n", 2) == 2);
+  host.poll();
+  close(writer);
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+}
+
+TEST_CASE("truncation in place is noticed and said") {
+  Host host;
+  append(host.log(), "one\ntwo\n");
+  host.poll();
+  SUBCASE("when the file is shorter") { overwrite(host.log(), "new\n"); }
+  SUBCASE("when it has grown past the old place") {
+    overwrite(host.log(), "new\nand much more text than before\n");
+  }
+  SUBCASE("while the agent was down") {
+    host.restart();
+    overwrite(host.log(), "new\n");
+  }
+  host.poll();
+  CHECK(host.sink.messages()[2] == "new");
+  CHECK(host.sink.values("cause") == Lines{"truncated"});
+  CHECK(host.sink.values("offset") == Lines{"8"});
+  CHECK(host.sink.values("bytes") == Lines{"0"});
+}
+
+TEST_CASE("truncation tells how much was seen but not read") {
+  Host host;
+  append(host.log(), "one\ntwo\nthree\n");
+  host.sink.limit = 1;
+  host.poll();
+  overwrite(host.log(), "");
+  host.sink.limit = 100;
+  host.poll();
+  CHECK(host.sink.values("bytes") == Lines{"10"});
+}
+
+TEST_CASE("a reused inode is not taken for the file that had it") {
+  Host host;
+  append(host.log(), "old text of some length\n");
+  host.poll();
+  host.seal();
+  struct stat before {};
+  stat(host.log().c_str(), &before);
+  host.tail.reset();
+  // Rewritten in place: the same inode with another beginning, which is what reuse looks like.
+  overwrite(host.log(), "another file with other text, and longer\n");
+  host.start();
+  host.poll();
+  CHECK(host.sink.messages().back() == "another file with other text, and longer");
+}
+
+TEST_CASE("two files that begin alike are both read") {
+  Host host("*.log");
+  const std::string same(2000, 'x');
+  append(host.directory / "a.log", same + "\na\n");
+  append(host.directory / "b.log", same + "\nb\n");
+  host.poll();
+  host.restart();
+  append(host.directory / "b.log", "b2\n");
+  host.poll();
+  const auto messages = host.sink.messages();
+  REQUIRE(messages.size() == 5);
+  CHECK(messages[4] == "b2");
+}
+
+TEST_CASE("an unfinished line waits for its end") {
+  Host host;
+  append(host.log(), "half");
+  host.poll();
+  CHECK(host.sink.lines.empty());
+  append(host.log(), " and half\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"half and half"});
+}
+
+TEST_CASE("a line that stays unfinished is handed over once and said to go on") {
+  Host host;
+  append(host.log(), "no newline");
+  host.poll();
+  host.poll(6s);
+  CHECK(host.sink.messages() == Lines{"no newline"});
+  CHECK(host.sink.values("part") == Lines{"+"});
+  host.restart();
+  SUBCASE("its newline alone makes no record") {
+    append(host.log(), "\nnext\n");
+    host.poll();
+    CHECK(host.sink.messages() == Lines{"no newline", "next"});
+  }
+  SUBCASE("the rest of the line is the next record") {
+    append(host.log(), " rest\nnext\n");
+    host.poll();
+    CHECK(host.sink.messages() == Lines{"no newline", " rest", "next"});
+  }
+}
+
+TEST_CASE("long lines are split into numbered parts that give the line back") {
+  Host host;
+  std::string line;
+  for (int i = 0; line.size() < 200'000; ++i) line += fmt::format("{}云\t", i);
+  append(host.log(), line + "\nshort\n");
+  SUBCASE("in one go") { host.poll(); }
+  SUBCASE("stopped and restarted between the parts") {
+    for (std::size_t limit = 1; host.poll() || host.sink.lines.size() == limit; ++limit) {
+      host.sink.limit = limit;
+      host.restart();
+    }
+  }
+  std::string joined;
+  const auto messages = host.sink.messages();
+  REQUIRE(messages.size() >= 5);
+  for (std::size_t i = 0; i + 1 < messages.size(); ++i) joined += messages[i];
+  CHECK(joined == line);
+  CHECK(messages.back() == "short");
+  const auto parts = host.sink.values("part");
+  CHECK(parts.front() == fmt::format("1/{}", parts.size()));
+  CHECK(parts.back() == fmt::format("{0}/{0}", parts.size()));
+  for (const auto& record : host.sink.lines) CHECK(record.size() <= ledger::record_bytes_max);
+}
+
+TEST_CASE("a line without end is handed over in stretches and loses no byte") {
+  Host host;
+  std::string line(3'500'000, '\0');
+  for (std::size_t i = 0; i < line.size(); ++i) line[i] = static_cast<char>('a' + i % 23);
+  append(host.log(), line + "\nshort\n");
+  host.poll();
+  std::string joined;
+  for (const auto& message : host.sink.messages()) joined += message;
+  CHECK(joined == line + "short");
+  CHECK(host.sink.values("part").front() == "+");
+}
+
+TEST_CASE("new files are found, also in directories that appear later") {
+  Host host("*/x.log");
+  host.poll();
+  std::filesystem::create_directory(host.directory / "sub");
+  host.poll();
+  append(host.directory / "sub/x.log", "hello\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"hello"});
+}
+
+TEST_CASE("the wake descriptor becomes readable when a followed file grows") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  host.poll();
+  fd_set set;
+  FD_ZERO(&set);
+  const int descriptor = host.tail->wake_descriptor();
+  REQUIRE(descriptor >= 0);
+  append(host.log(), "2\n");
+  FD_SET(descriptor, &set);
+  timeval limit{5, 0};
+  CHECK(select(descriptor + 1, &set, nullptr, nullptr, &limit) == 1);
+  host.poll(1us);
+  CHECK(host.sink.messages() == Lines{"1", "2"});
+}
+
+TEST_CASE("files that are there at the first start can be skipped, later ones cannot") {
+  Host host("*.log");
+  host.options.start = FileStart::end;
+  host.start();
+  append(host.log(), "old\n");
+  host.poll();
+  append(host.log(), "new\n");
+  append(host.directory / "b.log", "b\n");
+  host.poll();
+  host.restart();
+  append(host.directory / "c.log", "c\n");
+  host.poll();
+  auto messages = host.sink.messages();
+  std::sort(messages.begin(), messages.end());
+  CHECK(messages == Lines{"b", "c", "new"});
+}
+
+TEST_CASE("an unreadable file is said once and read when it can be") {
+  Host host;
+  append(host.log(), "secret\n");
+  if (geteuid() == 0) {
+    MESSAGE("root reads everything: only checked when run by another user");
+    return;
+  }
+  chmod(host.log().c_str(), 0);
+  host.poll();
+  host.poll(11s);
+  host.poll(11s);
+  CHECK(host.sink.values("cause") == Lines{"unreadable"});
+  chmod(host.log().c_str(), 0600);
+  host.poll(11s);
+  CHECK(host.sink.messages() == Lines{"secret"});
+}
+
+TEST_CASE("a position that cannot be understood starts anew and says so") {
+  Host host;
+  append(host.log(), "1\n");
+  host.sealed = "files/v1;not a place";
+  host.start();
+  host.poll();
+  CHECK(host.sink.values("cause") == Lines{"position-lost"});
+  CHECK(host.sink.messages() == Lines{"1"});
+}
+
+TEST_CASE("a gap that the sink refuses is offered again") {
+  Host host;
+  append(host.log(), "1\n2\n");
+  host.poll();
+  overwrite(host.log(), "3\n");
+  host.sink.limit = 2;
+  CHECK(host.poll());
+  CHECK(host.poll());
+  host.restart();
+  host.sink.limit = 100;
+  host.poll();
+  CHECK(host.sink.values("cause") == Lines{"truncated"});
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+}
+
+TEST_CASE("one busy file does not keep another from being read") {
+  Host host("*.log");
+  append(host.directory / "a.log", std::string(4'000'000, 'x').replace(100, 1, "\n"));
+  std::string busy;
+  for (int i = 0; i < 100'000; ++i) busy += "a line of the busy file\n";
+  overwrite(host.directory / "a.log", busy);
+  append(host.directory / "b.log", "quiet\n");
+  host.sink.limit = 50'000;
+  CHECK(host.poll());
+  const auto logs = host.sink.values("log");
+  CHECK(std::find(logs.begin(), logs.end(), host.directory / "b.log") != logs.end());
+}
+
+TEST_CASE("a position survives any path") {
+  FilePlace place;
+  place.path = "/var/log/a b;c%d\n云.log";
+  place.device = 2049;
+  place.inode = 7;
+  place.fingerprint = {1024, 0xFFEEDDCCBBAA9988U};
+  place.offset = 5;
+  place.size = 9;
+  place.parts = 3;
+  place.line_open = true;
+  place.rotated = true;
+  const auto text = format_places({place, place});
+  CHECK(text.find('\n') == std::string::npos);
+  const auto back = parse_places(text);
+  REQUIRE(back);
+  REQUIRE(back->size() == 2);
+  CHECK(format_places(*back) == text);
+  CHECK(back->front().path == place.path);
+  for (std::size_t cut = 9; cut + 1 < text.size(); ++cut) (void)parse_places(text.substr(0, cut));
+}
+
+}  // namespace
+}  // namespace yunjian::agent

@@ -1,0 +1,250 @@
+#include "agent/sources/tailed_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "agent/sources/gap_record.h"
+#include "ledger/base/bytes.h"
+#include "ledger/record.h"
+
+namespace yunjian::agent {
+namespace {
+
+// Up to this size a message fits into one record whatever its bytes are (6 encoded bytes for one).
+constexpr std::size_t surely_fits_bytes = 8 * 1024;
+// Of the keys besides `log` and `message`, with room to spare.
+constexpr std::size_t fixed_overhead = 256;
+
+std::uint64_t size_of(int descriptor) {
+  struct stat status {};
+  return fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+// Length of `bytes` without a UTF-8 character that is cut off at its end.
+std::size_t whole_characters(std::string_view bytes) {
+  const std::size_t look = std::min<std::size_t>(bytes.size(), 3);
+  for (std::size_t back = 1; back <= look; ++back) {
+    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
+    if ((byte & 0xC0U) == 0x80U) continue;
+    const std::size_t length = byte >= 0xF0U ? 4 : byte >= 0xE0U ? 3 : byte >= 0xC0U ? 2 : 1;
+    return length > back ? bytes.size() - back : bytes.size();
+  }
+  return bytes.size();
+}
+
+}  // namespace
+
+TailedFile::TailedFile(int descriptor, FilePlace place)
+    : descriptor_(descriptor), place_(std::move(place)) {
+  log_ = ledger::is_valid_utf8(place_.path) ? place_.path : ledger::escape_bytes(place_.path);
+  std::string encoded;
+  ledger::append_json_string(encoded, log_);
+  overhead_ = fixed_overhead + encoded.size();
+}
+
+TailedFile::TailedFile(TailedFile&& other) noexcept : descriptor_(-1), overhead_(0) {
+  *this = std::move(other);
+}
+
+TailedFile& TailedFile::operator=(TailedFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(place_, other.place_);
+  std::swap(log_, other.log_);
+  std::swap(overhead_, other.overhead_);
+  std::swap(partial_size_, other.partial_size_);
+  std::swap(partial_since_, other.partial_since_);
+  std::swap(last_active_, other.last_active_);
+  return *this;
+}
+
+TailedFile::~TailedFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+void TailedFile::skip_to_end() {
+  place_.offset = place_.size = size_of(descriptor_);
+  extend_fingerprint();
+}
+
+bool TailedFile::has_news() const {
+  return waits_for_line_end() || size_of(descriptor_) != place_.offset;
+}
+
+TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
+  if (last_active_ == ledger::Time{}) last_active_ = context.now;
+  const std::uint64_t size = size_of(descriptor_);
+  bool refused = false;
+  if (check_truncated(context, size, refused)) {
+    if (refused) return Outcome::full;
+  }
+  place_.size = size;
+  if (size == place_.offset) {
+    partial_size_ = 0;
+    return Outcome::drained;
+  }
+  const std::string_view bytes = read_at(context.buffer, place_.offset);
+  if (bytes.empty()) return Outcome::drained;
+  const Outcome outcome = take_lines(context, bytes);
+  extend_fingerprint();
+  return outcome;
+}
+
+// A file that is shorter than what was read, or begins otherwise, was emptied and written anew.
+bool TailedFile::check_truncated(ReadContext& context, std::uint64_t size, bool& refused) {
+  bool truncated = size < place_.offset;
+  if (!truncated && place_.fingerprint.length > 0 && size != place_.offset) {
+    std::array<char, fingerprint_bytes_max> prefix;
+    const auto found = read_at(std::span(prefix).first(place_.fingerprint.length), 0);
+    truncated = fingerprint_of(found) != place_.fingerprint;
+  }
+  if (!truncated) return false;
+  const std::uint64_t unread = std::max(place_.size, place_.offset) - place_.offset;
+  write_gap(context.line, context.now,
+            {.cause = "truncated",
+             .detail = "the file was emptied in place; what was written between the last look and "
+                       "then is lost",
+             .source = "file",
+             .log = log_,
+             .bytes = unread,
+             .count = {},
+             .offset = place_.offset});
+  refused = !context.sink.take(context.line);
+  if (refused) return true;
+  place_.offset = 0;
+  place_.parts = 0;
+  place_.line_open = false;
+  place_.fingerprint = {};
+  partial_size_ = 0;
+  return true;
+}
+
+std::string_view TailedFile::read_at(std::span<char> into, std::uint64_t offset) const {
+  ssize_t got = 0;
+  do {
+    got = pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  return {into.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+}
+
+TailedFile::Outcome TailedFile::take_lines(ReadContext& context, std::string_view bytes) {
+  const bool filled = bytes.size() == context.buffer.size();
+  std::string_view rest = bytes;
+  while (const void* end = std::memchr(rest.data(), '\n', rest.size())) {
+    const auto length = static_cast<std::size_t>(static_cast<const char*>(end) - rest.data());
+    if (!take_line(context, rest.substr(0, length))) return Outcome::full;
+    advance(length + 1, false);
+    rest.remove_prefix(length + 1);
+    if (rest.empty()) break;
+  }
+  if (rest.size() < bytes.size()) {
+    last_active_ = context.now;
+    partial_size_ = 0;
+  }
+  if (filled) return rest.size() == bytes.size() ? take_long_line(context) : Outcome::more;
+  return rest.empty() ? Outcome::drained : take_unfinished(context, rest);
+}
+
+// The line is longer than the buffer: looks for its end up to line_bytes_max.
+TailedFile::Outcome TailedFile::take_long_line(ReadContext& context) {
+  std::string line(line_bytes_max + 1, '\0');
+  std::size_t filled = 0;
+  while (filled < line.size()) {
+    const auto got = read_at(std::span(line).subspan(filled), place_.offset + filled);
+    if (got.empty()) break;
+    filled += got.size();
+  }
+  const std::string_view bytes(line.data(), filled);
+  const std::size_t end = bytes.find('\n');
+  if (end != std::string_view::npos) {
+    if (!take_line(context, bytes.substr(0, end))) return Outcome::full;
+    advance(end + 1, false);
+  } else if (filled <= line_bytes_max) {
+    return take_unfinished(context, bytes);
+  } else {
+    const std::size_t stretch = whole_characters(bytes.substr(0, line_bytes_max));
+    return take_beginning(context, bytes.substr(0, stretch)) ? Outcome::more : Outcome::full;
+  }
+  last_active_ = context.now;
+  partial_size_ = 0;
+  return Outcome::more;
+}
+
+// The last line has no newline yet. Its writer may be in the middle of it, so it gets time; but
+// evidence must not lie for ever where an intruder can still remove it.
+TailedFile::Outcome TailedFile::take_unfinished(ReadContext& context, std::string_view bytes) {
+  const std::uint64_t end = place_.offset + bytes.size();
+  const bool clock_stepped_back = context.now < partial_since_;
+  if (partial_size_ != end || clock_stepped_back) {
+    partial_size_ = end;
+    partial_since_ = context.now;
+    last_active_ = context.now;
+  }
+  if (context.now - partial_since_ < context.line_timeout) return Outcome::drained;
+  return take_beginning(context, bytes) ? Outcome::drained : Outcome::full;
+}
+
+bool TailedFile::take_line(ReadContext& context, std::string_view line) {
+  // Only the newline of a line that was handed over before: nothing is left to tell.
+  if (place_.line_open && line.empty()) return true;
+  if (line.size() > surely_fits_bytes) return take_pieces(context, line);
+  context.line.clear();
+  ledger::RecordWriter record(context.line, context.now, "event");
+  record.text("source", "file").text("log", log_).message(line).finish();
+  return context.sink.take(context.line);
+}
+
+bool TailedFile::take_part(ReadContext& context, std::string_view part, std::string_view piece) {
+  context.line.clear();
+  ledger::RecordWriter record(context.line, context.now, "event");
+  record.text("source", "file").text("log", log_);
+  if (!part.empty()) record.text("part", part);
+  record.message(piece).finish();
+  return context.sink.take(context.line);
+}
+
+// The cut depends on nothing but the line, so that parts go on after a restart where they ended.
+bool TailedFile::take_pieces(ReadContext& context, std::string_view line) {
+  const auto pieces = ledger::split_message(line, overhead_);
+  if (pieces.size() == 1) return take_part(context, "", line);
+  for (std::size_t i = place_.parts; i < pieces.size(); ++i) {
+    const std::string part = fmt::format("{}/{}", i + 1, pieces.size());
+    if (!take_part(context, part, pieces[i])) return false;
+    place_.parts = static_cast<std::uint32_t>(i + 1);
+  }
+  return true;
+}
+
+// A beginning whose end is not known yet: each piece says so and counts as handed over at once.
+bool TailedFile::take_beginning(ReadContext& context, std::string_view bytes) {
+  for (const auto piece : ledger::split_message(bytes, overhead_)) {
+    if (!take_part(context, "+", piece)) return false;
+    advance(piece.size(), true);
+  }
+  last_active_ = context.now;
+  partial_size_ = 0;
+  return true;
+}
+
+void TailedFile::advance(std::uint64_t bytes, bool line_open) {
+  place_.offset += bytes;
+  place_.parts = 0;
+  place_.line_open = line_open;
+}
+
+// Takes only bytes that were handed over: those a writer still may not change.
+void TailedFile::extend_fingerprint() {
+  const std::uint64_t length = std::min<std::uint64_t>(place_.offset, fingerprint_bytes_max);
+  if (length <= place_.fingerprint.length) return;
+  std::array<char, fingerprint_bytes_max> prefix;
+  place_.fingerprint = fingerprint_of(read_at(std::span(prefix).first(length), 0));
+}
+
+}  // namespace yunjian::agent

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "agent/sources/file_place.h"
+#include "agent/sources/source.h"
+
+namespace yunjian::agent {
+
+inline constexpr std::size_t read_buffer_bytes = 256 * 1024;
+// A longer line is handed over in stretches of this size; see README.md.
+inline constexpr std::size_t line_bytes_max = 1024 * 1024;
+
+// What reading needs from outside; the buffers are shared by all files of a source.
+struct ReadContext {
+  ledger::Time now;
+  RecordSink& sink;
+  std::span<char> buffer;  // read_buffer_bytes
+  std::string& line;       // the encoded record; reused so that a line costs no allocation
+  std::chrono::microseconds line_timeout;
+};
+
+// One open file and how far it has been handed over. Held open until its owner lets it go, so that
+// renaming or deleting it loses nothing. One thread.
+class TailedFile {
+ public:
+  enum class Outcome { drained, more, full };
+
+  // Owns `descriptor`. `place` says where to go on.
+  TailedFile(int descriptor, FilePlace place);
+  TailedFile(TailedFile&& other) noexcept;
+  TailedFile& operator=(TailedFile&& other) noexcept;
+  ~TailedFile();
+
+  const FilePlace& place() const { return place_; }
+  void set_rotated() { place_.rotated = true; }
+  void skip_to_end();  // what the file holds now is not handed over
+
+  // Hands over the complete lines of at most one buffer. `full`: the sink took no more; the place
+  // is just behind the last record that it took. An unfinished last line is handed over when the
+  // file has not grown for line_timeout.
+  Outcome read_some(ReadContext& context);
+
+  // An unfinished line waits for its end or for the timeout: read again though nothing changed.
+  bool waits_for_line_end() const { return partial_size_ != 0; }
+  // When the file last had something to read, or its first look.
+  ledger::Time last_active() const { return last_active_; }
+
+  // True when a look at the file's size says that there is something to do.
+  bool has_news() const;
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  bool check_truncated(ReadContext& context, std::uint64_t size, bool& refused);
+  std::string_view read_at(std::span<char> into, std::uint64_t offset) const;
+  Outcome take_lines(ReadContext& context, std::string_view bytes);
+  Outcome take_long_line(ReadContext& context);
+  Outcome take_unfinished(ReadContext& context, std::string_view bytes);
+  bool take_line(ReadContext& context, std::string_view line);
+  bool take_pieces(ReadContext& context, std::string_view line);
+  bool take_beginning(ReadContext& context, std::string_view bytes);
+  bool take_part(ReadContext& context, std::string_view part, std::string_view piece);
+  void advance(std::uint64_t bytes, bool line_open);
+  void extend_fingerprint();
+
+  int descriptor_;
+  FilePlace place_;
+  std::string log_;  // the path as valid UTF-8
+  std::size_t overhead_;
+  std::uint64_t partial_size_ = 0;  // file size when an unfinished line was seen; 0 = none
+  ledger::Time partial_since_{};
+  ledger::Time last_active_{};
+};
+
+}  // namespace yunjian::agent
