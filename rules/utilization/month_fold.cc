@@ -1,0 +1,237 @@
+#include "rules/utilization/month_fold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace yunjian::rules {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::HourFigure;
+using ledger::Result;
+using ledger::Time;
+using ledger::UsageHour;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr seconds busiest_hour_measured_min{1800};
+constexpr std::uint64_t streams_max = 10000;  // incarnations of one host in one month
+
+// MemTotal moves a little with the kernel; a change of size is more than a thirty-second part.
+bool same_size(const UsageHour& a, const UsageHour& b) {
+  const auto [less, more] = std::minmax(a.memory_bytes, b.memory_bytes);
+  return a.vcpus == b.vcpus && more - less <= more / 32;
+}
+
+// The time that `count` samples stand for; a record cannot have measured longer than it lasts.
+seconds measured_time(const UsageHour& hour, std::uint64_t count) {
+  const auto length = std::chrono::ceil<seconds>(hour.to - hour.from);
+  const auto most = static_cast<std::uint64_t>(length.count());
+  if (hour.interval_s == 0 || count > most / hour.interval_s) return length;
+  return seconds(static_cast<seconds::rep>(count * hour.interval_s));
+}
+
+Time later(Time a, Time b) { return std::max(a, b); }
+
+}  // namespace
+
+MonthFold::MonthFold(const FoldWindow& window, const Calendar& calendar)
+    : window_(window), calendar_(&calendar) {}
+
+Result<void> MonthFold::add(const UsageHour& hour, std::string_view stream, std::uint64_t number) {
+  if (streams_.empty() || streams_.back() != stream) {
+    const bool seen = std::find(streams_.begin(), streams_.end(), stream) != streams_.end();
+    if (seen || streams_.size() == streams_max) {
+      return fail(ErrorKind::reject, fmt::format("usage of stream {} came in two runs", stream));
+    }
+    streams_.emplace_back(stream);
+    last_number_.reset();
+  }
+  if (last_number_ && number <= *last_number_) {
+    return fail(ErrorKind::reject, fmt::format("usage record {} of stream {} came after {}", number,
+                                               stream, *last_number_));
+  }
+  last_number_ = number;
+  if (hour.from < month_begin(window_.month) || hour.from >= month_end(window_.month)) return {};
+  if (hour.to <= hour.from || hour.samples == 0) {
+    ++unusable_;
+    return {};
+  }
+
+  Open& open = open_for(hour);
+  const auto& cpu = hour.figure(HourFigure::cpu);
+  const seconds measured = measured_time(hour, hour.samples);
+  const seconds cpu_measured = measured_time(hour, cpu.count());
+  open.part.measured += measured;
+  open.part.cpu_measured += cpu_measured;
+  open.part.memory_measured += measured_time(hour, hour.figure(HourFigure::memory).count());
+  open.spans.push_back({hour.from, hour.to});
+
+  HourSum& clock_hour = open.hours[std::chrono::floor<std::chrono::hours>(hour.from)];
+  clock_hour.sum += cpu.sum();
+  clock_hour.count += cpu.count();
+  clock_hour.measured += cpu_measured;
+  DaySum& day = open.days[std::chrono::sys_days(china_date(hour.from))];
+  day.cpu.merge(cpu);
+  day.measured += measured;
+  note_input(open.part.inputs, stream, number);
+  return {};
+}
+
+// The part of this size with the hour's figures in it.
+MonthFold::Open& MonthFold::open_for(const UsageHour& hour) {
+  if (!open_.empty() && same_size(*open_.back().part.usage, hour)) {
+    merge_usage(*open_.back().part.usage, hour);
+  } else {
+    open_.emplace_back().part.usage = hour;
+  }
+  return open_.back();
+}
+
+void MonthFold::note_input(std::vector<FoldInput>& inputs, std::string_view stream,
+                           std::uint64_t number) {
+  if (inputs.empty() || inputs.back().stream != stream) {
+    inputs.push_back({.stream = std::string(stream), .first = number});
+  }
+  inputs.back().last = number;
+  ++inputs.back().records;
+}
+
+std::vector<FoldedPart> MonthFold::finish() {
+  std::stable_sort(open_.begin(), open_.end(), [](const Open& a, const Open& b) {
+    return a.part.usage->from < b.part.usage->from;
+  });
+  std::vector<Open> joined;
+  for (Open& open : open_) {
+    if (!joined.empty() && same_size(*joined.back().part.usage, *open.part.usage)) {
+      merge(joined.back(), std::move(open));
+    } else {
+      joined.push_back(std::move(open));
+    }
+  }
+  if (joined.empty()) joined.emplace_back();
+
+  const Time begin = later(month_begin(window_.month), window_.enrolled);
+  const Time end = later(begin, window_end());
+  std::vector<FoldedPart> parts;
+  Time from = begin;
+  for (std::size_t i = 0; i < joined.size(); ++i) {
+    const bool last = i + 1 == joined.size();
+    const Time next = last ? end : std::clamp(joined[i + 1].part.usage->from, from, end);
+    close(joined[i], from, next);
+    parts.push_back(std::move(joined[i].part));
+    from = next;
+  }
+  parts.front().unusable = unusable_;
+  open_.clear();
+  return parts;
+}
+
+// Month, retirement and cut-off end it, whichever is first.
+Time MonthFold::window_end() const {
+  Time covered = std::chrono::floor<std::chrono::hours>(window_.as_of);
+  for (const Open& open : open_) covered = later(covered, open.part.usage->to);
+  Time end = std::min({month_end(window_.month), window_.as_of, covered});
+  return window_.retired ? std::min(end, *window_.retired) : end;
+}
+
+void MonthFold::merge(Open& into, Open&& later) {
+  FoldedPart& part = into.part;
+  merge_usage(*part.usage, *later.part.usage);
+  part.measured += later.part.measured;
+  part.cpu_measured += later.part.cpu_measured;
+  part.memory_measured += later.part.memory_measured;
+  for (const FoldInput& input : later.part.inputs) part.inputs.push_back(input);
+  into.spans.insert(into.spans.end(), later.spans.begin(), later.spans.end());
+  for (const auto& [time, hour] : later.hours) {
+    HourSum& sum = into.hours[time];
+    sum.sum += hour.sum;
+    sum.count += hour.count;
+    sum.measured += hour.measured;
+  }
+  for (const auto& [date, day] : later.days) {
+    DaySum& sum = into.days[date];
+    sum.cpu.merge(day.cpu);
+    sum.measured += day.measured;
+  }
+}
+
+void MonthFold::close(Open& open, Time from, Time to) const {
+  open.part.from = from;
+  open.part.to = to;
+  open.part.expected = std::chrono::floor<seconds>(to - from);
+  close_spans(open);
+  close_days(open);
+  for (const auto& [time, hour] : open.hours) {
+    if (hour.count == 0 || hour.measured < busiest_hour_measured_min) continue;
+    const Hundredths mean = (hour.sum * 20 + hour.count) / (2 * hour.count);
+    if (!open.part.busiest_hour || mean > open.part.busiest_hour->cpu_mean) {
+      open.part.busiest_hour = BusiestHour{.cpu_mean = mean, .from = time};
+    }
+  }
+}
+
+// The longest stretch no record covers, and what overlaps; time covered twice is measured once.
+void MonthFold::close_spans(Open& open) const {
+  FoldedPart& part = open.part;
+  std::sort(open.spans.begin(), open.spans.end(), [](const Span& a, const Span& b) {
+    return std::pair(a.from, a.to) < std::pair(b.from, b.to);
+  });
+  const seconds interval{part.usage ? static_cast<seconds::rep>(part.usage->interval_s) : 0};
+  ledger::Time reached = part.from;
+  ledger::Time seen{};
+  std::chrono::microseconds covered{0};
+  std::chrono::microseconds gap{0};
+  for (const Span& span : open.spans) {
+    if (span.from + interval < seen) ++part.overlapping;
+    seen = later(seen, span.to);
+    const Time from = std::clamp(span.from, part.from, part.to);
+    const Time to = std::clamp(span.to, part.from, part.to);
+    gap = std::max(gap, from - reached);
+    if (to > reached) covered += to - later(from, reached);
+    reached = later(reached, to);
+  }
+  gap = std::max(gap, part.to - reached);
+  part.longest_gap = std::chrono::floor<seconds>(gap);
+  const auto most = std::chrono::floor<seconds>(covered);
+  part.measured = std::min(part.measured, most);
+  part.cpu_measured = std::min(part.cpu_measured, most);
+  part.memory_measured = std::min(part.memory_measured, most);
+}
+
+void MonthFold::close_days(Open& open) const {
+  FoldedPart& part = open.part;
+  part.working_days = 0;
+  for (const auto& [date, day] : open.days) {
+    if (day.measured < window_.day_min) continue;
+    ++part.days;
+    const auto works = calendar_->is_working_day(Date(date));
+    if (!works) part.working_days.reset();
+    if (part.working_days && *works) ++*part.working_days;
+    const auto p95 = quantile_percent(day.cpu, 0.95);
+    if (p95 && (!part.busiest_day || *p95 > part.busiest_day->cpu_p95)) {
+      part.busiest_day = BusiestDay{.cpu_p95 = *p95, .day = Date(date)};
+    }
+  }
+}
+
+std::optional<Hundredths> coverage(seconds measured, seconds expected) {
+  if (expected.count() <= 0) return std::nullopt;
+  return static_cast<Hundredths>(measured.count() * 10000 / expected.count());
+}
+
+std::optional<Hundredths> mean_percent(const ledger::Histogram& histogram) {
+  const std::uint64_t count = histogram.count();
+  if (count == 0) return std::nullopt;
+  return (histogram.sum() * 20 + count) / (2 * count);
+}
+
+std::optional<Hundredths> quantile_percent(const ledger::Histogram& histogram, double q) {
+  if (histogram.count() == 0) return std::nullopt;
+  return histogram.quantile(q) * 10;
+}
+
+}  // namespace yunjian::rules
