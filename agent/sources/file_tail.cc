@@ -44,6 +44,7 @@ bool is_silent_file_system(int descriptor) {
 }
 
 bool begins_as(int descriptor, const Fingerprint& fingerprint) {
+  if (fingerprint.length == 0) return true;
   std::array<char, fingerprint_bytes_max> prefix;
   const ssize_t got = pread(descriptor, prefix.data(), fingerprint.length, 0);
   return got >= 0 && fingerprint_of({prefix.data(), static_cast<std::size_t>(got)}) == fingerprint;

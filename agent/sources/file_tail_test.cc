@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "agent/sources/source_testing.h"
+#include "agent/sources/testing/collecting_sink.h"
 
 namespace yunjian::agent {
 namespace {
