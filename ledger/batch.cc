@@ -224,8 +224,9 @@ Result<void> BodyDecoder::decode(std::string_view body, std::string& out) {
                                              : "it is cut off or decodes to more than 4 MiB"));
   }
   out.resize(decoded.pos);
-  if (in.pos != body.size()) return fail(ErrorKind::reject, "bytes follow the body's zstd frame");
-  return {};
+  if (in.pos == body.size()) return {};
+  out.clear();
+  return fail(ErrorKind::reject, "bytes follow the body's zstd frame");
 }
 
 Result<std::vector<std::string_view>> split_lines(std::string_view joined, std::uint64_t records) {

@@ -139,19 +139,20 @@ RecordWriter::RecordWriter(std::string& out, Time time, std::string_view kind)
   out += "\",\"kind\":\"";
   out += kind;
   out += '"';
-  last_rank_ = 1;
-  last_key_ = "kind";
+  last_rank_ = record_key_rank("kind");
 }
 
 void RecordWriter::key(std::string_view name) {
   // Keys come in order, so the search goes on where the last one ended.
   int rank = rank_from(static_cast<std::size_t>(std::min(last_rank_, details_rank)), name);
   if (rank == details_rank) rank = record_key_rank(name);
-  require(rank > last_rank_ || (rank == last_rank_ && name > std::string_view(last_key_)),
+  const auto last_key = std::string_view(*out_).substr(last_key_at_, last_key_size_);
+  require(rank > last_rank_ || (rank == last_rank_ && name > last_key),
           "record keys come in canonical order");
   last_rank_ = rank;
-  last_key_ = name;
   *out_ += ",\"";
+  last_key_at_ = out_->size();
+  last_key_size_ = name.size();
   *out_ += name;
   *out_ += "\":";
 }

@@ -37,7 +37,8 @@ class RecordWriter {
   std::string* out_;
   std::size_t start_;
   int last_rank_ = -1;
-  std::string_view last_key_;
+  std::size_t last_key_at_ = 0;  // the key written last, in *out_
+  std::size_t last_key_size_ = 0;
 };
 
 // Position in the canonical order: fixed keys by list; families (`cpu.*`, `disk.*`, …, then `what`
