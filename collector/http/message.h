@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yunjian::collector {
+
+// A request that passed the strict checks of the session: one Host, sane framing, body within its
+// limit, path percent-decoded once and free of "..", "//", control characters and backslashes.
+struct Request {
+  std::string method;
+  std::string path;                               // decoded, begins with '/'
+  std::multimap<std::string, std::string> query;  // decoded
+  std::map<std::string, std::string, std::less<>>
+      headers;  // names lower case; repeated ones joined by ", "
+  std::string body;
+  std::string peer;                       // address of the other side
+  std::string client_certificate_sha256;  // lower-case hex of its DER, empty without one (ingest
+                                          // always has one)
+  std::string client_common_name;         // CN of that certificate
+
+  std::optional<std::string> parameter(std::string_view name) const;  // first value
+  std::string_view header(std::string_view lower_case_name) const;    // "" when absent
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// RFC 9457: `type` is about:blank or urn:yunjian:problem:<slug>; `title` short, `detail` what,
+// where and what to do.
+struct Problem {
+  int status = 500;
+  std::string slug;
+  std::string title;
+  std::string detail;
+  bool retry = false;  // told as member "retry", with Retry-After when retry_after_s > 0
+  int retry_after_s = 0;
+};
+Response problem_response(const Problem& problem);
+
+// Whoever answers. Called on a worker thread, several at once; must not throw.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual Response handle(const Request& request) = 0;
+  // Largest body for this target, asked before the body is read. 0 = no body allowed.
+  virtual std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const = 0;
+};
+
+}  // namespace yunjian::collector

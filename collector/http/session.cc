@@ -1,0 +1,401 @@
+#include "collector/http/session.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http.hpp>
+#include <iterator>
+#include <utility>
+
+#include "collector/http/response_message.h"
+
+namespace yunjian::collector {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+// GCC 12 miscompiles some coroutines: errors come as values, one co_await stands in a statement,
+// its buffers and results have names, and no lambda is a coroutine.
+constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+
+constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t head_read_bytes = 4096;
+constexpr std::chrono::milliseconds close_timeout{2000};
+constexpr std::chrono::milliseconds stop_close_timeout{200};
+constexpr std::size_t drained_bytes_max = 16U << 20;
+
+std::string_view view_of(const beast::flat_buffer& buffer) {
+  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
+}
+
+Problem malformed_request(std::string detail) {
+  return {.status = 400,
+          .slug = "malformed-request",
+          .title = "The request is malformed",
+          .detail = std::move(detail)};
+}
+
+Problem overloaded() {
+  return {.status = 503,
+          .slug = "overloaded",
+          .title = "The collector is busy",
+          .detail = "Too many requests are being worked on; send this one again later.",
+          .retry = true,
+          .retry_after_s = 2};
+}
+
+Problem body_too_large(const RequestHead& head, std::uint64_t limit) {
+  return {.status = 413,
+          .slug = "body-too-large",
+          .title = "The body is too large",
+          .detail = head.method + " " + head.target.path + " takes at most " +
+                    std::to_string(limit) + " bytes; send less at once, or check method and path."};
+}
+
+// Content of a chunk extension is ignored by us and might not be by somebody else.
+struct RefuseChunkExtensions {
+  void operator()(std::uint64_t, beast::string_view extensions, error_code& error) const {
+    if (!extensions.empty()) error = http::error::bad_chunk_extension;
+  }
+};
+
+}  // namespace
+
+struct Session::BodyReader {
+  BodyReader(std::uint64_t body_limit, std::size_t head_bytes_max) : limit(body_limit) {
+    parser.body_limit(limit);
+    parser.header_limit(static_cast<std::uint32_t>(head_bytes_max) + 4);
+    parser.on_chunk_header(refuse_extensions);
+  }
+  std::size_t fields() const {
+    return static_cast<std::size_t>(std::distance(parser.get().begin(), parser.get().end()));
+  }
+
+  RefuseChunkExtensions refuse_extensions;
+  http::request_parser<http::string_body> parser;
+  std::uint64_t limit = 0;
+  std::size_t head_fields = 0;
+  TimePoint begun = std::chrono::steady_clock::now();
+};
+
+Session::Session(asio::ip::tcp::socket socket, asio::ssl::context& tls, ListenerState& listener,
+                 ConnectionTable::Place place)
+    : listener_(listener),
+      place_(std::move(place)),
+      stream_(beast::tcp_stream(std::move(socket)), tls),
+      answered_(stream_.get_executor()) {}
+
+Session::~Session() { release_body(); }
+
+void Session::start() {
+  listener_.connections.add(place_, weak_from_this());
+  asio::co_spawn(stream_.get_executor(), run(shared_from_this()), asio::detached);
+}
+
+void Session::stop_when_idle() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    self->stop_ = true;
+    if (self->idle_) beast::get_lowest_layer(self->stream_).cancel();
+  });
+}
+
+void Session::cut() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    self->stop_ = true;
+    beast::get_lowest_layer(self->stream_).close();
+  });
+}
+
+Session::Nothing Session::run(std::shared_ptr<Session> self) {
+  bool more = co_await self->handshake();
+  if (!more) co_return;
+  while (more) {
+    more = co_await self->serve_one();
+  }
+  co_await self->finish();
+}
+
+Session::Done Session::handshake() {
+  idle_ = true;
+  limit_until(std::chrono::steady_clock::now() + listener_.options.limits.handshake_timeout);
+  auto result = co_await stream_.async_handshake(asio::ssl::stream_base::server, as_values);
+  const error_code error = std::get<0>(result);
+  if (error) {
+    count_timeout(error);
+    ++listener_.handshakes_failed;
+    co_return false;
+  }
+  identity_ = peer_identity(stream_.native_handle());
+  co_return true;
+}
+
+Session::Done Session::serve_one() {
+  response_.reset();
+  keep_alive_ = false;
+  head_only_ = false;
+  const bool asked = co_await read_head();
+  if (!asked) co_return false;
+  if (!response_) {
+    const bool complete = co_await read_body();
+    if (!complete) co_return false;
+  }
+  co_await answer();
+  const bool written = co_await write_response();
+  co_return written&& keep_alive_;
+}
+
+Session::Done Session::read_head() {
+  const HttpLimits& limits = listener_.options.limits;
+  idle_ = buffer_.size() == 0;
+  limit_until(std::chrono::steady_clock::now() +
+              (idle_ ? limits.idle_timeout : limits.head_timeout));
+  while (!(idle_ && (stop_ || listener_.stopping))) {
+    const std::string_view bytes = view_of(buffer_);
+    const HeadEnd end = find_head_end(bytes);
+    if (end.scan != HeadScan::incomplete || bytes.size() >= limits.head_bytes_max) {
+      co_return accept_head(end);
+    }
+    const std::size_t room = std::min(head_read_bytes, limits.head_bytes_max - bytes.size());
+    const auto space = buffer_.prepare(room);
+    auto result = co_await stream_.async_read_some(space, as_values);
+    const error_code error = std::get<0>(result);
+    if (error) {
+      if (!idle_) count_timeout(error);
+      break;
+    }
+    buffer_.commit(std::get<1>(result));
+    if (std::exchange(idle_, false)) {
+      limit_until(std::chrono::steady_clock::now() + limits.head_timeout);
+    }
+  }
+  idle_ = false;
+  co_return false;
+}
+
+// True: go on, with a request in head_ or a refusal in response_.
+bool Session::accept_head(HeadEnd end) {
+  if (end.scan == HeadScan::incomplete) {
+    ++listener_.malformed;
+    refuse({.status = 431,
+            .slug = "head-too-large",
+            .title = "The request head is too large",
+            .detail = "Request line and header fields may have at most " +
+                      std::to_string(listener_.options.limits.head_bytes_max) + " bytes."});
+    return true;
+  }
+  if (end.scan == HeadScan::malformed) {
+    ++listener_.malformed;
+    refuse(malformed_request("A line does not end in CR LF, or the head holds a NUL."));
+    return true;
+  }
+  auto head = parse_request_head(view_of(buffer_).substr(0, end.bytes));
+  if (!head) {
+    ++listener_.malformed;
+    refuse(malformed_request(head.error().message));
+    return true;
+  }
+  head_ = std::move(*head);
+  head_only_ = head_.method == "HEAD";
+  if (head_only_) head_.method = "GET";
+  start_body(end.bytes);
+  return true;
+}
+
+// Hands the head to the library, which frames the body by it; refuses before a byte of it is read.
+void Session::start_body(std::size_t head_bytes) {
+  const auto& options = listener_.options;
+  const std::uint64_t limit = options.handler->body_bytes_max(head_.method, head_.target.path);
+  if (head_.content_length.value_or(0) > limit || (head_.chunked && limit == 0)) {
+    refuse(body_too_large(head_, limit));
+    return;
+  }
+  body_ = std::make_unique<BodyReader>(limit, options.limits.head_bytes_max);
+  error_code error;
+  const auto head = beast::buffers_prefix(head_bytes, buffer_.data());
+  const std::size_t used = body_->parser.put(head, error);
+  if (error || used != head_bytes || !body_->parser.is_header_done()) {
+    ++listener_.malformed;
+    refuse(malformed_request("The header fields cannot be read: " + error.message()));
+    return;
+  }
+  buffer_.consume(head_bytes);
+  body_->head_fields = body_->fields();
+}
+
+Session::Done Session::read_body() {
+  const bool waits = head_.expect_continue && head_.has_body() && buffer_.size() == 0;
+  if (waits) {
+    const bool sent = co_await send_continue();
+    if (!sent) co_return false;
+  }
+  while (!body_->parser.is_done() && !response_) {
+    limit_until(deadline(body_->begun, listener_.options.limits.body_timeout, body_bytes_));
+    auto result = co_await http::async_read_some(stream_, buffer_, body_->parser, as_values);
+    const error_code error = std::get<0>(result);
+    if (error && !judge_body_error(error)) co_return false;
+    if (!error) note_body_progress();
+  }
+  if (!response_) complete_request();
+  co_return true;
+}
+
+Session::Done Session::send_continue() {
+  limit_until(std::chrono::steady_clock::now() + listener_.options.limits.head_timeout);
+  const auto line = asio::buffer(continue_line);
+  auto result = co_await asio::async_write(stream_, line, as_values);
+  const error_code error = std::get<0>(result);
+  count_timeout(error);
+  co_return !error;
+}
+
+// True: the error is the client's doing and has its answer now. False: the connection is gone.
+bool Session::judge_body_error(const error_code& error) {
+  count_timeout(error);
+  if (error == http::error::body_limit) {
+    refuse(body_too_large(head_, body_->limit));
+    return true;
+  }
+  const bool is_ours = error.category() == error_code(http::error::bad_chunk).category();
+  if (!is_ours || error == http::error::end_of_stream || error == http::error::partial_message) {
+    return false;
+  }
+  ++listener_.malformed;
+  refuse(malformed_request("The body cannot be read: " + error.message()));
+  return true;
+}
+
+void Session::note_body_progress() {
+  const std::uint64_t bytes = body_->parser.get().body().size();
+  const std::uint64_t grown = bytes - body_bytes_;
+  body_bytes_ = bytes;
+  if (listener_.body_bytes.fetch_add(grown) + grown <= listener_.options.limits.bodies_bytes_max) {
+    return;
+  }
+  ++listener_.overloaded;
+  refuse(overloaded());
+}
+
+void Session::complete_request() {
+  if (body_->fields() != body_->head_fields) {
+    ++listener_.malformed;
+    refuse(malformed_request("Trailer fields are not taken."));
+    return;
+  }
+  request_ = Request{.method = std::move(head_.method),
+                     .path = std::move(head_.target.path),
+                     .query = std::move(head_.target.query),
+                     .headers = std::move(head_.headers),
+                     .body = std::move(body_->parser.get().body()),
+                     .peer = place_.peer(),
+                     .client_certificate_sha256 = identity_.certificate_sha256,
+                     .client_common_name = identity_.common_name};
+  keep_alive_ = head_.keep_alive;
+  body_.reset();
+}
+
+Session::Nothing Session::answer() {
+  if (!response_) {
+    answered_.expires_at(TimePoint::max());
+    const bool queued = submit();
+    if (queued) {
+      auto result = co_await answered_.async_wait(as_values);
+      static_cast<void>(result);
+    } else {
+      ++listener_.overloaded;
+      refuse(overloaded());
+    }
+  }
+  release_body();
+}
+
+bool Session::submit() {
+  return listener_.pool->try_submit([self = shared_from_this()] { self->run_handler(); });
+}
+
+// On a worker thread. The coroutine sleeps meanwhile and looks at nothing that is written here; the
+// post back to its strand comes after the answer and wakes it.
+void Session::run_handler() noexcept {
+  ++listener_.requests;
+  try {
+    response_ = checked_response(listener_.options.handler->handle(request_));
+  } catch (...) {
+    response_ = internal_error();
+  }
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->answered_.cancel(); });
+}
+
+Session::Done Session::write_response() {
+  if (stop_ || listener_.stopping) keep_alive_ = false;
+  auto message = response_message(std::move(*response_), keep_alive_);
+  http::response_serializer<http::string_body> serializer(message);
+  serializer.split(head_only_);
+  const TimePoint begun = std::chrono::steady_clock::now();
+  std::uint64_t sent = 0;
+  while (!serializer.is_done() && !(head_only_ && serializer.is_header_done())) {
+    limit_until(deadline(begun, listener_.options.limits.write_timeout, sent));
+    auto result = co_await http::async_write_some(stream_, serializer, as_values);
+    const error_code error = std::get<0>(result);
+    if (error && error != http::error::end_of_stream) {
+      count_timeout(error);
+      co_return false;
+    }
+    sent += std::get<1>(result);
+  }
+  co_return true;
+}
+
+// Says goodbye in TLS, then takes in what the client is still sending: closing with unread bytes
+// would reset the connection and could destroy the answer on its way.
+Session::Nothing Session::finish() {
+  beast::get_lowest_layer(stream_).expires_after(stop_ ? stop_close_timeout : close_timeout);
+  auto result = co_await stream_.async_shutdown(as_values);
+  static_cast<void>(result);
+  co_await drain();
+}
+
+Session::Nothing Session::drain() {
+  auto& tcp = beast::get_lowest_layer(stream_);
+  error_code ignored;
+  tcp.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::array<char, 4096> scrap;
+  const auto space = asio::buffer(scrap);
+  std::size_t drained = 0;
+  while (!stop_ && drained < drained_bytes_max) {
+    auto result = co_await tcp.async_read_some(space, as_values);
+    const error_code error = std::get<0>(result);
+    if (error) break;
+    drained += std::get<1>(result);
+  }
+}
+
+void Session::refuse(const Problem& problem) {
+  response_ = problem_response(problem);
+  keep_alive_ = false;
+}
+
+void Session::limit_until(TimePoint end) { beast::get_lowest_layer(stream_).expires_at(end); }
+
+Session::TimePoint Session::deadline(TimePoint begun, std::chrono::milliseconds limit,
+                                     std::uint64_t bytes) const {
+  const std::uint64_t rate = std::max<std::uint64_t>(1, listener_.options.limits.bytes_per_s_min);
+  return begun + limit + std::chrono::seconds(bytes / rate);
+}
+
+void Session::count_timeout(const error_code& error) {
+  if (error == beast::error::timeout) ++listener_.timeouts;
+}
+
+void Session::release_body() {
+  listener_.body_bytes -= std::exchange(body_bytes_, 0);
+  body_.reset();
+  request_ = Request();
+}
+
+}  // namespace yunjian::collector
