@@ -60,7 +60,7 @@ struct Admission {
     if (index.find(overlay, facts.stream) != nullptr) {
       return fail(ErrorKind::reject, "stream " + facts.stream + " is enrolled already");
     }
-    overlay.emplace(facts.stream, opened_by(facts));
+    overlay.states.emplace(facts.stream, opened_by(facts));
     return {};
   }
 
@@ -97,10 +97,13 @@ Result<void> EvidenceIndex::admit(const EntryFacts& facts, Overlay& overlay) con
 }
 
 StreamState* EvidenceIndex::find(Overlay& overlay, const std::string& id) const {
-  if (const auto it = overlay.find(id); it != overlay.end()) return &it->second;
+  for (const Overlay* layer = &overlay; layer != nullptr; layer = layer->below) {
+    const auto it = layer->states.find(id);
+    if (it != layer->states.end()) return &overlay.states.emplace(id, it->second).first->second;
+  }
   const auto it = streams_.find(id);
   if (it == streams_.end()) return nullptr;
-  return &overlay.emplace(id, it->second.state).first->second;
+  return &overlay.states.emplace(id, it->second.state).first->second;
 }
 
 void EvidenceIndex::apply(EntryFacts&& facts, const Placed& placed) {

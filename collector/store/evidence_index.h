@@ -43,7 +43,10 @@ struct Placed {
 class EvidenceIndex {
  public:
   // The states of streams as they will be when the entries admitted so far are applied.
-  using Overlay = std::map<std::string, StreamState, std::less<>>;
+  struct Overlay {
+    const Overlay* below = nullptr;  // looked at for streams that are not in this one
+    std::map<std::string, StreamState, std::less<>> states;
+  };
 
   // Whether `facts` continue what is here and in `overlay`, which then moves on. Reject otherwise:
   // a batch that is not the next of its stream, a stream that is not enrolled or enrolled twice.

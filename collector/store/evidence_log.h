@@ -17,10 +17,11 @@
 #include "ledger/base/file_system.h"
 #include "ledger/batch.h"
 #include "ledger/note.h"
+#include "ledger/ratchet.h"
 
 namespace yunjian::collector {
 
-inline constexpr std::size_t commits_waiting_max = 4096;           // more: commit() answers retry
+inline constexpr std::size_t commits_waiting_max = 4096;             // more: commit() answers retry
 inline constexpr std::size_t commit_bytes_waiting_max = 256U << 20;  // the same
 
 // The collector's evidence: WAL, Merkle log, checkpoint, anchor. The WAL fsync is the commit; WAL
@@ -44,12 +45,12 @@ class EvidenceLog {
     std::string anchor_path;  // outside it
     std::string origin;
     const ledger::Suite* suite = nullptr;
-    std::uint64_t segment_bytes_max = 256U << 20;               // at most wal_segment_bytes_max
-    std::function<void(const ledger::Error&)> on_fatal;         // from the writer thread
+    std::uint64_t segment_bytes_max = 256U << 20;        // at most wal_segment_bytes_max
+    std::function<void(const ledger::Error&)> on_fatal;  // from the writer thread
   };
-  // `key` signs checkpoints. Fatal: the anchor is missing, not by this key, or names a tree that the
-  // WAL does not continue. Corrupt: WAL, tiles or checkpoint are damaged; the text says where. A torn
-  // tail of the last segment behind everything signed is cut: see recovered().
+  // `key` signs checkpoints. Fatal: the anchor is missing, not by this key, or names a tree that
+  // the WAL does not continue. Corrupt: WAL, tiles or checkpoint are damaged; the text says where.
+  // A torn tail of the last segment behind everything signed is cut: see recovered().
   static ledger::Result<std::unique_ptr<EvidenceLog>> open(ledger::FileSystem& files,
                                                            ledger::Clock& clock, Options options,
                                                            std::unique_ptr<ledger::PrivateKey> key);
@@ -57,8 +58,8 @@ class EvidenceLog {
     const ledger::PrivateKey& key;
     std::string_view leaf0;  // enrols the collector's own stream
   };
-  // Makes an empty log: directories, first WAL segment, leaf 0, anchor, checkpoint. Reject: there is
-  // one already (WAL, checkpoint or anchor).
+  // Makes an empty log: directories, first WAL segment, leaf 0, anchor, checkpoint. Reject: there
+  // is one already (WAL, checkpoint or anchor).
   static ledger::Result<void> create(ledger::FileSystem& files, ledger::Clock& clock,
                                      const Options& options, const NewLog& log);
   ~EvidenceLog();  // stops the writer after what is queued
@@ -71,8 +72,11 @@ class EvidenceLog {
 
   const ledger::Suite& suite() const;
   const ledger::Verifier& verifier() const;
-  std::string checkpoint() const;  // newest published note
-  std::uint64_t size() const;      // leaves of its tree
+  // The log key's signature on the text of a leaf; reject: the first line is not yunjian/<name>/v1,
+  // so that nobody gets a checkpoint signed this way.
+  ledger::Result<ledger::SignatureLine> sign(std::string_view leaf_text) const;
+  std::string checkpoint() const;                                 // newest published note
+  std::uint64_t size() const;                                     // leaves of its tree
   ledger::Result<std::string> receipt(std::uint64_t leaf) const;  // tlog-proof, newest checkpoint
   // The same for several leaves, all in one checkpoint.
   ledger::Result<std::vector<std::string>> receipts(std::span<const std::uint64_t> leaves) const;
@@ -98,8 +102,8 @@ class EvidenceLog {
   std::optional<BatchRow> batch_row(std::string_view stream, std::uint64_t number) const;
   std::optional<BatchRow> row_of_record(std::string_view stream, std::uint64_t record) const;
 
-  // Lines that the own stream must seal, in order, at most `limit`; the first one's record number is
-  // the stream's next_record.
+  // Lines that the own stream must seal, in order, at most `limit`; the first one's record number
+  // is the stream's next_record.
   std::vector<std::string> unsealed_own_records(std::size_t limit = ~std::size_t{0}) const;
   std::size_t unsealed_own_count() const;
 
@@ -107,6 +111,7 @@ class EvidenceLog {
   // now and then; it must not call back.
   void visit_rows(std::size_t from, const std::function<void(const BatchRow&)>& visit) const;
   std::vector<BatchRow> rows(std::size_t from = 0) const;
+  BatchRow row(std::size_t ordinal) const;  // one that visit_rows() showed
   // zstd body of a row; empty when it is hollow or has no records.
   ledger::Result<std::string> body(std::size_t row) const;
 

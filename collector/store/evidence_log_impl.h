@@ -21,7 +21,6 @@ struct PendingCommit {
   std::size_t bytes = 0;
   Committed committed;
   std::vector<WalPlace> places;
-  std::optional<ledger::Error> refused;
   std::promise<ledger::Result<Committed>> done;
 };
 
@@ -32,13 +31,12 @@ struct EvidenceLog::Impl {
   Impl(ledger::FileSystem& files, ledger::Clock& clock, Options options,
        std::unique_ptr<ledger::PrivateKey> key);
 
-  TreePublisher::Signer signer() const { return {*options.suite, verifier, *key}; }
+  TreePublisher::Signer signer() const;
   AnnouncedKey announced_key() const;
 
   // open(), in this order.
   ledger::Result<void> recover();
   ledger::Result<Wal::Tail> replay(std::vector<ledger::Hash>& leaves);
-  ledger::Result<void> check_tail(const Wal::Tail& tail, const std::vector<ledger::Hash>& leaves);
   void start();
   void stop();
 
@@ -51,27 +49,25 @@ struct EvidenceLog::Impl {
   void run();
   Group gather();
   void process(Group& group);
-  void admit(Group& group);
+  std::optional<ledger::Error> failure_so_far();
+  void refuse_misfits(Group& group);
   ledger::Result<void> write(Group& group);
-  ledger::Result<void> publish(Group& group);
-  void make_visible(Group& group, std::optional<Published> next);
+  ledger::Result<std::optional<Published>> sign(Group& group);
+  void make_visible(Group& group, const std::optional<Published>& next);
   void give_up(Group& group, const ledger::Error& error);
-
-  ledger::Result<ledger::StoredFrame> read(WalPlace place) const { return wal->read(place); }
-  // Call with `state_mutex` held.
-  ledger::Result<std::string> body_at(WalPlace place) const;
 
   ledger::FileSystem& files;
   ledger::Clock& clock;
   const Options options;
-  const std::unique_ptr<ledger::PrivateKey> key;  // the writer's, after open()
+  mutable std::mutex key_mutex;  // protects key
+  const std::unique_ptr<ledger::PrivateKey> key;
   const ledger::Verifier verifier;
   mutable Pool<ledger::Hasher> hashers;
   mutable Pool<ledger::BodyDecoder> decoders;
   Recovered recovered;
 
   // The writer's own.
-  std::unique_ptr<Wal> wal;  // read() by any thread
+  std::unique_ptr<Wal> wal;                  // read() by any thread
   std::unique_ptr<TreePublisher> publisher;  // tiles() by any thread
   std::uint64_t leaves_written = 0;
   ledger::Time last_received{};

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/store/line_glance.h"
 #include "collector/store/scope.h"
 #include "ledger/base/clock.h"
 #include "ledger/record.h"
@@ -31,8 +32,6 @@ struct StoredRecord {
   std::string_view line;  // exact bytes
 };
 
-enum class Lane { event, usage, hour };  // event holds event, agent and collector records
-
 enum class Order { oldest_first, newest_first };
 
 struct ScanQuery {
@@ -40,32 +39,42 @@ struct ScanQuery {
   ledger::Time from{};      // from <= time < to
   ledger::Time to{};
   std::optional<std::string> host;
-  std::function<bool(const ledger::ParsedRecord*, std::string_view line)>
-      matches;  // null record: the line is not JSON; empty = all
+  // Null record: the line is not JSON. Empty function: every record matches.
+  std::function<bool(const ledger::ParsedRecord*, const StoredRecord&)> matches;
   Order order = Order::newest_first;
   std::optional<RecordKey> after;  // go on behind this key, in `order`
   std::size_t limit = 100;
+  std::uint64_t bytes_max = 32U << 20;  // of visited lines: stops like `limit`, after at least one
   const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct ScanStats {
-  std::uint64_t batches = 0;
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;
-  bool complete = true;  // false: `limit` was reached, there may be more
+  std::uint64_t batches = 0;  // decoded
+  std::uint64_t records = 0;  // looked at
+  std::uint64_t bytes = 0;    // of their lines
+  bool complete = true;       // false: `limit` or `bytes_max` was reached, there may be more
+};
+
+// A record with nothing borrowed.
+struct OwnedRecord {
+  RecordKey key;
+  std::string host;
+  std::string unit;
+  ledger::Time received{};
+  std::string line;
 };
 
 // What search stands on; below WAL and log, so that another store can take its place. Any thread.
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
-  // Calls `visit` in order for each match, at most `limit` times. Errors: retry (cancelled,
-  // limits), corrupt.
+  // Calls `visit` in order for each match, at most `limit` times. Errors: retry (cancelled),
+  // corrupt.
   virtual ledger::Result<ScanStats> scan(const Scope& scope, const ScanQuery& query,
                                          const std::function<void(const StoredRecord&)>& visit) = 0;
-  // Exact bytes of one record; reject when absent or outside the scope (the same answer).
-  virtual ledger::Result<std::string> line(const Scope& scope, std::string_view stream,
-                                           std::uint64_t number) = 0;
+  // One record; reject when absent or outside the scope (the same answer).
+  virtual ledger::Result<OwnedRecord> record(const Scope& scope, std::string_view stream,
+                                             std::uint64_t number) = 0;
 };
 
 }  // namespace yunjian::collector

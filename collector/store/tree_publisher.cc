@@ -20,7 +20,7 @@ constexpr unsigned public_mode = 0644;
 Result<std::string> sign_tree(const TreePublisher::Signer& signer, const TreeHead& tree) {
   const std::string text =
       ledger::format_checkpoint({.origin = signer.verifier.name(), .tree = tree, .extensions = {}});
-  auto line = ledger::sign_line(signer.verifier, signer.key, text);
+  auto line = signer.sign(text);
   if (!line) return failure(line, "signing the checkpoint");
   return ledger::format_note(text, {*line});
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,7 +32,7 @@ class TreePublisher {
   struct Signer {
     const ledger::Suite& suite;
     const ledger::Verifier& verifier;
-    const ledger::PrivateKey& key;
+    std::function<ledger::Result<ledger::SignatureLine>(std::string_view text)> sign;
   };
 
   // First checkpoint of a new log; neither checkpoint nor anchor may exist.
@@ -64,7 +65,10 @@ class TreePublisher {
  private:
   TreePublisher(ledger::FileSystem& files, Paths paths, Signer signer,
                 std::unique_ptr<ledger::TileStore> tiles)
-      : files_(files), paths_(std::move(paths)), signer_(signer), tiles_(std::move(tiles)) {}
+      : files_(files),
+        paths_(std::move(paths)),
+        signer_(std::move(signer)),
+        tiles_(std::move(tiles)) {}
 
   ledger::FileSystem& files_;
   const Paths paths_;

@@ -35,19 +35,6 @@ Result<std::vector<std::uint64_t>> segments_in(FileSystem& files, const std::str
   return numbers;
 }
 
-// A crash while a segment was made leaves less than its header, or a header of zeros.
-Result<bool> is_stillborn(FileSystem& files, const std::string& path) {
-  auto file = files.open_read(path);
-  if (!file) return failure(file);
-  const auto size = (*file)->size();
-  if (!size) return fail(ErrorKind::fatal, size.error().message);
-  if (*size > ledger::segment_header_bytes) return false;
-  if (*size < ledger::segment_header_bytes) return true;
-  auto header = (*file)->read_at(0, *size);
-  if (!header) return failure(header);
-  return header->find_first_not_of('\0') == std::string::npos;
-}
-
 Result<SegmentScan> scan_one(FileSystem& files, const std::string& path, std::uint64_t number,
                              const Wal::Visit& visit) {
   const auto on_frame = [&](const ledger::FrameView& frame) -> Result<void> {
@@ -94,20 +81,11 @@ Result<Wal::Tail> Wal::scan(FileSystem& files, const std::string& directory, con
                                         ": this is no data directory, or its evidence is gone");
   }
   Tail tail;
-  const std::string last_path =
-      ledger::join_path(directory, ledger::segment_name(segments->back()));
-  auto stillborn = is_stillborn(files, last_path);
-  if (!stillborn) return failure(stillborn);
-  if (*stillborn && segments->size() > 1) {
-    tail.stillborn = segments->back();
-    segments->pop_back();
-  }
   for (const std::uint64_t number : *segments) {
     const std::string path = ledger::join_path(directory, ledger::segment_name(number));
     auto scan = scan_one(files, path, number, visit);
     if (!scan) return failure(scan);
-    const bool last = number == segments->back() && !tail.stillborn;
-    if (scan->torn && !last) {
+    if (scan->torn && number != segments->back()) {
       return fail(ErrorKind::corrupt,
                   fmt::format("WAL segment {} is damaged at offset {}: {}. Restore it from backup",
                               path, scan->valid_bytes, scan->problem));
@@ -123,11 +101,6 @@ Result<Wal::Tail> Wal::scan(FileSystem& files, const std::string& directory, con
 
 Result<std::unique_ptr<Wal>> Wal::resume(FileSystem& files, std::string directory,
                                          const Tail& tail) {
-  if (tail.stillborn) {
-    const std::string path = ledger::join_path(directory, ledger::segment_name(*tail.stillborn));
-    if (auto removed = files.remove(path); !removed) return failure(removed);
-    if (auto synced = files.sync_directory(directory); !synced) return failure(synced);
-  }
   const std::string path = ledger::join_path(directory, ledger::segment_name(tail.segment));
   if (tail.frames_behind_damage) {
     if (auto kept = set_tail_aside(files, path, tail); !kept) return failure(kept);

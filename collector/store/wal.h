@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,10 +39,9 @@ class Wal {
   struct Tail {
     std::uint64_t segment = 0;
     std::uint64_t valid_bytes = 0;
-    std::uint64_t torn_bytes = 0;            // behind valid_bytes
-    std::string problem;                     // what is wrong there
-    bool frames_behind_damage = false;       // whole frames lie behind the torn place
-    std::optional<std::uint64_t> stillborn;  // a later segment whose header never became whole
+    std::uint64_t torn_bytes = 0;       // behind valid_bytes
+    std::string problem;                // what is wrong there
+    bool frames_behind_damage = false;  // whole frames lie behind the torn place
   };
   using Visit = std::function<ledger::Result<void>(WalPlace place, std::uint8_t type,
                                                    std::string_view payload)>;

@@ -1,0 +1,162 @@
+// The writer thread: the only one that writes WAL, tiles, checkpoint and anchor.
+#include "collector/store/evidence_log_impl.h"
+
+namespace yunjian::collector {
+
+using ledger::Error;
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+}  // namespace
+
+void EvidenceLog::Impl::run() {
+  for (;;) {
+    Group group = gather();
+    if (group.empty()) return;
+    process(group);
+  }
+}
+
+// All that waits, up to the size of a group: at once when idle, otherwise what came in while the
+// last group was written. Empty: the log is closed and nothing waits.
+EvidenceLog::Impl::Group EvidenceLog::Impl::gather() {
+  std::unique_lock lock(queue_mutex);
+  queue_filled.wait(lock, [&] { return stopping || !queue.empty(); });
+  Group group;
+  std::size_t bytes = 0;
+  while (!queue.empty() && (group.empty() || bytes + queue.front()->bytes <= wal_group_bytes_max)) {
+    bytes += queue.front()->bytes;
+    queue_bytes -= queue.front()->bytes;
+    group.push_back(std::move(queue.front()));
+    queue.pop_front();
+  }
+  return group;
+}
+
+void EvidenceLog::Impl::process(Group& group) {
+  if (const auto error = failure_so_far()) return give_up(group, *error);
+  refuse_misfits(group);
+  if (group.empty()) return;
+  const auto started = SteadyClock::now();
+  if (auto written = write(group); !written) return give_up(group, written.error());
+  const auto durable = SteadyClock::now();
+  auto next = sign(group);
+  if (!next) return give_up(group, next.error());
+  make_visible(group, *next);
+  {
+    const std::unique_lock lock(state_mutex);
+    stats.sync_seconds += std::chrono::duration<double>(durable - started).count();
+    stats.publish_seconds += seconds_since(durable);
+  }
+  for (auto& pending : group) pending->done.set_value(std::move(pending->committed));
+  group.clear();
+  // Nobody waits for the file: a reader of a copied directory may find an older checkpoint, and the
+  // anchor tells the next start how far this one went.
+  if (!*next) return;
+  if (auto stored = publisher->store(**next); !stored) give_up(group, stored.error());
+}
+
+std::optional<Error> EvidenceLog::Impl::failure_so_far() {
+  const std::lock_guard lock(queue_mutex);
+  return failed;
+}
+
+// Lets in each commit as a whole, in the order of the queue; the others get their answer.
+void EvidenceLog::Impl::refuse_misfits(Group& group) {
+  EvidenceIndex::Overlay overlay;
+  std::erase_if(group, [&](const std::unique_ptr<PendingCommit>& pending) {
+    EvidenceIndex::Overlay attempt{.below = &overlay, .states = {}};
+    for (const EntryFacts& facts : pending->facts) {
+      // Only this thread changes the index: no lock is needed to read it here.
+      auto admitted = index.admit(facts, attempt);
+      if (admitted) continue;
+      pending->done.set_value(failure(admitted));
+      return true;
+    }
+    for (auto& [id, state] : attempt.states) {
+      overlay.states.insert_or_assign(id, std::move(state));
+    }
+    return false;
+  });
+}
+
+Result<void> EvidenceLog::Impl::write(Group& group) {
+  last_received = std::max(last_received, clock.wall());
+  if (auto begun = wal->begin_group(options.segment_bytes_max); !begun) return begun;
+  for (auto& pending : group) {
+    pending->committed.received = last_received;
+    for (const Entry& entry : pending->entries) {
+      auto place = wal->append(to_wal(entry, last_received));
+      if (!place) return failure(place);
+      pending->places.push_back(*place);
+    }
+  }
+  return wal->sync();  // COMMIT POINT: behind it everything of the group survives a power cut
+}
+
+// Nothing when the group brought no leaf.
+Result<std::optional<Published>> EvidenceLog::Impl::sign(Group& group) {
+  std::vector<ledger::Hash> added;
+  for (auto& pending : group) {
+    for (const EntryFacts& facts : pending->facts) {
+      const auto hash = leaf_hash_of(facts);
+      pending->committed.leaves.push_back(hash ? leaves_written++ : no_leaf);
+      if (hash) added.push_back(*hash);
+    }
+  }
+  if (added.empty()) return std::optional<Published>();
+  auto next = publisher->publish(added);
+  if (!next) return failure(next);
+  return std::optional<Published>(std::move(*next));
+}
+
+// Readers see entries and the checkpoint over them at the same moment.
+void EvidenceLog::Impl::make_visible(Group& group, const std::optional<Published>& next) {
+  const std::unique_lock lock(state_mutex);
+  for (auto& pending : group) {
+    for (std::size_t i = 0; i < pending->facts.size(); ++i) {
+      index.apply(std::move(pending->facts[i]),
+                  {pending->committed.received, pending->places[i], pending->committed.leaves[i]});
+    }
+    stats.entries += pending->entries.size();
+  }
+  if (next) published = *next;
+  ++stats.commits;
+  stats.last_commit = last_received;
+  stats.wal_bytes = wal->bytes();
+}
+
+// Durability is in doubt: nobody of the group is told that it is safe, nothing is accepted any
+// more.
+void EvidenceLog::Impl::give_up(Group& group, const Error& cause) {
+  Error error = cause;
+  error.kind = ErrorKind::fatal;
+  bool first = false;
+  Group waiting;
+  {
+    const std::lock_guard lock(queue_mutex);
+    first = !failed;
+    if (first) failed = error;
+    for (auto& pending : queue) waiting.push_back(std::move(pending));
+    queue.clear();
+    queue_bytes = 0;
+  }
+  {
+    const std::unique_lock lock(state_mutex);
+    stats.failed = true;
+  }
+  for (auto& pending : group) pending->done.set_value(ledger::Failure(error));
+  for (auto& pending : waiting) pending->done.set_value(ledger::Failure(error));
+  group.clear();
+  if (first && options.on_fatal) options.on_fatal(error);
+}
+
+}  // namespace yunjian::collector

@@ -1,0 +1,70 @@
+#include "collector/verify/batch_verifier.h"
+
+#include "collector/verify/judgement.h"
+
+namespace yunjian::collector {
+
+using ledger::Answer;
+using ledger::FrameRef;
+using ledger::Result;
+
+namespace {
+
+void refuse_unknown(ExaminedFrame& frame) {
+  frame.refused = "stream " + frame.stream +
+                  " is not enrolled here: enrol the agent with a new token (yunjian-agent enrol)";
+  frame.cause = &VerifyCounters::refused_stream;
+}
+
+}  // namespace
+
+BatchVerifier::BatchVerifier(EvidenceLog& log, const ledger::Clock& clock)
+    : log_(log),
+      clock_(clock),
+      workspaces_([&log] { return std::make_unique<Workspace>(log.suite()); }) {}
+
+Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& frames,
+                                                  std::string_view peer) {
+  std::vector<ExaminedFrame> examined;
+  std::vector<std::string> streams;
+  {
+    const auto space = workspaces_.take();
+    for (const FrameRef& frame : frames) {
+      examined.push_back(examine_frame(frame, peer, log_.suite(), *space));
+      ExaminedFrame& last = examined.back();
+      if (!last.refused.empty()) continue;
+      if (log_.stream(last.stream)) {
+        streams.push_back(last.stream);
+      } else {
+        refuse_unknown(last);
+      }
+    }
+  }
+  const StreamLocks::Held held = locks_.lock(streams);
+  Judgement judgement(log_, clock_.wall());
+  for (const ExaminedFrame& frame : examined) {
+    if (!frame.refused.empty()) {
+      judgement.refuse(frame);
+    } else if (auto judged = judgement.judge(frame); !judged) {
+      return failure(judged);
+    }
+  }
+  Committed committed;
+  if (auto entries = judgement.take_entries(); !entries.empty()) {
+    auto done = log_.commit(std::move(entries));
+    if (!done) return failure(done);
+    committed = std::move(*done);
+  }
+  auto answers = judgement.finish(committed);
+  if (!answers) return failure(answers);
+  const std::lock_guard lock(counters_mutex_);
+  counters_ += judgement.counters();
+  return answers;
+}
+
+VerifyCounters BatchVerifier::counters() const {
+  const std::lock_guard lock(counters_mutex_);
+  return counters_;
+}
+
+}  // namespace yunjian::collector

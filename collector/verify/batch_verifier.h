@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/store/evidence_log.h"
+#include "collector/store/pool.h"
+#include "collector/verify/examine.h"
+#include "collector/verify/stream_locks.h"
+#include "ledger/wire.h"
+
+namespace yunjian::collector {
+
+// Decides what a post of frames is worth and commits what is good.
+//
+// Life of a frame: parsed, hashed, its body decoded and compared with its root [the caller's
+// thread, nothing locked] -> judged under its stream's lock against where the stream stands, frames
+// of one post in their order -> what must be kept is committed in one commit -> answered, all
+// receipts of a post in one checkpoint. The lock is held until the commit is visible, so that the
+// next post sees it. What the records contain is never a reason to refuse; `sealed` and `boot` are
+// not judged. Any thread.
+class BatchVerifier {
+ public:
+  BatchVerifier(EvidenceLog& log, const ledger::Clock& clock);  // which must outlive it
+
+  // One answer a frame, in order. `peer` = agent id of the client certificate. Errors are the
+  // log's: nobody knows then what of the post was kept; the same post may be sent again.
+  ledger::Result<std::vector<ledger::Answer>> answer(const std::vector<ledger::FrameRef>& frames,
+                                                     std::string_view peer);
+  VerifyCounters counters() const;
+
+ private:
+  EvidenceLog& log_;
+  const ledger::Clock& clock_;
+  Pool<Workspace> workspaces_;
+  StreamLocks locks_;
+  mutable std::mutex counters_mutex_;
+  VerifyCounters counters_;
+};
+
+}  // namespace yunjian::collector
