@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "collector/api/act.h"
+#include "collector/api/cursor.h"
+#include "collector/api/outcome.h"
+#include "collector/catalog/catalog.h"
+#include "collector/store/evidence_log.h"
+#include "collector/store/record_store.h"
+
+namespace yunjian::collector {
+
+// What the routes work with; all of it outlives them and may be used from any thread.
+struct ApiContext {
+  const Catalog* catalog = nullptr;
+  const EvidenceLog* log = nullptr;
+  RecordStore* records = nullptr;
+  const ledger::Clock* clock = nullptr;
+  const CursorSealer* cursors = nullptr;
+  // Makes one line a durable record of the collector's own stream.
+  std::function<ledger::Result<void>(std::string line)> commit_act = {};
+  // Text in Prometheus' format, asked for at each scrape.
+  std::vector<std::function<std::string()>> metrics = {};
+  bool log_open = false;                        // checkpoint and tiles need no credential
+  bool metrics_open = false;                    // neither do metrics
+  const std::atomic<bool>* stopping = nullptr;  // long scans end early
+};
+
+// One request whose credential is known.
+struct Call {
+  const Request& request;
+  const Credential& credential;
+  std::vector<std::string> parts = {};  // what stood for the wildcards of the route
+};
+
+// Makes "who looked at what" durable; the answer may leave only when this has returned well.
+Outcome<void> record_look(const ApiContext& context, const Act& act);
+
+// The act of a look with everything that all looks say.
+Act look(const ApiContext& context, const Call& call, std::string_view what);
+
+// Log messages are for the unit itself, its county and the authority.
+inline bool may_see_events(const Credential& credential) {
+  return credential.role != Role::provider;
+}
+
+}  // namespace yunjian::collector
