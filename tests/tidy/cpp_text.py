@@ -129,9 +129,11 @@ def _measure(code, opened, closed):
 
 
 def _parameters(text):
-    """Counts the commas of the first parenthesis; a brace or nested parenthesis does not count."""
+    """Counts the commas of the first parenthesis; a brace or nested parenthesis does not count.
+    A callback that a C library calls with its `void*` has the library's parameters: none of ours.
+    """
     start = text.find('(')
-    depth, commas, any_text = 0, 0, False
+    depth, commas, any_text, taken = 0, 0, False, ''
     for char in text[start:]:
         if char in '({[':
             depth += 1
@@ -143,4 +145,7 @@ def _parameters(text):
             commas += 1
         elif not char.isspace():
             any_text = True
+        taken += char
+    if re.search(r'\bvoid\s*\*', taken):
+        return 0
     return commas + 1 if any_text else 0

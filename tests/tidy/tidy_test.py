@@ -164,6 +164,10 @@ class FunctionsTest(unittest.TestCase):
     def test_a_test_case_is_a_function(self):
         self.assertEqual(self.names('TEST_CASE("a {") {\n  go();\n}\n'), [('TEST_CASE', 1, 3, 1)])
 
+    def test_the_parameters_of_a_callback_are_the_library_s(self):
+        text = 'int called(void* self, int a, int b, int c, int d) {\n  return a;\n}\n'
+        self.assertEqual(self.names(text), [('called', 1, 3, 0)])
+
     def test_literals_and_raw_strings_hide_their_braces(self):
         text = 'void f() {\n  g(R"x({{{)x", \'{\', 1\'000);\n}\nint h() { return 1; }\n'
         self.assertEqual([n for n, *_ in self.names(text)], ['f', 'h'])
