@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auditor/findings.h"
+#include "ledger/checkpoint.h"
+
+namespace yunjian::auditor {
+
+// Receives a log's evidence in its order. The views are valid during the call.
+class EvidenceVisitor {
+ public:
+  virtual ~EvidenceVisitor() = default;
+  // Leaf `index` counts from 0 without holes. `body` is what the store holds for a batch: absent
+  // when there is none.
+  virtual void leaf(std::string_view bytes, std::optional<std::string_view> body) = 0;
+  // A body that was stored later for a batch whose leaf had none.
+  virtual void late_body(std::string_view stream, std::uint64_t batch, std::string_view body) = 0;
+  virtual void found(Finding finding) = 0;  // damage of the container itself
+  virtual bool wants_body(
+      std::string_view leaf) = 0;  // asked before a body is fetched over the network
+};
+
+// Where evidence comes from: a running collector or a copied data directory. One thread, used once.
+class Evidence {
+ public:
+  virtual ~Evidence() = default;
+  virtual ledger::Result<std::string> checkpoint() = 0;  // the note as it is published
+  // Calls `visitor` for what there is of the log's first `size` leaves, or of all there are when a
+  // copied directory holds more. Errors: retry (a server that does not answer), fatal (the
+  // machine); damage is a finding, not an error.
+  virtual ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) = 0;
+};
+
+}  // namespace yunjian::auditor

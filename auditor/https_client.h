@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ledger/base/result.h"
+
+namespace yunjian::auditor {
+
+struct HttpAnswer {
+  long status = 0;
+  std::string body;
+};
+
+// GET over one kept TLS 1.3 connection with a bearer token and a pinned CA. One thread.
+class HttpsClient {
+ public:
+  struct Options {
+    std::string base_url;  // https://host:port
+    std::string ca_file;
+    std::string token;
+    std::size_t answer_bytes_max = 64U << 20;
+    long timeout_s = 60;
+  };
+  static ledger::Result<HttpsClient> open(Options options);
+  HttpsClient(HttpsClient&&) noexcept;
+  HttpsClient& operator=(HttpsClient&&) noexcept;
+  ~HttpsClient();
+
+  // Errors: retry (no answer; the message says why and what to do). Any status is an answer.
+  ledger::Result<HttpAnswer> get(const std::string& path);
+
+ private:
+  struct Impl;
+  explicit HttpsClient(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace yunjian::auditor

@@ -1,0 +1,90 @@
+#include "auditor/live_evidence.h"
+
+#include <fmt/format.h>
+
+#include "ledger/archive/tiles.h"
+#include "ledger/batch.h"
+#include "ledger/wire.h"
+
+namespace yunjian::auditor {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+// 200 and 404 are evidence; every other status says that nothing can be told now.
+Result<HttpAnswer> LiveEvidence::get(const std::string& path) {
+  auto answer = client_.get(path);
+  if (!answer || answer->status == 200 || answer->status == 404) return answer;
+  const char* hint = answer->status == 401 || answer->status == 403
+                         ? ": the token is not valid or its scope is too small"
+                         : "";
+  return ledger::fail(ErrorKind::retry,
+                      fmt::format("GET {} was answered with {}{}", path, answer->status, hint));
+}
+
+Result<std::string> LiveEvidence::checkpoint() {
+  auto answer = get("/checkpoint");
+  if (!answer) return ledger::failure(answer);
+  if (answer->status != 200) {
+    return ledger::fail(ErrorKind::reject, "the collector serves no checkpoint");
+  }
+  return std::move(answer->body);
+}
+
+Result<void> LiveEvidence::visit(std::uint64_t size, EvidenceVisitor& visitor) {
+  for (std::uint64_t first = 0; first < size; first += ledger::tile_width) {
+    auto bytes = bundle(first / ledger::tile_width, size, visitor);
+    if (!bytes) return ledger::failure(bytes);
+    auto entries = ledger::parse_entries(*bytes);
+    const std::uint64_t expected = std::min<std::uint64_t>(ledger::tile_width, size - first);
+    if (!entries || entries->size() != expected) {
+      visitor.found({entries || bytes->empty() ? FindingKind::missing : FindingKind::tampered,
+                     fmt::format("leaves {}..{}", first, first + expected - 1),
+                     "采集中心未提供完整的叶子束",
+                     "the collector does not serve these leaves whole"});
+      return {};
+    }
+    for (const std::string_view entry : *entries) {
+      auto done = leaf(entry, visitor);
+      if (!done) return done;
+    }
+  }
+  return {};
+}
+
+Result<std::string> LiveEvidence::bundle(std::uint64_t index, std::uint64_t size,
+                                         EvidenceVisitor&) {
+  const std::uint32_t width = ledger::tile_width_at(0, index, size);
+  auto answer = get("/" + ledger::tile_path({0, index, width, true}));
+  if (!answer) return ledger::failure(answer);
+  return answer->status == 200 ? std::move(answer->body) : std::string();
+}
+
+Result<void> LiveEvidence::leaf(std::string_view bytes, EvidenceVisitor& visitor) {
+  if (!visitor.wants_body(bytes)) {
+    visitor.leaf(bytes, std::string_view());
+    return {};
+  }
+  const ledger::SealedHeader sealed = ledger::read_header(bytes, *suite_).value();
+  const std::string stream = ledger::stream_id(sealed.header.agent, sealed.header.incarnation);
+  auto answer = get(fmt::format("/v1/streams/{}/batches/{}", stream, sealed.header.batch));
+  if (!answer) return ledger::failure(answer);
+  if (answer->status == 404) {
+    visitor.leaf(bytes, std::nullopt);
+    return {};
+  }
+  auto frames = ledger::split_frames(answer->body);
+  if (!frames || frames->size() != 1 || frames->front().header != bytes) {
+    visitor.found({FindingKind::tampered,
+                   fmt::format("stream {} batch {}", stream, sealed.header.batch),
+                   "接口返回的批次头与日志叶子不同",
+                   "the batch that the API serves has another header than the log's leaf"});
+    visitor.leaf(bytes, std::nullopt);
+    return {};
+  }
+  const std::string_view body = frames->front().body;
+  visitor.leaf(bytes, body.empty() ? std::nullopt : std::optional<std::string_view>(body));
+  return {};
+}
+
+}  // namespace yunjian::auditor

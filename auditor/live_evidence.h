@@ -1,0 +1,27 @@
+#pragma once
+
+#include "auditor/evidence.h"
+#include "auditor/https_client.h"
+
+namespace yunjian::auditor {
+
+// A running collector, read over its API: /checkpoint, /tile/entries/…,
+// /v1/streams/{stream}/batches/{n}.
+class LiveEvidence : public Evidence {
+ public:
+  LiveEvidence(HttpsClient client, const ledger::Suite& suite)
+      : client_(std::move(client)), suite_(&suite) {}
+  ledger::Result<std::string> checkpoint() override;
+  ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) override;
+
+ private:
+  ledger::Result<std::string> bundle(std::uint64_t index, std::uint64_t size,
+                                     EvidenceVisitor& visitor);
+  ledger::Result<void> leaf(std::string_view bytes, EvidenceVisitor& visitor);
+  ledger::Result<HttpAnswer> get(const std::string& path);
+
+  HttpsClient client_;
+  const ledger::Suite* suite_;
+};
+
+}  // namespace yunjian::auditor

@@ -1,0 +1,135 @@
+#include "auditor/verify_report.h"
+
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <array>
+
+namespace yunjian::auditor {
+namespace {
+
+struct VerdictWords {
+  std::string_view word;
+  std::string_view zh;
+  std::string_view en;
+};
+
+VerdictWords words_of(int code) {
+  switch (code) {
+    case 0:
+      return {"good", "完好:未发现改写、缺失或伪造",
+              "good: nothing was rewritten, dropped or invented"};
+    case 1:
+      return {"tampered", "已被篡改", "tampered with"};
+    case 2:
+      return {"missing", "有缺失", "evidence is missing"};
+    case 3:
+      return {"declared gap", "有已申明的缺口,其余完好",
+              "bodies are absent as declared; the rest is good"};
+    default:
+      return {"cannot tell", "无法判定", "cannot tell"};
+  }
+}
+
+std::array<std::pair<std::string_view, std::uint64_t>, 10> rows_of(const VerifyResult& result) {
+  const VerifyCounts& counts = result.counts;
+  return {{{"leaves", counts.leaves},
+           {"enrolments", counts.enrolments},
+           {"unendorsed", counts.unendorsed},
+           {"forks", counts.forks},
+           {"streams", counts.streams},
+           {"batches", counts.batches.batches},
+           {"records", counts.batches.records},
+           {"bodies_verified", counts.batches.bodies},
+           {"bodies_absent", counts.batches.bodies_absent},
+           {"batches_missing", counts.batches.batches_missing}}};
+}
+
+constexpr std::array<std::string_view, 10> row_titles = {"日志叶子 leaves",
+                                                         "登记 enrolments",
+                                                         "其中未背书 unendorsed",
+                                                         "分叉 forks",
+                                                         "流 streams",
+                                                         "批次 batches",
+                                                         "记录 records",
+                                                         "正文已核 bodies verified",
+                                                         "正文缺失 bodies absent",
+                                                         "缺失批次 batches missing"};
+
+}  // namespace
+
+std::string format_text(const VerifyReport& report) {
+  const VerifyResult& result = *report.result;
+  std::string out = fmt::format("云鉴核验 Yunjian verify\n  日志 log      {}\n  来源 source   {}\n",
+                                report.origin, report.source);
+  out += fmt::format("  检查点 tree   {} leaves, root {}\n\n", result.tree.size,
+                     ledger::to_base64(ledger::as_view(result.tree.root)));
+  const auto rows = rows_of(result);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    out += fmt::format("  {:>12}  {}\n", rows[i].second, row_titles[i]);
+  }
+  out += '\n';
+  for (const Finding& finding : result.findings.kept()) {
+    out += fmt::format("  [{}] {}\n      {}\n      {}\n", to_string(finding.kind), finding.place,
+                       finding.zh, finding.en);
+  }
+  for (const FindingKind kind :
+       {FindingKind::tampered, FindingKind::missing, FindingKind::cannot_tell,
+        FindingKind::declared_gap, FindingKind::notice}) {
+    const std::uint64_t count = result.findings.count(kind);
+    if (count <= Findings::kept_per_kind_max) continue;
+    out += fmt::format("  [{}] 共 {} 处,以上为前 {} 处 ({} in all, the first are shown)\n",
+                       to_string(kind), count, Findings::kept_per_kind_max, count);
+  }
+  const VerdictWords verdict = words_of(result.findings.exit_code(report.strict));
+  out += fmt::format("\n  结论 verdict: {} / {}\n", verdict.zh, verdict.en);
+  const double seconds = report.took.count();
+  out +=
+      fmt::format("  用时 {:.2f} s, {:.0f} records/s\n", seconds,
+                  seconds > 0 ? static_cast<double>(result.counts.batches.records) / seconds : 0);
+  return out;
+}
+
+std::string format_json(const VerifyReport& report) {
+  const VerifyResult& result = *report.result;
+  const int code = result.findings.exit_code(report.strict);
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  const auto text = [&json](std::string_view key, std::string_view value) {
+    json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  json.StartObject();
+  text("origin", report.origin);
+  text("source", report.source);
+  json.Key("exit");
+  json.Int(code);
+  text("verdict", words_of(code).word);
+  json.Key("tree_size");
+  json.Uint64(result.tree.size);
+  json.Key("counts");
+  json.StartObject();
+  for (const auto& [name, count] : rows_of(result)) {
+    json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+    json.Uint64(count);
+  }
+  json.EndObject();
+  json.Key("findings");
+  json.StartArray();
+  for (const Finding& finding : result.findings.kept()) {
+    json.StartObject();
+    text("kind", to_string(finding.kind));
+    text("place", finding.place);
+    text("zh", finding.zh);
+    text("en", finding.en);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("seconds");
+  json.Double(report.took.count());
+  json.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+}  // namespace yunjian::auditor
