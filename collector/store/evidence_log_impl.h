@@ -47,6 +47,8 @@ struct EvidenceLog::Impl {
   // The writer thread.
   using Group = std::vector<std::unique_ptr<PendingCommit>>;
   void run();
+  bool store_is_due();
+  void store();
   Group gather();
   void process(Group& group);
   std::optional<ledger::Error> failure_so_far();
@@ -71,6 +73,7 @@ struct EvidenceLog::Impl {
   std::unique_ptr<TreePublisher> publisher;  // tiles() by any thread
   std::uint64_t leaves_written = 0;
   ledger::Time last_received{};
+  std::optional<std::chrono::steady_clock::time_point> unstored_since;
 
   // Protected by state_mutex; the writer changes them, all read them.
   mutable std::shared_mutex state_mutex;

@@ -11,6 +11,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+// Tiles and checkpoint file are at most so much older than what was published.
+constexpr std::chrono::seconds store_delay_max{1};
+
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
@@ -19,10 +22,27 @@ double seconds_since(SteadyClock::time_point start) {
 
 void EvidenceLog::Impl::run() {
   for (;;) {
+    if (store_is_due()) store();
     Group group = gather();
     if (group.empty()) return;
     process(group);
   }
+}
+
+// Nobody waits for tiles and checkpoint file: a reader of a copied directory may find them older,
+// and WAL and anchor tell the next start how far this one went. So they can wait while commits come
+// in.
+bool EvidenceLog::Impl::store_is_due() {
+  if (!unstored_since) return false;
+  const std::lock_guard lock(queue_mutex);
+  return queue.empty() || SteadyClock::now() - *unstored_since >= store_delay_max;
+}
+
+void EvidenceLog::Impl::store() {
+  unstored_since.reset();
+  if (failure_so_far()) return;
+  Group nobody;
+  if (auto stored = publisher->store(published); !stored) give_up(nobody, stored.error());
 }
 
 // All that waits, up to the size of a group: at once when idle, otherwise what came in while the
@@ -51,17 +71,13 @@ void EvidenceLog::Impl::process(Group& group) {
   auto next = sign(group);
   if (!next) return give_up(group, next.error());
   make_visible(group, *next);
+  if (*next && !unstored_since) unstored_since = SteadyClock::now();
   {
     const std::unique_lock lock(state_mutex);
     stats.sync_seconds += std::chrono::duration<double>(durable - started).count();
     stats.publish_seconds += seconds_since(durable);
   }
   for (auto& pending : group) pending->done.set_value(std::move(pending->committed));
-  group.clear();
-  // Nobody waits for the file: a reader of a copied directory may find an older checkpoint, and the
-  // anchor tells the next start how far this one went.
-  if (!*next) return;
-  if (auto stored = publisher->store(**next); !stored) give_up(group, stored.error());
 }
 
 std::optional<Error> EvidenceLog::Impl::failure_so_far() {

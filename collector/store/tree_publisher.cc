@@ -127,7 +127,6 @@ Result<Published> TreePublisher::publish(std::span<const Hash> leaves) {
   for (const Hash& leaf : leaves) {
     if (auto added = tiles_->append(leaf); !added) return failure(added, "writing tiles");
   }
-  if (auto synced = tiles_->sync(); !synced) return failure(synced, "writing tiles");
   auto tree = tiles_->head();
   if (!tree) return failure(tree);
   auto note = sign_tree(signer_, *tree);
@@ -138,6 +137,7 @@ Result<Published> TreePublisher::publish(std::span<const Hash> leaves) {
 }
 
 Result<void> TreePublisher::store(const Published& published) {
+  if (auto synced = tiles_->sync(); !synced) return failure(synced, "writing tiles");
   auto stored = ledger::replace_file(files_, paths_.checkpoint, published.note, public_mode);
   if (!stored) return failure(stored, "writing the checkpoint");
   return {};

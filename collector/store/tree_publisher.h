@@ -57,7 +57,8 @@ class TreePublisher {
   // Adds leaves that are durable in the WAL and signs over them; the anchor is durable on return,
   // the checkpoint may be shown. Signs anew over the same tree when `leaves` is empty.
   ledger::Result<Published> publish(std::span<const ledger::Hash> leaves);
-  // Writes the checkpoint file, for whoever reads a copied data directory. After publish().
+  // Writes tiles and the checkpoint file over them, for whoever reads a copied data directory.
+  // After publish(), not necessarily each time.
   ledger::Result<void> store(const Published& published);
 
   const ledger::TileStore& tiles() const { return *tiles_; }

@@ -171,12 +171,9 @@ class Merge {
   bool satisfies(const BatchRow& row, const KeyView& key, std::string_view line) const {
     if (!query_.matches) return true;
     const auto record = ledger::parse_record(line);
-    return query_.matches(record ? record->get() : nullptr,
-                          {{key.time, std::string(key.stream), key.number},
-                           row.host,
-                           row.unit,
-                           row.received,
-                           line});
+    return query_.matches(
+        record ? record->get() : nullptr,
+        {{key.time, std::string(key.stream), key.number}, row.host, row.unit, row.received, line});
   }
 
   // Of many matches only those that can still be given out are kept.
