@@ -1,0 +1,101 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/delivery.h"
+#include "agent/positions.h"
+#include "agent/sealer.h"
+#include "agent/sources/source.h"
+#include "agent/status.h"
+#include "agent/usage_feed.h"
+
+namespace yunjian::agent {
+
+// Joins sources, sealer, spool and delivery: the loop thread's work, one step at a time.
+//
+// Life: start() (places restored, start record queued) -> step() whenever a wake descriptor is
+// readable, the shipper has news, or the time it asked for is over -> stop() (minute, hour and stop
+// record sealed) -> deliver() until drained() -> close(). A step never blocks but for the disk. Any
+// error ends the process; the next one goes on from what is durable.
+class Agent {
+ public:
+  struct Parts {
+    ledger::FileSystem* files;
+    StatePaths paths;
+    AgentIdentity identity;
+    SpoolLimits limits;
+    Spool* spool;
+    std::unique_ptr<Sealer> sealer;
+    Shipper* shipper;
+    std::vector<std::unique_ptr<Source>> sources;
+    std::unique_ptr<UsageFeed> usage;  // may be absent
+    std::string checkpoint;            // newest note of an earlier run; may be empty
+    std::string version;
+    std::function<void(const std::string&)> log;  // for people, one line
+  };
+  static ledger::Result<std::unique_ptr<Agent>> start(Parts parts);
+
+  // Descriptors that become readable when a source has news; the same for the agent's life.
+  std::vector<int> wake_descriptors() const;
+  struct Next {
+    std::chrono::milliseconds wait;  // until step() is due again
+    std::chrono::milliseconds
+        rest;  // until which wake descriptors need not be watched: gulps, not sips
+  };
+  ledger::Result<Next> step(bool woken);
+
+  ledger::Result<void> stop();
+  // Only ships and takes receipts.
+  ledger::Result<void> deliver();
+  bool drained() const { return delivery_.drained(); }
+  ledger::Result<void> close();
+
+ private:
+  explicit Agent(Parts parts);
+  void queue(std::string line, bool event);
+  void queue_start();
+  void queue_checkpoint();
+  ledger::Result<void> poll_sources(ledger::Time now);
+  ledger::Result<void> add_own_lines();
+  ledger::Result<void> seal_when_due();
+  ledger::Result<void> seal(const SealDecision& decision);
+  ledger::Result<void> hold_limits();
+  ledger::Result<void> declare(std::string_view cause, const BodyLoss& loss);
+  ledger::Result<void> save_checkpoint();
+  ledger::Result<void> show_status(bool at_once);
+  Next next_step() const;
+  const std::string& newest_checkpoint() const;
+
+  Parts parts_;
+  Sealer* sealer_;
+  Spool* spool_;
+  SealPolicy policy_;
+  Delivery delivery_;
+  Positions positions_;
+  std::string open_hour_;
+  std::deque<OwnLine> own_lines_;
+  std::vector<std::string> flags_;  // for the next header
+  bool stopped_ = false;
+  bool seal_now_ = false;
+  bool more_ = false;         // the sources have more than the last step took
+  bool limits_stale_ = true;  // something was sealed since the limits were looked at
+
+  std::size_t first_source_ = 0;           // polled first, in turn
+  std::int64_t polled_second_ = 0;         // wall second of the last poll
+  std::chrono::milliseconds polled_at_{};  // boot times
+  std::chrono::milliseconds checkpoint_record_at_{};
+  std::chrono::milliseconds checkpoint_saved_at_{};
+  std::string saved_checkpoint_;
+  std::chrono::milliseconds status_at_{};
+  bool status_stale_ = true;
+  std::string last_sealed_;
+  std::string logged_error_;
+};
+
+}  // namespace yunjian::agent

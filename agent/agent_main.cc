@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "agent/config.h"
+#include "agent/enrol.h"
+#include "agent/runner.h"
+#include "agent/status.h"
+#include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/system_clock.h"
+
+namespace {
+
+using namespace yunjian;
+
+constexpr int exit_good = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 64;
+constexpr const char* version = YUNJIAN_VERSION;
+
+void log_line(const std::string& line) { fmt::print(stderr, "yunjian-agent: {}\n", line); }
+
+int report(const ledger::Error& error) {
+  log_line(error.message);
+  return exit_failed;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) return {};
+  std::string host = name;
+  for (char& c : host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return host;
+}
+
+struct EnrolArguments {
+  agent::EnrolOptions options;
+  std::string collector;
+  std::string proxy;
+};
+
+int enrol(const EnrolArguments& arguments) {
+  ledger::PosixFileSystem files;
+  ledger::SystemClock clock;
+  ledger::SystemRandom random;
+  const auto server = agent::make_enrol_server(arguments.collector, arguments.proxy);
+  const auto identity =
+      agent::enrol(arguments.options,
+                   {.files = &files, .random = &random, .clock = &clock, .server = server.get()});
+  if (!identity) return report(identity.error());
+  fmt::print("enrolled as {}\nhost        {} (unit {})\nlog         {}\n", identity->stream(),
+             identity->host, identity->unit, identity->origin);
+  return exit_good;
+}
+
+ledger::Result<agent::AgentConfig> load_config(const std::string& path) {
+  ledger::PosixFileSystem files;
+  auto text = files.read_file(path);
+  if (!text) return failure(text);
+  return agent::parse_config(*text, path);
+}
+
+int run(const std::string& config_path) {
+  const auto config = load_config(config_path);
+  if (!config) return report(config.error());
+  const auto ended = agent::run_agent(*config, version, log_line);
+  return ended ? exit_good : report(ended.error());
+}
+
+int check(const std::string& config_path) {
+  const auto config = load_config(config_path);
+  if (!config) return report(config.error());
+  fmt::print("{}", agent::describe_config(*config));
+  ledger::PosixFileSystem files;
+  const auto identity = agent::read_identity(files, agent::StatePaths(config->state));
+  if (!identity) return report(identity.error());
+  for (const std::string& url : identity->ingest) {
+    if (config->urls.empty()) fmt::print("ship to  {}\n", url);
+  }
+  fmt::print("enrolled {} for host {}\n", identity->stream(), identity->host);
+  return exit_good;
+}
+
+int status(const std::string& config_path) {
+  const auto config = load_config(config_path);
+  if (!config) return report(config.error());
+  ledger::PosixFileSystem files;
+  const agent::StatePaths paths(config->state);
+  const auto identity = agent::read_identity(files, paths);
+  if (!identity) return report(identity.error());
+  const bool running = !agent::lock_state(files, paths);
+  const auto text = agent::describe_status(files, paths, *identity, running);
+  if (!text) return report(text.error());
+  fmt::print("{}", *text);
+  return exit_good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Yunjian agent: seals this host's usage and logs and ships them to the collector");
+  app.set_version_flag("--version", std::string(version));
+  app.require_subcommand(1);
+  EnrolArguments enrolment{.options = {}, .collector = {}, .proxy = {}};
+  enrolment.options.host = host_name();
+  CLI::App* enrol_command =
+      app.add_subcommand("enrol", "make this host known to a collector; repeatable");
+  enrol_command->add_option("--collector", enrolment.collector, "api URL: https://host:8444")
+      ->required();
+  enrol_command
+      ->add_option("--token", enrolment.options.token, "from yunjian-collector enrol-token")
+      ->required();
+  enrol_command
+      ->add_option("--ca-fingerprint", enrolment.options.ca_fingerprint,
+                   "SHA-256 of the collector's CA certificate, hex")
+      ->required();
+  enrol_command->add_option("--state", enrolment.options.state, "state directory, made if absent")
+      ->required();
+  enrol_command->add_option("--host", enrolment.options.host, "this host's name in all reports")
+      ->capture_default_str();
+  enrol_command->add_option("--proxy", enrolment.proxy, "proxy URL, if one is needed");
+  enrol_command->add_option("--suite", enrolment.options.suite, "the collector's suite")
+      ->capture_default_str();
+
+  std::string config;
+  CLI::App* run_command = app.add_subcommand("run", "run until SIGTERM");
+  CLI::App* check_command =
+      app.add_subcommand("check", "check the configuration and say what it does");
+  CLI::App* status_command = app.add_subcommand("status", "what the agent has sealed and shipped");
+  for (CLI::App* command : {run_command, check_command, status_command}) {
+    command->add_option("--config", config, "agent.toml")->required();
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? exit_good : exit_usage;
+  }
+  if (*enrol_command) return enrol(enrolment);
+  if (*run_command) return run(config);
+  if (*check_command) return check(config);
+  return status(config);
+}

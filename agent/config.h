@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ledger/base/result.h"
+
+namespace yunjian::agent {
+
+struct FileConfig {
+  std::vector<std::string> paths;  // globs, absolute
+  std::vector<std::string> exclude;
+  bool from_end = false;
+};
+
+// agent.toml; every key is explained in packaging/agent.toml.
+struct AgentConfig {
+  std::string state;
+  std::vector<std::string> urls;  // instead of those of the enrolment; empty = those
+  std::string proxy;
+  std::vector<FileConfig> files;
+  bool journal = true;
+  bool journal_from_end = false;
+  std::string journal_directory;
+  bool usage = true;
+  std::uint64_t usage_interval_s = 10;
+  std::uint64_t spool_bytes_max = 1ULL << 30;
+};
+
+// `name` stands in messages. Reject: not TOML, an unknown key, a value of the wrong type or out of
+// range; the message names line and column.
+ledger::Result<AgentConfig> parse_config(const std::string& text, const std::string& name);
+
+// What `check` prints: what would be read and where it would go.
+std::string describe_config(const AgentConfig& config);
+
+}  // namespace yunjian::agent

@@ -1,0 +1,104 @@
+#include "agent/delivery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace yunjian::agent {
+
+using ledger::ErrorKind;
+using ledger::failure;
+using ledger::Result;
+
+Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite)
+    : spool_(&spool),
+      shipper_(&shipper),
+      hasher_(suite.hasher()),
+      next_(std::max(spool.receipted(), spool.first_batch())) {}
+
+bool Delivery::take_report(ledger::Time now) {
+  ShipReport report = shipper_->report();
+  bool changed = false;
+  if (report.receipted_below > 0) {
+    spool_->mark_receipted(report.receipted_below);
+    last_receipt_ = now;
+    checkpoint_ = std::move(report.checkpoint);
+    changed = true;
+  }
+  if (state_ != DeliveryState::shipping) return changed;
+  if (report.error != error_) {
+    error_ = report.error;
+    changed = true;
+  }
+  if (report.forked) {
+    end(DeliveryState::forked,
+        "the collector holds another history of this stream (a copied or restored state "
+        "directory?); both "
+        "are kept as evidence; stop the agent and enrol with a new token: " +
+            report.error);
+  } else if (report.go_back) {
+    if (*report.go_back < spool_->first_batch()) {
+      end(DeliveryState::ended,
+          fmt::format(
+              "the collector expects batch {}, but the spool begins with {}; stop the agent and "
+              "enrol with a new token",
+              *report.go_back, spool_->first_batch()));
+    } else {
+      next_ = *report.go_back;
+      held_.reset();
+    }
+  }
+  return changed || report.go_back.has_value();
+}
+
+Result<std::optional<BodyLoss>> Delivery::feed() {
+  while (state_ == DeliveryState::shipping && next_ < spool_->next_batch() &&
+         shipper_->has_room()) {
+    Post post;
+    auto lost = fill(post);
+    if (!lost) return failure(lost);
+    if (!post.empty()) shipper_->give(std::move(post));
+    if (*lost) return lost;
+  }
+  return std::optional<BodyLoss>();
+}
+
+Result<std::optional<BodyLoss>> Delivery::fill(Post& post) {
+  while (next_ < spool_->next_batch()) {
+    if (!held_) {
+      auto batch = spool_->read(next_);
+      if (!batch && batch.error().kind == ErrorKind::corrupt) {
+        end(DeliveryState::ended,
+            batch.error().message + "; stop the agent and enrol with a new token");
+        break;
+      }
+      if (!batch) return failure(batch);
+      if (!*batch) break;
+      const SpoolEntry& entry = (*batch)->entry;
+      if ((*batch)->body_lost) {
+        return std::optional<BodyLoss>(BodyLoss{.first = entry.batch,
+                                                .last = entry.batch,
+                                                .records = entry.records,
+                                                .from = entry.sealed,
+                                                .to = entry.sealed});
+      }
+      held_ = std::move((*batch)->entry);
+    }
+    const ledger::Hash leaf = hasher_->leaf(held_->header);
+    if (!post.add(next_, leaf, {.header = held_->header, .body = held_->body})) break;
+    held_.reset();
+    ++next_;
+  }
+  return std::optional<BodyLoss>();
+}
+
+bool Delivery::drained() const {
+  return state_ != DeliveryState::shipping || spool_->receipted() >= spool_->next_batch();
+}
+
+void Delivery::end(DeliveryState state, std::string error) {
+  state_ = state;
+  error_ = std::move(error);
+}
+
+}  // namespace yunjian::agent

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/ship/shipper.h"
+#include "agent/spool/spool.h"
+#include "ledger/suite.h"
+
+namespace yunjian::agent {
+
+enum class DeliveryState {
+  shipping,
+  forked,  // the collector has another history of this stream
+  ended,   // the collector needs a batch that is not held any more, or its header is lost
+};
+
+// Carries batches from the spool to the shipper and its news back. Lives on the loop thread.
+class Delivery {
+ public:
+  Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite);
+
+  // Takes what the shipper has to tell. True: something changed that `status` shows.
+  bool take_report(ledger::Time now);
+  // Gives as much as the shipper takes. A batch comes back when its body is damaged: declare it
+  // with a gap record, then declare_lost(); until then nothing more is given.
+  ledger::Result<std::optional<BodyLoss>> feed();
+  void declared(const BodyLoss& loss) { spool_->declare_lost(loss.last); }
+
+  // Nothing is left to be shipped, or nothing can be.
+  bool drained() const;
+  DeliveryState state() const { return state_; }
+  const std::string& error() const {
+    return error_;
+  }  // of the last attempt; empty when it went well
+  const std::string& checkpoint() const {
+    return checkpoint_;
+  }  // newest note of this run; may be empty
+  std::optional<ledger::Time> last_receipt() const { return last_receipt_; }
+
+ private:
+  ledger::Result<std::optional<BodyLoss>> fill(Post& post);
+  void end(DeliveryState state, std::string error);
+
+  Spool* spool_;
+  Shipper* shipper_;
+  std::unique_ptr<ledger::Hasher> hasher_;
+  std::uint64_t next_;              // batch to be given next
+  std::optional<SpoolEntry> held_;  // batch next_, read but not given yet
+  DeliveryState state_ = DeliveryState::shipping;
+  std::string error_;
+  std::string checkpoint_;
+  std::optional<ledger::Time> last_receipt_;
+};
+
+}  // namespace yunjian::agent

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/ship/curl_session.h"
+#include "agent/state_directory.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/random.h"
+
+namespace yunjian::agent {
+
+// The collector's enrolment pages; a test brings its own.
+class EnrolServer {
+ public:
+  virtual ~EnrolServer() = default;
+  // GET /enrol/v1/ca with the server not verified: only to compare the fingerprint.
+  virtual ledger::Result<HttpAnswer> fetch_ca() = 0;
+  // POST /enrol/v1, the server verified against `ca_file`.
+  virtual ledger::Result<HttpAnswer> post(const std::string& json, const std::string& ca_file) = 0;
+};
+
+std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy);
+
+struct EnrolOptions {
+  std::string token;
+  std::string ca_fingerprint;
+  std::string state;  // directory
+  std::string host;   // as the reports name it
+  std::string suite = "ed25519-sha256";
+};
+
+struct EnrolTools {
+  ledger::FileSystem* files;
+  ledger::Random* random;
+  const ledger::Clock* clock;
+  EnrolServer* server;
+};
+
+// Makes this host's stream known to the collector and leaves a state directory that `run` can use.
+//
+// Order: keys durable -> CA fetched and compared -> the collector reserves an agent id and answers
+// the enrolment text -> it is checked and signed with the stream's first key -> certificate, leaf
+// and receipt come and are checked -> files written, the identity last. Cut anywhere, the same
+// command goes on with the same keys. A directory that is enrolled already: nothing happens with
+// the same token; with a new one its next incarnation is opened and what belonged to the old one is
+// kept under old/. Errors say what to do. Reject: token, name, fingerprint, clock. Retry: network.
+ledger::Result<AgentIdentity> enrol(const EnrolOptions& options, const EnrolTools& tools);
+
+}  // namespace yunjian::agent

@@ -1,0 +1,41 @@
+#include "agent/own_record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ledger/record.h"
+
+namespace yunjian::agent {
+
+std::string own_record(ledger::Time now, std::string_view what, std::vector<Detail> details) {
+  std::sort(details.begin(), details.end(), [](const Detail& a, const Detail& b) {
+    return ledger::record_key_less(a.first, b.first);
+  });
+  std::string line;
+  ledger::RecordWriter writer(line, now, "agent");
+  writer.text("what", what);
+  for (const auto& [key, value] : details) {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      writer.text(key, *text);
+    } else {
+      writer.integer(key, std::get<std::uint64_t>(value));
+    }
+  }
+  writer.finish();
+  return line;
+}
+
+std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss) {
+  const std::string batches = loss.first == loss.last ? fmt::format("{}", loss.first)
+                                                      : fmt::format("{}-{}", loss.first, loss.last);
+  return own_record(now, "gap",
+                    {{"cause", std::string(cause)},
+                     {"batches", batches},
+                     {"count", loss.records},
+                     {"bytes", loss.bytes},
+                     {"from", ledger::format_time(loss.from)},
+                     {"to", ledger::format_time(loss.to)}});
+}
+
+}  // namespace yunjian::agent

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/spool/spool.h"
+#include "ledger/base/clock.h"
+
+namespace yunjian::agent {
+
+using Detail = std::pair<std::string, std::variant<std::string, std::uint64_t>>;
+
+// A record of kind `agent`; details in any order.
+std::string own_record(ledger::Time now, std::string_view what, std::vector<Detail> details);
+
+// The gap record that names bodies that are lost: "batches" = "7" or "7-9", inclusive, of the same
+// stream.
+std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss);
+
+}  // namespace yunjian::agent

@@ -1,0 +1,215 @@
+#include "agent/runner.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "agent/agent.h"
+#include "agent/ship/curl_uploader.h"
+#include "agent/sources/file_tail.h"
+#if __has_include("agent/sources/journal.h")
+#include "agent/sources/journal.h"
+#endif
+#include "agent/wake.h"
+#include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/system_clock.h"
+
+namespace yunjian::agent {
+namespace {
+
+using ledger::failure;
+using ledger::Result;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds ship_at_stop{10};
+
+// One descriptor for each tailed file.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::vector<std::unique_ptr<Source>> make_sources(const AgentConfig& config) {
+  std::vector<std::unique_ptr<Source>> sources;
+  for (const FileConfig& file : config.files) {
+    FileTailOptions options;
+    options.patterns = file.paths;
+    options.excludes = file.exclude;
+    options.start = file.from_end ? FileStart::end : FileStart::beginning;
+    sources.push_back(std::make_unique<FileTail>(std::move(options)));
+  }
+#if __has_include("agent/sources/journal.h")
+  if (config.journal) {
+    JournalOptions options;
+    options.directory = config.journal_directory;
+    options.start = config.journal_from_end ? FileStart::end : FileStart::beginning;
+    if (auto journal = make_journal(std::move(options))) sources.push_back(std::move(journal));
+  }
+#endif
+  return sources;
+}
+
+// Everything a run owns, in the order in which it must be built; destroyed the other way round.
+class Run {
+ public:
+  Run(const AgentConfig& config, std::string version, std::function<void(const std::string&)> log)
+      : config_(config), version_(std::move(version)), log_(std::move(log)), paths_(config.state) {}
+
+  Result<void> build();
+  Result<void> loop();
+  Result<void> finish();
+
+ private:
+  Result<std::unique_ptr<Sealer>> open_sealer();
+  Result<std::string> read_optional(const std::string& path);
+  Result<void> start_shipper(const std::string& checkpoint);
+
+  const AgentConfig& config_;
+  std::string version_;
+  std::function<void(const std::string&)> log_;
+  StatePaths paths_;
+  SpoolLimits limits_;
+  ledger::PosixFileSystem files_;
+  ledger::SystemClock clock_;
+  ledger::SystemRandom random_;
+  std::unique_ptr<ledger::File> lock_;
+  AgentIdentity identity_;
+  std::optional<Wake> wake_;
+  std::optional<Spool> spool_;
+  std::unique_ptr<Shipper> shipper_;
+  std::unique_ptr<Agent> agent_;
+};
+
+Result<void> Run::build() {
+  auto lock = lock_state(files_, paths_);
+  if (!lock) return failure(lock);
+  lock_ = std::move(*lock);
+  auto identity = read_identity(files_, paths_);
+  if (!identity) return failure(identity);
+  identity_ = std::move(*identity);
+  auto wake = Wake::open();
+  if (!wake) return failure(wake);
+  wake_.emplace(std::move(*wake));
+
+  auto sealer = open_sealer();
+  if (!sealer) return failure(sealer);
+  auto checkpoint = read_optional(paths_.checkpoint);
+  if (!checkpoint) return failure(checkpoint);
+  if (auto started = start_shipper(*checkpoint); !started) return failure(started);
+  std::unique_ptr<UsageFeed> usage;
+  if (config_.usage) {
+    UsageOptions options;
+    options.interval_s = config_.usage_interval_s;
+    usage = std::make_unique<UsageFeed>(std::move(options), clock_);
+  }
+  auto agent = Agent::start({.files = &files_,
+                             .paths = paths_,
+                             .identity = identity_,
+                             .limits = limits_,
+                             .spool = &*spool_,
+                             .sealer = std::move(*sealer),
+                             .shipper = shipper_.get(),
+                             .sources = make_sources(config_),
+                             .usage = std::move(usage),
+                             .checkpoint = std::move(*checkpoint),
+                             .version = version_,
+                             .log = log_});
+  if (!agent) return failure(agent);
+  agent_ = std::move(*agent);
+  return {};
+}
+
+Result<std::unique_ptr<Sealer>> Run::open_sealer() {
+  limits_.bytes_max = config_.spool_bytes_max;
+  // A rename of a process that was killed may not be durable yet.
+  if (auto synced = files_.sync_directory(paths_.directory); !synced) return failure(synced);
+  auto ratchet = ledger::Ratchet::open(files_, paths_.ratchet);
+  if (!ratchet) return failure(ratchet);
+  auto spool = Spool::open(files_, paths_.spool, limits_);
+  if (!spool) return failure(spool);
+  spool_.emplace(std::move(*spool));
+  return Sealer::open(
+      std::move(*ratchet),
+      {.spool = &*spool_, .clock = &clock_, .random = &random_, .boot_id = ledger::read_boot_id()});
+}
+
+Result<std::string> Run::read_optional(const std::string& path) {
+  auto there = files_.exists(path);
+  if (!there) return failure(there);
+  if (!*there) return std::string();
+  return files_.read_file(path);
+}
+
+Result<void> Run::start_shipper(const std::string& checkpoint) {
+  auto log = ledger::Verifier::from_vkey(identity_.vkey);
+  if (!log) return failure(log, paths_.identity);
+  ReceiptBook receipts(std::move(*log));
+  if (!checkpoint.empty()) {
+    if (auto restored = receipts.restore(checkpoint); !restored)
+      return failure(restored, paths_.checkpoint);
+  }
+  auto uploader =
+      std::make_unique<CurlUploader>(config_.urls.empty() ? identity_.ingest : config_.urls,
+                                     CurlOptions{.ca_file = paths_.ca,
+                                                 .cert_file = paths_.tls_certificate,
+                                                 .key_file = paths_.tls_key,
+                                                 .proxy = config_.proxy});
+  ShipperOptions options;
+  options.stream = identity_.stream();
+  options.on_news = [this] { wake_->notify(); };
+  shipper_ = std::make_unique<Shipper>(std::move(uploader), std::move(receipts), random_,
+                                       std::move(options));
+  return {};
+}
+
+Result<void> Run::loop() {
+  const std::vector<int> descriptors = agent_->wake_descriptors();
+  log_("runs as " + identity_.stream() + " for host " + identity_.host);
+  Wake::Reason reason;
+  while (!reason.stop) {
+    auto next = agent_->step(reason.source);
+    if (!next) return failure(next);
+    // Sources that were just read are left alone for a moment, so that a busy file is read in
+    // gulps.
+    if (next->rest > milliseconds(0) && next->wait > milliseconds(0)) {
+      reason = wake_->wait({}, std::min(next->rest, next->wait));
+      if (reason.stop || next->wait <= next->rest) continue;
+      next->wait -= next->rest;
+    }
+    reason = wake_->wait(descriptors, next->wait);
+  }
+  return {};
+}
+
+Result<void> Run::finish() {
+  log_("stops: seals what is open and ships for at most 10 s");
+  const milliseconds deadline = clock_.boot() + ship_at_stop;
+  if (auto stopped = agent_->stop(); !stopped) return failure(stopped);
+  while (!agent_->drained() && clock_.boot() < deadline) {
+    wake_->wait({}, milliseconds(200));
+    if (auto delivered = agent_->deliver(); !delivered) return failure(delivered);
+  }
+  if (!agent_->drained())
+    log_("some batches have no receipt yet; they are shipped at the next start");
+  return agent_->close();
+}
+
+}  // namespace
+
+Result<void> run_agent(const AgentConfig& config, const std::string& version,
+                       std::function<void(const std::string&)> log) {
+  raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);
+  // Two threads, few allocations: arenas for each would only cost memory.
+  mallopt(M_ARENA_MAX, 1);
+  Run run(config, version, std::move(log));
+  if (auto built = run.build(); !built) return failure(built);
+  if (auto ended = run.loop(); !ended) return failure(ended);
+  return run.finish();
+}
+
+}  // namespace yunjian::agent

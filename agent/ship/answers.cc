@@ -1,0 +1,103 @@
+#include "agent/ship/answers.h"
+
+#include <fmt/format.h>
+
+namespace yunjian::agent {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::failure;
+using ledger::Result;
+
+namespace {
+
+constexpr std::size_t problem_bytes_max = 500;
+constexpr std::string_view another_log =
+    "the collector's log contradicts the checkpoint this agent was given before; nothing is freed "
+    "from the "
+    "spool: tell the authority, and keep this host's state directory";
+
+std::string explain_status(const PostAnswer& answer) {
+  std::string_view advice = "it is tried again";
+  if (answer.status == 401 || answer.status == 403) {
+    advice = "the collector does not take this agent's certificate; enrol again with a new token";
+  } else if (answer.status == 429 || answer.status == 503) {
+    advice = "the collector asks to wait";
+  }
+  const std::string_view body = std::string_view(answer.body).substr(0, problem_bytes_max);
+  return fmt::format("HTTP {}: {} {}", answer.status, advice, body);
+}
+
+}  // namespace
+
+Result<void> ReceiptBook::restore(std::string_view checkpoint_note) {
+  auto checkpoint = open_checkpoint(checkpoint_note, log_);
+  if (!checkpoint) return failure(checkpoint);
+  newest_ = checkpoint->tree;
+  note_ = checkpoint_note;
+  return {};
+}
+
+Result<void> ReceiptBook::check(std::string_view receipt, const ledger::Hash& leaf) {
+  auto checkpoint = verify_receipt(receipt, log_, leaf);
+  if (!checkpoint) return failure(checkpoint, "the receipt does not verify");
+  const ledger::TreeHead& tree = checkpoint->tree;
+  if (tree.size < newest_.size || (tree.size == newest_.size && tree != newest_)) {
+    return fail(ErrorKind::reject, std::string(another_log));
+  }
+  if (tree.size > newest_.size) {
+    newest_ = tree;
+    note_ = ledger::parse_tlog_proof(receipt)->checkpoint;
+  }
+  return {};
+}
+
+AnswerReading read_answer(std::span<const Post::Place> frames, std::string_view stream,
+                          const PostAnswer& answer, ReceiptBook& receipts) {
+  AnswerReading reading;
+  reading.retry_after = answer.retry_after;
+  if (answer.status != 200) {
+    reading.problem = explain_status(answer);
+    return reading;
+  }
+  const auto lines = ledger::parse_answers(answer.body);
+  if (!lines) {
+    reading.problem = "the collector's answer is not understood: " + lines.error().message;
+    return reading;
+  }
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (i >= lines->size()) {
+      reading.problem = "the collector answered fewer frames than were sent";
+      return reading;
+    }
+    const ledger::Answer& line = (*lines)[i];
+    if (line.stream != stream || line.batch != frames[i].batch) {
+      reading.problem = fmt::format("the collector answered for batch {} of {} instead of {}",
+                                    line.batch, line.stream, frames[i].batch);
+      return reading;
+    }
+    using enum ledger::Verdict;
+    if (line.verdict == accepted || line.verdict == duplicate) {
+      const auto good = receipts.check(line.receipt, frames[i].leaf);
+      if (!good) {
+        reading.problem = good.error().message;
+        return reading;
+      }
+      reading.receipted = i + 1;
+      continue;
+    }
+    reading.problem =
+        fmt::format("batch {}: {}: {}", line.batch, to_string(line.verdict), line.problem);
+    reading.forked = line.verdict == fork;
+    if (line.verdict == expected) {
+      // Anything else would only be asked for again and again.
+      if (line.expected < line.batch) reading.go_back = line.expected;
+      reading.problem =
+          fmt::format("the collector expects batch {} instead of {}", line.expected, line.batch);
+    }
+    return reading;
+  }
+  return reading;
+}
+
+}  // namespace yunjian::agent

@@ -1,0 +1,149 @@
+#include "agent/ship/shipper.h"
+
+#include <algorithm>
+#include <array>
+
+namespace yunjian::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds retry_after_max{3600};
+
+}  // namespace
+
+Shipper::Shipper(std::unique_ptr<Uploader> uploader, ReceiptBook receipts, ledger::Random& random,
+                 ShipperOptions options)
+    : uploader_(std::move(uploader)),
+      receipts_(std::move(receipts)),
+      random_(&random),
+      options_(std::move(options)),
+      thread_([this] { run(); }) {}
+
+Shipper::~Shipper() { stop(); }
+
+bool Shipper::has_room() const {
+  const std::scoped_lock lock(mutex_);
+  return !waiting_ && !stopping_ && !report_.forked && !report_.go_back;
+}
+
+void Shipper::give(Post post) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ledger::require(!waiting_, "a post is given only when there is room");
+    waiting_ = std::move(post);
+  }
+  changed_.notify_all();
+}
+
+bool Shipper::idle() const {
+  const std::scoped_lock lock(mutex_);
+  return !waiting_ && !busy_;
+}
+
+ShipReport Shipper::report() {
+  const std::scoped_lock lock(mutex_);
+  ShipReport report = report_;
+  report_.receipted_below = 0;
+  report_.checkpoint.clear();
+  report_.go_back.reset();
+  return report;
+}
+
+void Shipper::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  uploader_->abort();
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shipper::run() {
+  std::unique_lock lock(mutex_);
+  while (wait_for_post(lock)) {
+    const Post post = std::move(*waiting_);
+    waiting_.reset();
+    busy_ = true;
+    lock.unlock();
+    if (options_.on_news) options_.on_news();  // there is room
+    ship(post);
+    lock.lock();
+    busy_ = false;
+    lock.unlock();
+    if (options_.on_news) options_.on_news();
+    lock.lock();
+  }
+}
+
+// False when it is time to stop. Closes the connection when nothing comes for a while.
+bool Shipper::wait_for_post(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [&] { return waiting_.has_value() || stopping_; };
+  if (connected_ && !changed_.wait_for(lock, options_.idle, ready)) {
+    uploader_->drop_connection();
+    connected_ = false;
+  }
+  changed_.wait(lock, ready);
+  return !stopping_;
+}
+
+void Shipper::ship(const Post& post) {
+  std::size_t first = 0;
+  while (first < post.places().size()) {
+    connected_ = true;
+    auto answer = uploader_->post(post.bytes(first));
+    if (!answer) {
+      if (!pause(answer.error().message, {})) return;
+      continue;
+    }
+    const std::span frames = std::span(post.places()).subspan(first);
+    const AnswerReading reading = read_answer(frames, options_.stream, *answer, receipts_);
+    if (!note_reading(post, first, reading)) return;
+    first += reading.receipted;
+    if (reading.problem.empty()) continue;
+    if (!pause(reading.problem, reading.retry_after)) return;
+  }
+}
+
+// False when the rest of the post is not to be tried again.
+bool Shipper::note_reading(const Post& post, std::size_t first, const AnswerReading& reading) {
+  const std::scoped_lock lock(mutex_);
+  if (reading.receipted > 0) {
+    attempt_ = 0;
+    report_.receipted_below = post.places()[first + reading.receipted - 1].batch + 1;
+    report_.checkpoint = receipts_.checkpoint();
+  }
+  report_.error = reading.problem;
+  report_.retry_in = {};
+  report_.forked = reading.forked;
+  report_.go_back = reading.go_back;
+  if (!reading.forked && !reading.go_back) return true;
+  waiting_.reset();
+  return false;
+}
+
+// Waits before the next attempt; false when it is time to stop.
+bool Shipper::pause(const std::string& error, std::optional<std::chrono::seconds> retry_after) {
+  std::array<std::uint8_t, 8> bits{};
+  random_->fill(bits);
+  const std::uint64_t random = ledger::get_u64be(reinterpret_cast<const char*>(bits.data()));
+  milliseconds delay = backoff(attempt_++, random, options_.backoff);
+  if (retry_after) delay += std::min(*retry_after, retry_after_max);
+  {
+    const std::scoped_lock lock(mutex_);
+    report_.error = error;
+    report_.retry_in = delay;
+  }
+  if (options_.on_news) options_.on_news();
+  std::unique_lock lock(mutex_);
+  if (delay >= options_.idle && connected_) {
+    lock.unlock();
+    uploader_->drop_connection();
+    lock.lock();
+    connected_ = false;
+  }
+  return !changed_.wait_for(lock, delay, [&] { return stopping_; });
+}
+
+}  // namespace yunjian::agent

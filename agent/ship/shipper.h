@@ -1,0 +1,80 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "agent/ship/answers.h"
+#include "agent/ship/backoff.h"
+#include "agent/ship/post.h"
+#include "agent/ship/uploader.h"
+#include "ledger/base/random.h"
+
+namespace yunjian::agent {
+
+// What happened since the owner last asked; later news replace earlier ones.
+struct ShipReport {
+  std::uint64_t receipted_below = 0;     // all batches below have good receipts; 0 = no news
+  std::string checkpoint;                // the newest note, with receipted_below
+  std::optional<std::uint64_t> go_back;  // give posts from this batch on again
+  bool forked = false;                   // nothing more is shipped
+  std::string error;  // of the last attempt that failed; empty when the last one went well
+  std::chrono::milliseconds retry_in{};  // with error
+};
+
+struct ShipperOptions {
+  std::string stream;
+  BackoffRules backoff;
+  std::chrono::milliseconds idle{10'000};  // then the connection is closed
+  std::function<void()> on_news;           // called on the ship thread when report() has something
+};
+
+// Posts frames and checks receipts on a thread of its own, which blocks in the uploader.
+//
+// Life: constructed (thread starts) -> give() posts in order of batches, report() what became of
+// them -> stop(). A post is tried until each of its frames has a receipt that verifies; `go_back`
+// and `forked` throw away what was given. Holds one post under way and one waiting. The owner's
+// thread calls everything here.
+class Shipper {
+ public:
+  Shipper(std::unique_ptr<Uploader> uploader, ReceiptBook receipts, ledger::Random& random,
+          ShipperOptions options);
+  ~Shipper();
+  Shipper(const Shipper&) = delete;
+  Shipper& operator=(const Shipper&) = delete;
+
+  bool has_room() const;  // whether give() may be called; not while news to go back wait
+  void give(Post post);
+  bool idle() const;  // nothing under way, nothing waiting
+  ShipReport report();
+  void stop();  // ends a running post; idempotent
+
+ private:
+  void run();
+  bool wait_for_post(std::unique_lock<std::mutex>& lock);
+  void ship(const Post& post);
+  bool note_reading(const Post& post, std::size_t first, const AnswerReading& reading);
+  bool pause(const std::string& error, std::optional<std::chrono::seconds> retry_after);
+
+  std::unique_ptr<Uploader> uploader_;  // ship thread, except abort()
+  ReceiptBook receipts_;                // ship thread
+  ledger::Random* random_;              // ship thread
+  const ShipperOptions options_;
+  std::uint64_t attempt_ = 0;  // ship thread
+  bool connected_ = false;     // ship thread
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::optional<Post> waiting_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  ShipReport report_;
+
+  std::thread thread_;
+};
+
+}  // namespace yunjian::agent

@@ -1,0 +1,163 @@
+#include "agent/spool/spool.h"
+
+#include <fmt/format.h>
+
+#include "ledger/base/bytes.h"
+
+namespace yunjian::agent {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::failure;
+using ledger::Result;
+
+Result<Spool> Spool::open(ledger::FileSystem& files, std::string directory, SpoolLimits limits) {
+  if (auto made = files.make_directory(directory, 0700); !made) return failure(made);
+  const std::string parent = ledger::parent_directory(directory);
+  if (auto synced = files.sync_directory(parent); !synced) return failure(synced);
+  std::uint64_t receipted = 0;
+  const auto on_mark = [&](std::string_view payload) {
+    if (payload.size() == 8) receipted = std::max(receipted, ledger::get_u64be(payload.data()));
+  };
+  auto heads = SegmentSet::open(
+      {&files, ledger::join_path(directory, "head"), limits.header_segment_bytes}, on_mark);
+  if (!heads) return failure(heads, "spool");
+  auto bodies = SegmentSet::open(
+      {&files, ledger::join_path(directory, "body"), limits.body_segment_bytes}, {});
+  if (!bodies) return failure(bodies, "spool");
+
+  Spool spool(std::move(*bodies), std::move(*heads), limits);
+  spool.receipted_ = spool.marked_ = receipted;
+  if (!spool.heads_.empty()) spool.next_batch_ = spool.heads_.spans().back().end;
+  if (auto repaired = spool.repair_heads(); !repaired) return failure(repaired, "spool");
+  return spool;
+}
+
+// A crash between the two copies of a seal leaves the body frame alone: the header is copied again.
+Result<void> Spool::repair_heads() {
+  if (bodies_.empty()) return {};
+  const std::uint64_t end = bodies_.spans().back().end;
+  if (heads_.empty()) next_batch_ = bodies_.spans().front().first;
+  for (; next_batch_ < end; ++next_batch_) {
+    auto entry = bodies_.find(next_batch_);
+    if (!entry) return failure(entry);
+    if (!*entry) continue;
+    (*entry)->body.clear();
+    if (auto added = heads_.append(**entry); !added) return failure(added);
+  }
+  return heads_.sync();
+}
+
+std::uint64_t Spool::first_batch() const {
+  return heads_.empty() ? next_batch_ : heads_.spans().front().first;
+}
+
+std::uint64_t Spool::damaged_places() const {
+  return bodies_.damaged_places() + heads_.damaged_places();
+}
+
+Result<std::optional<std::string>> Spool::header(std::uint64_t batch) {
+  auto entry = bodies_.find(batch);
+  if (!entry) return failure(entry);
+  if (!*entry) {
+    entry = heads_.find(batch);
+    if (!entry) return failure(entry);
+  }
+  if (!*entry) return std::optional<std::string>();
+  return std::optional<std::string>(std::move((*entry)->header));
+}
+
+Result<void> Spool::append(SpoolEntry entry) {
+  const std::uint64_t batch = entry.batch;
+  ledger::require(empty() || batch >= next_batch_, "the spool takes batches in order");
+  if (auto added = bodies_.append(entry); !added) return failure(added);
+  if (auto synced = bodies_.sync(); !synced) return failure(synced);
+  entry.body.clear();
+  if (auto added = heads_.append(entry); !added) return failure(added);
+  if (auto marked = append_mark(); !marked) return failure(marked);
+  if (auto synced = heads_.sync(); !synced) return failure(synced);
+  next_batch_ = batch + 1;
+  return {};
+}
+
+Result<std::optional<Spool::Batch>> Spool::read(std::uint64_t batch) {
+  if (batch >= next_batch_) return std::optional<Batch>();
+  auto entry = bodies_.find(batch);
+  if (!entry) return failure(entry);
+  const bool whole = entry->has_value();
+  if (!whole) {
+    entry = heads_.find(batch);
+    if (!entry) return failure(entry);
+  }
+  if (!*entry) {
+    return fail(ErrorKind::corrupt,
+                fmt::format("batch {}: both copies of its header are lost from the spool", batch));
+  }
+  const bool dropped = bodies_.empty() || batch < bodies_.spans().front().first;
+  const bool lost = !whole && !dropped && (*entry)->records > 0 && batch >= declared_below_;
+  return std::optional<Batch>(Batch{.entry = std::move(**entry), .body_lost = lost});
+}
+
+Result<void> Spool::append_mark() {
+  if (marked_ == receipted_) return {};
+  std::string mark;
+  ledger::put_u64be(mark, receipted_);
+  if (auto added = heads_.append_mark(mark); !added) return failure(added);
+  marked_ = receipted_;
+  return {};
+}
+
+Result<void> Spool::save_mark() {
+  if (marked_ == receipted_) return {};
+  if (auto marked = append_mark(); !marked) return failure(marked);
+  return heads_.sync();
+}
+
+void Spool::mark_receipted(std::uint64_t below) {
+  receipted_ = std::max(receipted_, std::min(below, next_batch_));
+}
+
+Result<void> Spool::free_receipted(ledger::Time now) {
+  // The open segment stays: it is the one that is appended to.
+  while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= receipted_) {
+    const bool old = bodies_.spans()[1].sealed < now - limits_.keep_receipted;
+    if (!old && !over_limit()) break;
+    if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
+  }
+  return free_heads();
+}
+
+// Headers stay as long as their bodies, and until they have a receipt.
+Result<void> Spool::free_heads() {
+  const std::uint64_t oldest_body = bodies_.empty() ? 0 : bodies_.spans().front().first;
+  while (heads_.spans().size() > 1 &&
+         heads_.spans().front().end <= std::min(receipted_, oldest_body)) {
+    if (auto dropped = heads_.drop_front(); !dropped) return failure(dropped);
+  }
+  return {};
+}
+
+Result<std::optional<BodyLoss>> Spool::oldest_bodies() {
+  if (bodies_.spans().size() < 2) return std::optional<BodyLoss>();
+  const SegmentSet::Span span = bodies_.spans().front();
+  BodyLoss loss{.first = std::max(span.first, receipted_), .last = span.end - 1};
+  bool any = false;
+  for (std::uint64_t batch = loss.first; batch < span.end; ++batch) {
+    auto entry = bodies_.find(batch);
+    if (!entry) return failure(entry);
+    if (!*entry) continue;
+    loss.records += (*entry)->records;
+    loss.bytes += (*entry)->body.size();
+    if (!any) loss.from = (*entry)->sealed;
+    loss.to = (*entry)->sealed;
+    any = true;
+  }
+  return std::optional<BodyLoss>(loss);
+}
+
+Result<void> Spool::drop_oldest_bodies() {
+  if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
+  return free_heads();
+}
+
+}  // namespace yunjian::agent

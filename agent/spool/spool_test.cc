@@ -1,0 +1,269 @@
+#include "agent/spool/spool.h"
+
+#include <doctest/doctest.h>
+
+#include "ledger/testing/memory_file_system.h"
+
+namespace yunjian::agent {
+namespace {
+
+using ledger::ErrorKind;
+using ledger::Time;
+using ledger::testing::Fault;
+using ledger::testing::MemoryFileSystem;
+
+const SpoolLimits small{.bytes_max = 40'000,
+                        .body_segment_bytes = 4'000,
+                        .header_segment_bytes = 1'000,
+                        .keep_receipted = std::chrono::hours(24)};
+
+Time sealed_at(std::uint64_t batch) { return Time(std::chrono::minutes(batch)); }
+
+SpoolEntry entry(std::uint64_t batch) {
+  return {.batch = batch,
+          .sealed = sealed_at(batch),
+          .records = 10,
+          .header = "header " + std::to_string(batch),
+          .body = std::string(700, static_cast<char>('a' + batch % 26)) + std::to_string(batch)};
+}
+
+Spool open(MemoryFileSystem& files, SpoolLimits limits = small) {
+  auto spool = Spool::open(files, "/state/spool", limits);
+  REQUIRE_MESSAGE(spool.has_value(), (spool ? "" : spool.error().message));
+  return std::move(*spool);
+}
+
+void fill(Spool& spool, std::uint64_t from, std::uint64_t to) {
+  for (std::uint64_t batch = from; batch < to; ++batch) REQUIRE(spool.append(entry(batch)));
+}
+
+bool is_whole(Spool& spool, std::uint64_t batch) {
+  const auto read = spool.read(batch);
+  REQUIRE(read);
+  REQUIRE(*read);
+  const SpoolEntry wanted = entry(batch);
+  CHECK((*read)->entry.header == wanted.header);
+  return (*read)->entry.body == wanted.body;
+}
+
+std::string first_segment(const MemoryFileSystem& files, const std::string& folder) {
+  for (const std::string& path : files.paths()) {
+    if (path.starts_with("/state/spool/" + folder + "/") && path.ends_with(".seg")) return path;
+  }
+  FAIL("no segment");
+  return {};
+}
+
+MemoryFileSystem& with_state(MemoryFileSystem& files) {
+  REQUIRE(files.make_directory("/state", 0700));
+  REQUIRE(files.sync_directory("/"));
+  return files;
+}
+
+TEST_CASE("What was appended is there after a power cut") {
+  MemoryFileSystem files;
+  with_state(files);
+  {
+    Spool spool = open(files);
+    fill(spool, 0, 30);
+  }
+  files.crash();
+  Spool spool = open(files);
+  CHECK(spool.next_batch() == 30);
+  CHECK(spool.damaged_places() == 0);
+  for (std::uint64_t batch = 0; batch < 30; ++batch) CHECK(is_whole(spool, batch));
+  CHECK(!spool.read(30)->has_value());
+}
+
+TEST_CASE("Each append that was acknowledged survives whichever call the power cut hits") {
+  for (std::uint64_t nth = 1; nth < 120; ++nth) {
+    for (const Fault fault : {Fault::fail, Fault::fail_after, Fault::fail_half}) {
+      CAPTURE(nth);
+      MemoryFileSystem files;
+      with_state(files);
+      files.fail_nth(nth, fault, true);
+      std::uint64_t acknowledged = 0;
+      if (auto spool = Spool::open(files, "/state/spool", small)) {
+        while (acknowledged < 15 && spool->append(entry(acknowledged))) ++acknowledged;
+      }
+      files.set_decide({});
+      files.crash();
+      Spool spool = open(files);
+      REQUIRE(spool.next_batch() >= acknowledged);
+      REQUIRE(spool.next_batch() <= acknowledged + 1);
+      for (std::uint64_t batch = 0; batch < spool.next_batch(); ++batch)
+        REQUIRE(is_whole(spool, batch));
+      fill(spool, spool.next_batch(), 16);
+      REQUIRE(is_whole(spool, 15));
+    }
+  }
+}
+
+TEST_CASE("A torn last frame is cut off and its number can be appended again") {
+  MemoryFileSystem files;
+  with_state(files);
+  {
+    Spool spool = open(files);
+    fill(spool, 0, 3);
+  }
+  const std::string path = first_segment(files, "body");
+  const std::string whole = *files.content(path);
+  for (std::size_t cut = 1; cut < 700; cut += 13) {
+    files.overwrite(path, whole.substr(0, whole.size() - cut));
+    files.overwrite(first_segment(files, "head"), "");  // the second copies are lost with it
+    Spool spool = open(files);
+    CHECK(spool.next_batch() == 2);
+    fill(spool, 2, 4);
+    CHECK(is_whole(spool, 2));
+    files.overwrite(path, whole);
+  }
+}
+
+TEST_CASE("A header whose second copy a crash prevented is copied again") {
+  MemoryFileSystem files;
+  with_state(files);
+  {
+    Spool spool = open(files);
+    fill(spool, 0, 2);
+  }
+  files.overwrite(first_segment(files, "head"), "");
+  { open(files); }
+  files.overwrite(first_segment(files, "body"), "");
+  Spool spool = open(files);
+  CHECK(*spool.header(0) == "header 0");
+  CHECK(*spool.header(1) == "header 1");
+}
+
+TEST_CASE("Any flipped bit costs at most one body and no header") {
+  MemoryFileSystem files;
+  with_state(files);
+  {
+    Spool spool = open(files);
+    fill(spool, 0, 4);
+  }
+  const std::string path = first_segment(files, "body");
+  const std::string good = *files.content(path);
+  for (std::size_t at = 0; at < good.size(); at += 3) {
+    CAPTURE(at);
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x10);
+    files.overwrite(path, bad);
+    Spool spool = open(files);
+    REQUIRE(spool.next_batch() == 4);
+    int lost = 0;
+    for (std::uint64_t batch = 0; batch < 4; ++batch) {
+      const auto read = spool.read(batch);
+      REQUIRE(read);
+      REQUIRE(*read);
+      REQUIRE((*read)->entry.header == entry(batch).header);
+      if ((*read)->entry.body == entry(batch).body) continue;
+      REQUIRE((*read)->entry.body.empty());
+      ++lost;
+    }
+    REQUIRE(lost <= 1);
+  }
+}
+
+TEST_CASE("A damaged body is reported once, to be named by a gap record") {
+  MemoryFileSystem files;
+  with_state(files);
+  Spool spool = open(files);
+  fill(spool, 0, 4);
+  const std::string path = first_segment(files, "body");
+  std::string bytes = *files.content(path);
+  bytes[bytes.find("header 1") + 100] ^= 1;
+  files.overwrite(path, bytes);
+  const auto lost = spool.read(1);
+  REQUIRE(lost);
+  REQUIRE(*lost);
+  CHECK((*lost)->body_lost);
+  CHECK((*lost)->entry.records == 10);
+  spool.declare_lost(1);
+  CHECK(!(*spool.read(1))->body_lost);
+  CHECK(is_whole(spool, 2));
+  CHECK(is_whole(spool, 3));
+}
+
+TEST_CASE("A batch of which both copies are lost is an error, not a skip") {
+  MemoryFileSystem files;
+  with_state(files);
+  Spool spool = open(files);
+  fill(spool, 0, 2);
+  for (const char* folder : {"body", "head"}) {
+    const std::string path = first_segment(files, folder);
+    std::string bytes = *files.content(path);
+    bytes[bytes.find("header 0")] ^= 1;
+    files.overwrite(path, bytes);
+  }
+  const auto read = spool.read(0);
+  REQUIRE(!read);
+  CHECK(read.error().kind == ErrorKind::corrupt);
+  CHECK(is_whole(spool, 1));
+}
+
+TEST_CASE("Receipted bodies stay for a day and go earlier when space is needed") {
+  MemoryFileSystem files;
+  with_state(files);
+  Spool spool = open(files);
+  fill(spool, 0, 20);
+  spool.mark_receipted(12);
+  REQUIRE(spool.free_receipted(sealed_at(20)));
+  CHECK(is_whole(spool, 0));
+  REQUIRE(spool.free_receipted(sealed_at(20) + std::chrono::hours(25)));
+  CHECK(!is_whole(spool, 0));
+  CHECK(is_whole(spool, 12));
+  fill(spool, 20, 60);
+  REQUIRE(spool.over_limit());
+  spool.mark_receipted(60);
+  REQUIRE(spool.free_receipted(sealed_at(60)));
+  CHECK(!spool.over_limit());
+  CHECK(is_whole(spool, 59));
+}
+
+TEST_CASE("Without receipts the oldest bodies are named, then go, and their headers stay") {
+  MemoryFileSystem files;
+  with_state(files);
+  Spool spool = open(files);
+  fill(spool, 0, 60);
+  REQUIRE(spool.free_receipted(sealed_at(60)));
+  REQUIRE(spool.over_limit());
+  const auto loss = spool.oldest_bodies();
+  REQUIRE(loss);
+  REQUIRE(*loss);
+  CHECK((*loss)->first == 0);
+  CHECK((*loss)->records == 10 * ((*loss)->last + 1));
+  CHECK((*loss)->from == sealed_at(0));
+  CHECK((*loss)->to == sealed_at((*loss)->last));
+  REQUIRE(spool.drop_oldest_bodies());
+  const auto hollow = spool.read(0);
+  REQUIRE(hollow);
+  CHECK((*hollow)->entry.header == "header 0");
+  CHECK((*hollow)->entry.body.empty());
+  CHECK(!(*hollow)->body_lost);
+  CHECK(is_whole(spool, (*loss)->last + 1));
+}
+
+TEST_CASE("The receipt mark is found again after a restart") {
+  MemoryFileSystem files;
+  with_state(files);
+  {
+    Spool spool = open(files);
+    fill(spool, 0, 5);
+    spool.mark_receipted(3);
+    fill(spool, 5, 6);
+  }
+  files.crash();
+  CHECK(open(files).receipted() == 3);
+}
+
+TEST_CASE("A spool that was emptied goes on with the number that the stream has reached") {
+  MemoryFileSystem files;
+  with_state(files);
+  Spool spool = open(files);
+  fill(spool, 100, 102);
+  CHECK(spool.first_batch() == 100);
+  CHECK(is_whole(spool, 101));
+}
+
+}  // namespace
+}  // namespace yunjian::agent

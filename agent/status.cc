@@ -1,0 +1,69 @@
+#include "agent/status.h"
+
+#include <fmt/format.h>
+
+#include "agent/json_object.h"
+
+namespace yunjian::agent {
+
+using ledger::failure;
+using ledger::Result;
+
+Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
+                          const AgentStatus& status) {
+  const std::string text = format_json({{"state", status.state},
+                                        {"sealed", status.sealed},
+                                        {"records", status.records},
+                                        {"receipted", status.receipted},
+                                        {"spool_bytes", status.spool_bytes},
+                                        {"spool_bytes_max", status.spool_bytes_max},
+                                        {"last_sealed", status.last_sealed},
+                                        {"last_receipt", status.last_receipt},
+                                        {"last_error", status.last_error},
+                                        {"log_size", status.log_size}});
+  const std::string temporary = paths.status + ".new";
+  auto file = files.open_append(temporary, 0644);
+  if (!file) return failure(file);
+  if (auto done = (*file)->truncate(0); !done) return failure(done);
+  if (auto done = (*file)->append(text); !done) return failure(done);
+  return files.rename(temporary, paths.status);
+}
+
+Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths& paths,
+                                    const AgentIdentity& identity, bool running) {
+  std::string out;
+  const auto line = [&out](std::string_view name, const std::string& value) {
+    out += fmt::format("{:<14}{}\n", name, value);
+  };
+  line("stream", identity.stream());
+  line("host", fmt::format("{} (unit {})", identity.host, identity.unit));
+  line("log", identity.origin);
+  auto there = files.exists(paths.status);
+  if (!there) return failure(there);
+  if (!*there) {
+    line("agent", running ? "starting" : "has not run yet");
+    return out;
+  }
+  auto text = files.read_file(paths.status);
+  if (!text) return failure(text);
+  const auto json = JsonObject::parse(*text);
+  if (!json) return ledger::fail(ledger::ErrorKind::corrupt, paths.status + " is not JSON");
+  const std::string state = json->text("state");
+  const auto or_never = [](std::string value) {
+    return value.empty() ? "never in this run" : value;
+  };
+  line("agent", running ? "running, " + state : "not running (last: " + state + ")");
+  line("sealed", fmt::format("{} batches, {} records; last {}", json->number("sealed"),
+                             json->number("records"), or_never(json->text("last_sealed"))));
+  line("receipted", fmt::format("{} batches; last {}", json->number("receipted"),
+                                or_never(json->text("last_receipt"))));
+  line("spool", fmt::format("{:.1f} of {:.1f} MiB",
+                            static_cast<double>(json->number("spool_bytes")) / 1048576,
+                            static_cast<double>(json->number("spool_bytes_max")) / 1048576));
+  line("log size", fmt::format("{} leaves", json->number("log_size")));
+  const std::string error = json->text("last_error");
+  line("last error", error.empty() ? "none" : error);
+  return out;
+}
+
+}  // namespace yunjian::agent

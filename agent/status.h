@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/state_directory.h"
+#include "ledger/base/clock.h"
+
+namespace yunjian::agent {
+
+// What the running agent tells about itself in the status file. Not evidence: replaced often, never
+// synced.
+struct AgentStatus {
+  std::string state = "shipping";  // shipping, forked, ended, stopped
+  std::uint64_t sealed = 0;        // batches of the incarnation
+  std::uint64_t records = 0;
+  std::uint64_t receipted = 0;  // batches
+  std::uint64_t spool_bytes = 0;
+  std::uint64_t spool_bytes_max = 0;
+  std::string last_sealed;  // RFC 3339; empty = never in this run
+  std::string last_receipt;
+  std::string last_error;      // empty = none now
+  std::uint64_t log_size = 0;  // of the newest checkpoint
+};
+
+ledger::Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
+                                  const AgentStatus& status);
+// For people. `running` = somebody holds the lock.
+ledger::Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths& paths,
+                                            const AgentIdentity& identity, bool running);
+
+}  // namespace yunjian::agent
