@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "collector/report/utilization_table.h"
+
+namespace yunjian::collector {
+
+// The table as README.md describes it: one object, one line a row, UTF-8, ends with LF. The same
+// table gives the same bytes.
+std::string utilization_json(const UtilizationTable& table);
+
+}  // namespace yunjian::collector
