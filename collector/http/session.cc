@@ -351,9 +351,11 @@ Session::Done Session::write_response() {
   co_return true;
 }
 
-// Says goodbye in TLS, then takes in what the client is still sending: closing with unread bytes
-// would reset the connection and could destroy the answer on its way.
+// Says goodbye in TLS without waiting for the other side's, then takes in what the client is still
+// sending: closing with unread bytes would reset the connection and could destroy the answer.
 Session::Nothing Session::finish() {
+  SSL* const connection = stream_.native_handle();
+  SSL_set_shutdown(connection, SSL_get_shutdown(connection) | SSL_RECEIVED_SHUTDOWN);
   beast::get_lowest_layer(stream_).expires_after(stop_ ? stop_close_timeout : close_timeout);
   auto result = co_await stream_.async_shutdown(as_values);
   static_cast<void>(result);
