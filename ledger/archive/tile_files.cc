@@ -63,8 +63,17 @@ Result<void> TileFiles::write(unsigned level, std::uint64_t index, std::string_v
   auto synced = growing->file->sync();
   if (!synced) return synced;
   if (hashes.size() == tile_bytes) growing.reset();
-  if (!is_first) return {};
-  return files_.sync_directory(parent_directory(path_of(level, index)));
+  if (is_first) unsynced_directories_.insert(parent_directory(path_of(level, index)));
+  return {};
+}
+
+Result<void> TileFiles::sync_names() {
+  for (const std::string& directory : unsynced_directories_) {
+    auto synced = files_.sync_directory(directory);
+    if (!synced) return synced;
+  }
+  unsynced_directories_.clear();
+  return {};
 }
 
 Result<void> TileFiles::remove_from(unsigned level, std::uint64_t index) {

@@ -20,9 +20,10 @@ class TileFiles {
   // The whole hashes that a file begins with; nothing when it is missing. What a power cut leaves
   // behind them does not count: part of a hash, or zeros.
   Result<std::string> read(unsigned level, std::uint64_t index) const;
-  // Makes the file hold exactly `hashes`, durable on return with its name. They begin with those
-  // of the previous call for the same file. Corrupt: the file begins otherwise.
+  // Makes the file hold exactly `hashes`, durable on return; its name is after sync_names(). They
+  // begin with those of the previous call for the same file. Corrupt: the file begins otherwise.
   Result<void> write(unsigned level, std::uint64_t index, std::string_view hashes);
+  Result<void> sync_names();
   // Removes the files of the level from number `index` on.
   Result<void> remove_from(unsigned level, std::uint64_t index);
 
@@ -41,6 +42,7 @@ class TileFiles {
   FileSystem& files_;
   std::string directory_;
   std::set<std::string> durable_directories_;
+  std::set<std::string> unsynced_directories_;  // in which names are not durable yet
   std::array<std::optional<Growing>, tile_levels> growing_;
 };
 

@@ -65,6 +65,7 @@ struct TileStore::Impl {
 
   void append(const Hash& leaf_hash);
   Result<void> sync();
+  Result<void> write_level(unsigned level);
   void drop_waiting();
   Result<FullTile> full_tile(const TileKey& key) const;
   Result<FullTile> load(const TileKey& key) const;
@@ -99,19 +100,26 @@ void TileStore::Impl::append(const Hash& leaf_hash) {
 
 Result<void> TileStore::Impl::sync() {
   for (unsigned level = 0; level < tile_levels; ++level) {
-    const auto first = waiting.lower_bound({level, 0});
-    const auto end = waiting.lower_bound({level + 1, 0});
-    for (auto tile = first; tile != end; ++tile) {
-      auto written = files.write(level, tile->first.index, tile->second->bytes());
-      if (!written) return written;
-    }
-    const TileTree& edge = edges.at(level);
-    if (edge.width() == 0) continue;
-    auto written = files.write(level, hashes_at(level, size) / tile_width, edge.bytes());
+    auto written = write_level(level);
     if (!written) return written;
+    // Before the level above states hashes of these files.
+    auto synced = files.sync_names();
+    if (!synced) return synced;
   }
   drop_waiting();
   return {};
+}
+
+Result<void> TileStore::Impl::write_level(unsigned level) {
+  const auto first = waiting.lower_bound({level, 0});
+  const auto end = waiting.lower_bound({level + 1, 0});
+  for (auto tile = first; tile != end; ++tile) {
+    auto written = files.write(level, tile->first.index, tile->second->bytes());
+    if (!written) return written;
+  }
+  const TileTree& edge = edges.at(level);
+  if (edge.width() == 0) return {};
+  return files.write(level, hashes_at(level, size) / tile_width, edge.bytes());
 }
 
 void TileStore::Impl::drop_waiting() {
