@@ -1,0 +1,161 @@
+#include "auditor/testing/sample_log.h"
+
+#include "ledger/archive/segment.h"
+#include "ledger/archive/tiles.h"
+#include "ledger/record.h"
+
+namespace yunjian::auditor::testing {
+
+using ledger::Hash;
+
+namespace {
+
+constexpr std::string_view origin = "sample.example";
+
+ledger::Time sample_time() { return ledger::parse_time("2026-11-22T08:00:00.000000Z").value(); }
+
+void must(const ledger::Result<void>& result) {
+  ledger::require(result.has_value(), "the sample log can be written");
+}
+
+}  // namespace
+
+SampleLog::SampleLog(std::uint64_t seed)
+    : random_(seed), key_(ledger::default_suite().generate(random_).value()) {
+  log_ = std::make_unique<ledger::Verifier>(ledger::default_suite(), std::string(origin),
+                                            key_->public_key());
+  must(state_.make_directory("/state", 0700));
+}
+
+ledger::SignatureLine SampleLog::log_line(const std::string& text) const {
+  return ledger::sign_line(*log_, *key_, text).value();
+}
+
+std::size_t SampleLog::enrol(const std::string& unit, const std::string& host) {
+  std::string id(16, '\0');
+  random_.fill(std::span(reinterpret_cast<std::uint8_t*>(id.data()), id.size()));
+  const auto first = ledger::default_suite().generate(random_).value();
+  ledger::Enrolment enrolment;
+  enrolment.origin = origin;
+  enrolment.agent = ledger::to_hex(id);
+  enrolment.unit = unit;
+  enrolment.host = host;
+  enrolment.suite = ledger::default_suite().name();
+  enrolment.first_key = first->public_key();
+  enrolment.enrolled = sample_time();
+  const std::string text = ledger::format_enrolment(enrolment);
+  const ledger::Verifier agent(ledger::default_suite(),
+                               ledger::agent_key_name(origin, enrolment.agent),
+                               first->public_key());
+  const std::string leaf =
+      ledger::format_note(text, {log_line(text), ledger::sign_line(agent, *first, text).value()});
+  const Hash leaf_hash = ledger::default_suite().hasher()->leaf(leaf);
+  auto ratchet = ledger::Ratchet::create(
+      state_, "/state/" + std::to_string(streams_.size()), ledger::default_suite(),
+      {std::string(origin), enrolment.agent, 1, leaf_hash}, *first);
+  streams_.push_back({std::make_unique<ledger::Ratchet>(std::move(ratchet).value()), unit, host});
+  entries_.push_back({ledger::WalType::leaf, leaf, "", false, "", 0});
+  return streams_.size() - 1;
+}
+
+std::size_t SampleLog::seal(std::size_t stream, const std::vector<std::string>& lines,
+                            bool hollow) {
+  ledger::Ratchet& ratchet = *streams_[stream].ratchet;
+  const auto hasher = ledger::default_suite().hasher();
+  ledger::Ratchet::Content content;
+  content.root = ledger::lines_root(*hasher, {lines.begin(), lines.end()});
+  content.records = lines.size();
+  content.sealed = sample_time();
+  content.boot_id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+  const std::string header = ratchet.prepare(random_, content, {}).value();
+  must(ratchet.commit());
+  std::string joined;
+  for (const std::string& line : lines) joined += (joined.empty() ? "" : "\n") + line;
+  std::string body;
+  ledger::BodyEncoder encoder;
+  must(encoder.encode(joined, body));
+  entries_.push_back(
+      {ledger::WalType::batch, header, body, hollow, stream_id(stream), ratchet.next_batch() - 1});
+  return entries_.size() - 1;
+}
+
+std::string SampleLog::random_line(std::size_t bytes) {
+  std::string raw(bytes / 2, '\0');
+  random_.fill(std::span(reinterpret_cast<std::uint8_t*>(raw.data()), raw.size()));
+  std::string out;
+  ledger::RecordWriter writer(out, sample_time(), "event");
+  writer.text("source", "file").text("log", "/var/log/a").message(ledger::to_hex(raw)).finish();
+  return out;
+}
+
+std::string SampleLog::gap_line(const std::string& batches) {
+  std::string out;
+  ledger::RecordWriter writer(out, sample_time(), "agent");
+  writer.text("what", "gap").text("batches", batches).text("cause", "spool-full").finish();
+  return out;
+}
+
+std::string SampleLog::stream_id(std::size_t stream) const {
+  const auto& identity = streams_[stream].ratchet->identity();
+  return ledger::stream_id(identity.agent, identity.incarnation);
+}
+
+std::vector<Hash> SampleLog::leaf_hashes() const {
+  const auto hasher = ledger::default_suite().hasher();
+  std::vector<Hash> hashes;
+  for (const Entry& entry : entries_) {
+    if (entry.type != ledger::WalType::body_fill) hashes.push_back(hasher->leaf(entry.leaf));
+  }
+  return hashes;
+}
+
+void SampleLog::write(std::size_t frames_per_segment) {
+  for (const char* directory : {"/data", "/data/wal"}) must(files_.make_directory(directory, 0700));
+  for (const std::string& path : files_.paths()) must(files_.remove(path));
+  write_segments(frames_per_segment);
+  const auto hashes = leaf_hashes();
+  const auto leaf = [&](std::uint64_t index) -> ledger::Result<Hash> { return hashes[index]; };
+  const auto tiles =
+      ledger::TileStore::open(files_, "/data", ledger::default_suite(), hashes.size(), leaf);
+  ledger::require(tiles.has_value(), "the sample log's tiles can be written");
+  write_checkpoint(hashes);
+}
+
+void SampleLog::write_segments(std::size_t frames_per_segment) {
+  for (std::size_t first = 0; first < entries_.size(); first += frames_per_segment) {
+    const std::uint64_t number = first / frames_per_segment;
+    auto segment =
+        ledger::SegmentWriter::create(files_, "/data/wal/" + ledger::segment_name(number), number);
+    ledger::require(segment.has_value(), "the sample log's segment can be created");
+    const std::size_t end = std::min(entries_.size(), first + frames_per_segment);
+    for (std::size_t i = first; i < end; ++i) {
+      const Entry& entry = entries_[i];
+      ledger::WalEntry wal = ledger::WalLeaf{sample_time(), entry.leaf};
+      if (entry.type == ledger::WalType::batch) {
+        wal = ledger::WalBatch{sample_time(),
+                               {},
+                               entry.hollow,
+                               "unit",
+                               "host",
+                               entry.leaf,
+                               entry.hollow ? std::string_view() : entry.body};
+      } else if (entry.type == ledger::WalType::body_fill) {
+        wal = ledger::WalBodyFill{sample_time(), {}, entry.batch, entry.stream, entry.body};
+      }
+      std::string head;
+      ledger::encode_wal_head(wal, head);
+      const auto type = static_cast<std::uint8_t>(ledger::wal_type(wal));
+      ledger::require(segment->append(type, head, ledger::wal_tail(wal)).has_value(), "appended");
+    }
+    must(segment->sync());
+  }
+}
+
+void SampleLog::write_checkpoint(const std::vector<Hash>& leaves) {
+  const auto hasher = ledger::default_suite().hasher();
+  const std::string text = ledger::format_checkpoint(
+      {std::string(origin), {leaves.size(), ledger::merkle_root(*hasher, leaves)}, {}});
+  files_.overwrite("/data/checkpoint", ledger::format_note(text, {log_line(text)}));
+}
+
+}  // namespace yunjian::auditor::testing
