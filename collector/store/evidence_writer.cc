@@ -169,10 +169,10 @@ void EvidenceLog::Impl::give_up(Group& group, const Error& cause) {
     const std::unique_lock lock(state_mutex);
     stats.failed = true;
   }
+  if (first && options.on_fatal) options.on_fatal(error);
   for (auto& pending : group) pending->done.set_value(ledger::Failure(error));
   for (auto& pending : waiting) pending->done.set_value(ledger::Failure(error));
   group.clear();
-  if (first && options.on_fatal) options.on_fatal(error);
 }
 
 }  // namespace yunjian::collector
