@@ -121,7 +121,9 @@ std::vector<Definition> about_figures() {
       {"CPU、内存利用率",
        {"CPU：非空闲且非等待输入输出的时间占比，全部 vCPU 合计为 "
         "100%。内存：1−可用内存÷总内存，不含页缓存。",
-        "CPU: share of time neither idle nor waiting for I/O, all vCPUs together being 100 %. "
+        "CPU: share of time neither idle nor waiting for I/O nor stolen by the host below, all "
+        "vCPUs "
+        "together being 100 %. "
         "Memory: 1 − available ÷ total, without the page cache."}},
       {"磁盘、网络",
        {"整机每秒值的 P95，按 1% 相对分档取档上界。MB/s 与 Mbit/s "

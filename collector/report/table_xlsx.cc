@@ -248,6 +248,25 @@ void write_reasons(Workbook& book, const UtilizationTable& table) {
   book.filter(1, std::max(at, 3U) - 1, static_cast<std::uint16_t>(columns.size() - 1));
 }
 
+// A row without any record has a line too, or what was left out of it would not be told.
+void write_source(RowWriter cells, std::uint64_t number, const UtilizationRow& row,
+                  const rules::FoldInput* input) {
+  cells.text(fmt::to_string(number), CellStyle::centred);
+  write_name(cells, row);
+  cells.moment(row.from);
+  cells.moment(row.to);
+  if (input) {
+    cells.text(input->stream);
+    cells.integer(input->first);
+    cells.integer(input->last);
+  } else {
+    for (int i = 0; i < 3; ++i) cells.absent();
+  }
+  cells.integer(input ? input->records : 0);
+  cells.integer(row.overlapping);
+  cells.integer(row.unusable);
+}
+
 void write_sources(Workbook& book, const UtilizationTable& table) {
   const auto columns = source_columns();
   SheetLayout layout = layout_of("记录来源", table);
@@ -259,19 +278,9 @@ void write_sources(Workbook& book, const UtilizationTable& table) {
   std::uint64_t number = 0;
   for (const UtilizationRow& row : table.rows) {
     ++number;
-    for (const rules::FoldInput& input : row.inputs) {
-      RowWriter cells(book, at++);
-      cells.text(fmt::to_string(number), CellStyle::centred);
-      write_name(cells, row);
-      cells.moment(row.from);
-      cells.moment(row.to);
-      cells.text(input.stream);
-      cells.integer(input.first);
-      cells.integer(input.last);
-      cells.integer(input.records);
-      cells.integer(row.overlapping);
-      cells.integer(row.unusable);
-    }
+    for (const rules::FoldInput& input : row.inputs)
+      write_source({book, at++}, number, row, &input);
+    if (row.inputs.empty()) write_source({book, at++}, number, row, nullptr);
   }
   book.filter(1, std::max(at, 3U) - 1, static_cast<std::uint16_t>(columns.size() - 1));
 }

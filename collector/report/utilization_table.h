@@ -65,7 +65,7 @@ struct UtilizationRow {
   rules::Judgement judgement;
   std::vector<rules::FoldInput> inputs;  // the records every figure can be computed from again
   std::uint64_t overlapping = 0;
-  std::uint64_t unusable = 0;  // in the host's first row: unreadable, or without time or samples
+  std::uint64_t unusable = 0;  // in the host's first row: unreadable, or cannot be true
 };
 
 // 云资源利用情况表. The same request, hosts and records give the same table.

@@ -18,6 +18,8 @@ using std::chrono::seconds;
 namespace {
 
 constexpr seconds busiest_hour_measured_min{1800};
+constexpr std::chrono::hours record_length_max{2};  // an hour, and what a stepped clock adds
+constexpr std::uint64_t interval_s_max = 3600;
 constexpr std::uint64_t streams_max = 10000;  // incarnations of one host in one month
 
 // MemTotal moves a little with the kernel; a change of size is more than a thirty-second part.
@@ -30,8 +32,29 @@ bool same_size(const UsageHour& a, const UsageHour& b) {
 seconds measured_time(const UsageHour& hour, std::uint64_t count) {
   const auto length = std::chrono::ceil<seconds>(hour.to - hour.from);
   const auto most = static_cast<std::uint64_t>(length.count());
-  if (hour.interval_s == 0 || count > most / hour.interval_s) return length;
+  if (count > most / hour.interval_s) return length;
   return seconds(static_cast<seconds::rep>(count * hour.interval_s));
+}
+
+// The sum must lie between count times min and count times max.
+bool is_consistent(const ledger::Histogram& histogram, std::uint64_t count_max) {
+  if (histogram.count() == 0) return true;
+  const std::uint64_t mean = histogram.sum() / histogram.count();
+  const bool above = mean == histogram.max() && histogram.sum() % histogram.count() != 0;
+  return histogram.count() <= count_max && mean >= histogram.min() && mean <= histogram.max() &&
+         !above;
+}
+
+// Whoever seals a record may lie in it; what cannot be true must not reach the figures.
+bool is_possible(const UsageHour& hour) {
+  const auto length = hour.to - hour.from;
+  if (length <= length.zero() || length > record_length_max) return false;
+  if (hour.interval_s == 0 || hour.interval_s > interval_s_max || hour.samples == 0) return false;
+  const auto whole = static_cast<std::uint64_t>(std::chrono::ceil<seconds>(length).count());
+  const std::uint64_t count_max = whole / hour.interval_s + 2;  // one at either edge
+  if (hour.samples > count_max) return false;
+  return std::all_of(hour.figures.begin(), hour.figures.end(),
+                     [&](const auto& histogram) { return is_consistent(histogram, count_max); });
 }
 
 Time later(Time a, Time b) { return std::max(a, b); }
@@ -56,7 +79,7 @@ Result<void> MonthFold::add(const UsageHour& hour, std::string_view stream, std:
   }
   last_number_ = number;
   if (hour.from < month_begin(window_.month) || hour.from >= month_end(window_.month)) return {};
-  if (hour.to <= hour.from || hour.samples == 0) {
+  if (!is_possible(hour)) {
     ++unusable_;
     return {};
   }

@@ -54,7 +54,7 @@ struct FoldedPart {
 
   std::vector<FoldInput> inputs;
   std::uint64_t overlapping = 0;  // records that cover time another record covers too
-  std::uint64_t unusable = 0;     // records without time or samples; not folded
+  std::uint64_t unusable = 0;     // records that cannot be true; not folded
 };
 
 // Which time of a month is expected to be measured.
@@ -77,7 +77,8 @@ class MonthFold {
   MonthFold(const FoldWindow& window, const Calendar& calendar);
 
   // Reject: not after the stream's last number, or a stream that came before. Records of another
-  // month are passed over.
+  // month are passed over; those that cannot be true (no samples, more of them than fit the time,
+  // longer than two hours, a sum its extremes do not allow) are counted as unusable.
   ledger::Result<void> add(const ledger::UsageHour& hour, std::string_view stream,
                            std::uint64_t number);
 

@@ -250,6 +250,27 @@ TEST_CASE("records that cannot be folded are counted, and a record given twice i
   CHECK(fold.finish()[0].unusable == 2);
 }
 
+TEST_CASE("a record that cannot be true does not reach the figures") {
+  const Calendar days = calendar();
+  const UsageHour good = hour_of(month_begin(november), 1h, 100, 100);
+  std::vector<UsageHour> bad(6, good);
+  bad[0].samples = 0;
+  bad[1].samples = 363;  // 360 fit, and one at either edge
+  bad[2].interval_s = 0;
+  bad[3].interval_s = ~std::uint64_t{0};
+  bad[4].to = bad[4].from + 2h + 1s;
+  bad[5].figure(HourFigure::cpu) =
+      *ledger::Histogram::from_parts(ledger::Scale::percent, "100:360", {36001, 100, 100, good.to});
+  MonthFold fold(whole_november(), days);
+  std::uint64_t number = 0;
+  for (const UsageHour& hour : bad) CHECK(fold.add(hour, "a.1", ++number));
+  CHECK(fold.add(good, "a.1", ++number));
+  const FoldedPart part = fold.finish()[0];
+  CHECK(part.unusable == bad.size());
+  CHECK(part.inputs[0].first == number);
+  CHECK(part.usage->samples == 360);
+}
+
 TEST_CASE("the busiest hour and day ignore moments too short to stand for one") {
   const Calendar days = calendar();
   const Time begin = month_begin(november);

@@ -17,6 +17,7 @@ import zipfile
 PROGRAM = sys.argv.pop(1)
 README = pathlib.Path(__file__).resolve().parent.parent / 'README.md'
 NS = {'m': 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'}
+NO_INPUT = {'stream': '—', 'first': '—', 'last': '—', 'records': 0}
 R_ID = '{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id'
 
 
@@ -158,7 +159,7 @@ class WorkbookTest(unittest.TestCase):
         listed = [(cells[2], cells[3], cells[6], cells[7], cells[8], cells[9]) for cells in rows]
         wanted = [(row['host'], '%d/%d' % (row['part'], row['parts']), one['stream'], one['first'],
                    one['last'], one['records'])
-                  for row in self.table['rows'] for one in row['inputs']]
+                  for row in self.table['rows'] for one in row['inputs'] or [NO_INPUT]]
         self.assertEqual(listed, wanted)
 
     def test_the_same_table_gives_the_same_bytes_on_another_day(self):
