@@ -6,7 +6,6 @@ Ends with 1 when what is asked for is not there.
 """
 
 import collections
-import glob
 import json
 import re
 import ssl
@@ -15,7 +14,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-PAGE = 1000
+PAGE = 10_000
 
 
 class Collector:
@@ -68,7 +67,7 @@ def vkey(collector):
 
 
 def arrived(collector, since):
-    return any(True for _ in collector.search('', limit=1, **{'from': since}))
+    return any(True for _ in collector.search('kind: agent', limit=1, **{'from': since}))
 
 
 def hour(collector, since):
@@ -117,18 +116,35 @@ def search(collector):
     return found
 
 
+def figure(row, *path, unit=''):
+    """A number of the row, or a dash when it was not measured: that is not 0."""
+    for key in path:
+        row = (row or {}).get(key)
+    return '-' if row is None else f'{row:g}{unit}'
+
+
 def table(collector):
-    paths = sorted(glob.glob(str(collector.directory / 'report' / '**' / '*utilization*.json'),
-                             recursive=True))
-    if not paths:
-        print('no utilization table in', collector.directory / 'report')
-        return False
-    rows = json.loads(Path(paths[-1]).read_text(encoding='utf-8'))
-    rows = rows if isinstance(rows, list) else rows.get('hosts', rows.get('rows', []))
-    for row in rows[:5]:
-        print(json.dumps(row, ensure_ascii=False, indent=2))
-    print(f'{len(rows)} hosts; files: {collector.directory / "report"}')
-    return bool(rows)
+    path = collector.directory / 'report' / 'utilization.json'
+    report = json.loads(path.read_text(encoding='utf-8'))
+    provisional = ', provisional: the month is still running' if report['provisional'] else ''
+    print(f'{report["month"]}{provisional}; {len(report["rows"])} rows; first rows:')
+    for row in report['rows'][:5]:
+        print(f'  {row["host"]} ({row["unit_name"]}, {row["system"]}): '
+              f'{row["judgement"]["verdict"]}')
+        for name in ('cpu', 'memory'):
+            print(f'    {name:<8} mean {figure(row, name, "mean_percent", unit=" %")}, '
+                  f'P95 {figure(row, name, "p95_percent", unit=" %")}, '
+                  f'P99 {figure(row, name, "p99_percent", unit=" %")}, '
+                  f'peak {figure(row, name, "peak_percent", unit=" %")} '
+                  f'at {(row.get(name) or {}).get("peak_at") or "-"}')
+        print(f'    disk     P95 {figure(row, "disk", "bytes_per_s_p95", unit=" B/s")}, '
+              f'network P95 in {figure(row, "network", "in_bytes_per_s_p95", unit=" B/s")}, '
+              f'out {figure(row, "network", "out_bytes_per_s_p95", unit=" B/s")}')
+        print(f'    measured {figure(row, "measured_s", unit=" s")}, '
+              f'coverage {figure(row, "coverage_percent", unit=" %")}')
+        print('    ' + row['judgement']['explanation']['zh'])
+    print(f'files: {path}, utilization.xlsx')
+    return any(row['state'] == 'measured' for row in report['rows'])
 
 
 COMMANDS = (ready, vkey, arrived, hour, sources, checkpoint, search, table)
