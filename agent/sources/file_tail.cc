@@ -107,11 +107,7 @@ bool FileTail::resolve_places(ledger::Time now, RecordSink& sink) {
     write_gap(line_, now,
               {.cause = "position-lost",
                .detail = lost_position_ + "; all files are read again from their beginning",
-               .source = "file",
-               .log = {},
-               .bytes = {},
-               .count = {},
-               .offset = {}});
+               .source = "file"});
     if (!sink.take(line_)) return false;
     lost_position_.clear();
   }
@@ -146,7 +142,6 @@ bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sin
        .source = "file",
        .log = log,
        .bytes = place.size > place.offset ? std::optional(place.size - place.offset) : std::nullopt,
-       .count = {},
        .offset = place.offset});
   return sink.take(line_);
 }
@@ -261,8 +256,6 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
              .detail = detail,
              .source = "file",
              .log = log,
-             .bytes = {},
-             .count = {},
              .offset = 0});
   if (!sink.take(line_)) return false;
   reported_.insert(found.path);

@@ -9,13 +9,12 @@
 
 #include "agent/sources/directory_watch.h"
 #include "agent/sources/file_search.h"
+#include "agent/sources/start_point.h"
 #include "agent/sources/tailed_file.h"
 
 namespace yunjian::agent {
 
 inline constexpr std::size_t tailed_files_max = 4096;
-
-enum class FileStart { beginning, end };
 
 struct FileTailOptions {
   std::string name;                   // the source is called "file:" + name; empty: first pattern

@@ -114,7 +114,6 @@ bool TailedFile::check_truncated(ReadContext& context, std::uint64_t size, bool&
              .source = "file",
              .log = log_,
              .bytes = unread,
-             .count = {},
              .offset = place_.offset});
   refused = !context.sink.take(context.line);
   if (refused) return true;
