@@ -374,7 +374,7 @@ Result<void> Enrolment::open_stream() {
     if (ratchet->identity().enrolment_leaf == leaf && ratchet->next_batch() == 0) return {};
     return fail(ErrorKind::corrupt, paths_.ratchet + " belongs to another stream: move it away");
   }
-  auto ratchet = ledger::Ratchet::create(*tools_.files, paths_.ratchet, *suite_,
+  auto ratchet = ledger::Ratchet::create(*tools_.files, paths_.ratchet,
                                          {.origin = identity_.origin,
                                           .agent = identity_.agent,
                                           .incarnation = identity_.incarnation,

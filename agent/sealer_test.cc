@@ -36,7 +36,7 @@ struct Host {
     auto key = ledger::default_suite().generate(random);
     REQUIRE(key);
     first_key = (*key)->public_key();
-    REQUIRE(ledger::Ratchet::create(files, "/state/stream.state", ledger::default_suite(),
+    REQUIRE(ledger::Ratchet::create(files, "/state/stream.state",
                                     {.origin = origin, .agent = agent_id, .incarnation = 1},
                                     **key));
   }
@@ -135,7 +135,7 @@ TEST_CASE(
       Host host;
       host.files.fail_nth(nth, fault, true);
       const bool all_well = host.run().has_value();
-      host.files.set_decide({});
+      host.files.fail_nth(1, Fault::none);
       host.files.crash();
       host.note_durable();
       REQUIRE(host.run());
@@ -153,7 +153,7 @@ TEST_CASE("A process killed without a power cut goes on from what the files show
       Host host;
       host.files.fail_nth(nth, fault, true);
       const bool all_well = host.run().has_value();
-      host.files.set_decide({});
+      host.files.fail_nth(1, Fault::none);
       host.note_durable();
       REQUIRE(host.run());
       host.note_durable();
@@ -173,12 +173,12 @@ TEST_CASE("Two crashes in a row, the second during recovery, lose nothing") {
       Host host;
       host.files.fail_nth(nth, Fault::fail_after, true);
       [[maybe_unused]] const auto first_run = host.run();
-      host.files.set_decide({});
+      host.files.fail_nth(1, Fault::none);
       host.files.crash();
       host.note_durable();
       host.files.fail_nth(second, Fault::fail_after, true);
       [[maybe_unused]] const auto second_run = host.run();
-      host.files.set_decide({});
+      host.files.fail_nth(1, Fault::none);
       host.files.crash();
       host.note_durable();
       REQUIRE(host.run());
@@ -196,7 +196,7 @@ TEST_CASE("A torn write at any length is cut and its lines are sealed again") {
       Host host;
       host.files.fail_nth(nth, Fault::fail_after, true);
       [[maybe_unused]] const auto first_run = host.run();
-      host.files.set_decide({});
+      host.files.fail_nth(1, Fault::none);
       host.files.crash_keeping(
           [&](const std::string&, std::uint64_t unsynced) { return std::min(unsynced, keep); });
       host.note_durable();

@@ -60,25 +60,25 @@ bool StreamCheck::order(const BatchHeader& header, const std::string& place, Fin
 }
 
 void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_hash,
-                        std::optional<std::string_view> body, BodyTools& tools,
-                        Findings& findings) {
+                        std::optional<std::string_view> body, CheckTools& tools) {
   const BatchHeader& header = sealed.header;
   const std::string place = place_of(id_, header);
-  const bool follows = order(header, place, findings);
+  const bool follows = order(header, place, *tools.findings);
   if (!follows && header.batch < next_batch_) return;
   if (follows) {
     if (header.previous != head_) {
-      findings.add({FindingKind::tampered, place, "未接续上一批次的哈希:历史被改写",
-                    "it does not follow the hash of the batch before: history was rewritten"});
+      tools.findings->add(
+          {FindingKind::tampered, place, "未接续上一批次的哈希:历史被改写",
+           "it does not follow the hash of the batch before: history was rewritten"});
     }
     if (!ledger::header_signed_by(sealed, *suite_, origin_, next_key_)) {
-      findings.add({FindingKind::tampered, place, "签名不是上一批次宣布的密钥所作",
-                    "it is not signed by the key that the batch before announced"});
+      tools.findings->add({FindingKind::tampered, place, "签名不是上一批次宣布的密钥所作",
+                           "it is not signed by the key that the batch before announced"});
     }
     if (header.first_record != next_record_) {
-      findings.add({FindingKind::tampered, place,
-                    fmt::format("记录号不连续:应从 {} 开始", next_record_),
-                    fmt::format("record numbers do not continue: {} is next", next_record_)});
+      tools.findings->add(
+          {FindingKind::tampered, place, fmt::format("记录号不连续:应从 {} 开始", next_record_),
+           fmt::format("record numbers do not continue: {} is next", next_record_)});
     }
   }
   head_ = leaf_hash;
@@ -98,11 +98,11 @@ void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_has
     ++counts_.bodies;
     return;
   }
-  findings.add({FindingKind::tampered, place, "记录正文与签名的根不符: " + problem,
-                "the records are not those that were sealed: " + problem});
+  tools.findings->add({FindingKind::tampered, place, "记录正文与签名的根不符: " + problem,
+                       "the records are not those that were sealed: " + problem});
 }
 
-bool StreamCheck::check_body(const AbsentBody& expected, std::string_view body, BodyTools& tools,
+bool StreamCheck::check_body(const AbsentBody& expected, std::string_view body, CheckTools& tools,
                              std::string& problem) {
   auto decoded = tools.decoder.decode(body, tools.lines);
   if (!decoded) {
@@ -122,8 +122,7 @@ bool StreamCheck::check_body(const AbsentBody& expected, std::string_view body, 
   return true;
 }
 
-void StreamCheck::late_body(std::uint64_t batch, std::string_view body, BodyTools& tools,
-                            Findings& findings) {
+void StreamCheck::late_body(std::uint64_t batch, std::string_view body, CheckTools& tools) {
   const auto absent = absent_.find(batch);
   std::string problem = "no batch of this number is without its body";
   if (absent != absent_.end() && check_body(absent->second, body, tools, problem)) {
@@ -131,9 +130,9 @@ void StreamCheck::late_body(std::uint64_t batch, std::string_view body, BodyTool
     ++counts_.bodies;
     return;
   }
-  findings.add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
-                "后补的正文与签名不符: " + problem,
-                "a body that was added later does not fit: " + problem});
+  tools.findings->add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
+                       "后补的正文与签名不符: " + problem,
+                       "a body that was added later does not fit: " + problem});
 }
 
 // A gap record of the stream that names batches says that their bodies will not come.

@@ -12,12 +12,14 @@
 
 namespace yunjian::auditor {
 
-// What bodies are checked with; reused from batch to batch. One thread.
-struct BodyTools {
-  explicit BodyTools(const ledger::Suite& suite) : hasher(suite.hasher()) {}
+// What bodies are checked with, reused from batch to batch, and where findings go. One thread.
+struct CheckTools {
+  CheckTools(const ledger::Suite& suite, Findings& where)
+      : hasher(suite.hasher()), findings(&where) {}
   std::unique_ptr<ledger::Hasher> hasher;
   ledger::BodyDecoder decoder;
   std::string lines;
+  Findings* findings;
 };
 
 struct StreamCounts {
@@ -38,8 +40,8 @@ class StreamCheck {
 
   // `leaf_hash` of the header; `body` as the store holds it.
   void batch(const ledger::SealedHeader& sealed, const ledger::Hash& leaf_hash,
-             std::optional<std::string_view> body, BodyTools& tools, Findings& findings);
-  void late_body(std::uint64_t batch, std::string_view body, BodyTools& tools, Findings& findings);
+             std::optional<std::string_view> body, CheckTools& tools);
+  void late_body(std::uint64_t batch, std::string_view body, CheckTools& tools);
   void finish(Findings& findings);  // bodies that are still absent
 
   const std::string& id() const { return id_; }
@@ -56,7 +58,7 @@ class StreamCheck {
     std::uint64_t records = 0;
   };
   bool order(const ledger::BatchHeader& header, const std::string& place, Findings& findings);
-  bool check_body(const AbsentBody& expected, std::string_view body, BodyTools& tools,
+  bool check_body(const AbsentBody& expected, std::string_view body, CheckTools& tools,
                   std::string& problem);
   void note_gaps(const std::vector<std::string_view>& lines);
 

@@ -14,7 +14,7 @@ LogVerifier::LogVerifier(const ledger::Verifier& log, std::optional<ledger::Tree
       pinned_(pinned),
       hasher_(log.suite().hasher()),
       frontier_(*hasher_),
-      tools_(log.suite()) {}
+      tools_(log.suite(), result_.findings) {}
 
 LogVerifier::~LogVerifier() = default;
 
@@ -155,7 +155,7 @@ void LogVerifier::batch(std::string_view bytes, const std::string& place, const 
            "该批次所属的流没有登记叶子", "no enrolment leaf opens the stream of this batch"});
     return;
   }
-  stream->second.batch(*sealed, leaf_hash, body, tools_, result_.findings);
+  stream->second.batch(*sealed, leaf_hash, body, tools_);
 }
 
 void LogVerifier::fork(std::string_view bytes, const std::string& place) {
@@ -196,7 +196,7 @@ void LogVerifier::late_body(std::string_view stream, std::uint64_t batch, std::s
            "后补的正文不属于任何流", "a body that was added later belongs to no stream"});
     return;
   }
-  known->second.late_body(batch, body, tools_, result_.findings);
+  known->second.late_body(batch, body, tools_);
 }
 
 void LogVerifier::found(Finding finding) { result_.findings.add(std::move(finding)); }

@@ -58,10 +58,10 @@ class LogVerifier : public EvidenceVisitor {
   std::optional<ledger::TreeHead> pinned_;
   std::unique_ptr<ledger::Hasher> hasher_;
   ledger::MerkleFrontier frontier_;
-  BodyTools tools_;
+  VerifyResult result_;
+  CheckTools tools_;  // writes into result_.findings
   std::map<std::string, StreamCheck, std::less<>> streams_;
   bool root_holds_ = false;
-  VerifyResult result_;
 };
 
 }  // namespace yunjian::auditor

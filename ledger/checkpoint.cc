@@ -110,7 +110,7 @@ Result<Checkpoint> verify_receipt(std::string_view receipt, const Verifier& log,
   auto checkpoint = open_checkpoint(proof->checkpoint, log);
   if (!checkpoint) return checkpoint;
   const auto hasher = log.suite().hasher();
-  if (!verify_inclusion(*hasher, leaf_hash, proof->index, checkpoint->tree, proof->path)) {
+  if (!verify_inclusion(*hasher, {leaf_hash, proof->index}, checkpoint->tree, proof->path)) {
     return fail(ErrorKind::reject, "the receipt does not prove that the batch is leaf " +
                                        std::to_string(proof->index) + " of the log");
   }

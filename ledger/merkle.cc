@@ -132,13 +132,13 @@ SubtreeHash subtrees_of(Hasher& hasher, std::span<const Hash> leaf_hashes) {
   };
 }
 
-bool verify_inclusion(Hasher& hasher, const Hash& leaf_hash, std::uint64_t index,
-                      const TreeHead& tree, std::span<const Hash> proof) {
-  if (index >= tree.size) return false;
+bool verify_inclusion(Hasher& hasher, const LogLeaf& leaf, const TreeHead& tree,
+                      std::span<const Hash> proof) {
+  if (leaf.index >= tree.size) return false;
   // RFC 9162 section 2.1.3.2.
-  std::uint64_t fn = index;
+  std::uint64_t fn = leaf.index;
   std::uint64_t sn = tree.size - 1;
-  Hash root = leaf_hash;
+  Hash root = leaf.hash;
   for (const Hash& sibling : proof) {
     if (sn == 0) return false;
     if ((fn & 1) != 0 || fn == sn) {

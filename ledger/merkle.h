@@ -49,8 +49,13 @@ struct TreeHead {
   bool operator==(const TreeHead&) const = default;
 };
 
-bool verify_inclusion(Hasher& hasher, const Hash& leaf_hash, std::uint64_t index,
-                      const TreeHead& tree, std::span<const Hash> proof);
+struct LogLeaf {
+  Hash hash{};
+  std::uint64_t index = 0;
+};
+
+bool verify_inclusion(Hasher& hasher, const LogLeaf& leaf, const TreeHead& tree,
+                      std::span<const Hash> proof);
 bool verify_consistency(Hasher& hasher, const TreeHead& from, const TreeHead& to,
                         std::span<const Hash> proof);
 

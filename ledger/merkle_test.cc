@@ -54,17 +54,17 @@ TEST_CASE("every inclusion proof up to 70 leaves holds, and for no other leaf, i
     REQUIRE(root_from_subtrees(*hasher, size, subtree).value() == tree.root);
     for (std::uint64_t index = 0; index < size; ++index) {
       auto proof = prove_inclusion(*hasher, index, size, subtree).value();
-      REQUIRE(verify_inclusion(*hasher, hashes[index], index, tree, proof));
-      CHECK_FALSE(verify_inclusion(*hasher, hasher->leaf("x"), index, tree, proof));
-      CHECK_FALSE(verify_inclusion(*hasher, hashes[index], size, tree, proof));
+      REQUIRE(verify_inclusion(*hasher, {hashes[index], index}, tree, proof));
+      CHECK_FALSE(verify_inclusion(*hasher, {hasher->leaf("x"), index}, tree, proof));
+      CHECK_FALSE(verify_inclusion(*hasher, {hashes[index], size}, tree, proof));
       // A shorter tree's shape may coincide, but never its root.
-      CHECK_FALSE(verify_inclusion(*hasher, hashes[index], index, {size, hashes[0]},
+      CHECK_FALSE(verify_inclusion(*hasher, {hashes[index], index}, {size, hashes[0]},
                                    std::vector<Hash>{hasher->leaf("y")}));
       if (!proof.empty()) {
         proof.back()[31] ^= 1;
-        CHECK_FALSE(verify_inclusion(*hasher, hashes[index], index, tree, proof));
+        CHECK_FALSE(verify_inclusion(*hasher, {hashes[index], index}, tree, proof));
         proof.pop_back();
-        CHECK_FALSE(verify_inclusion(*hasher, hashes[index], index, tree, proof));
+        CHECK_FALSE(verify_inclusion(*hasher, {hashes[index], index}, tree, proof));
       }
     }
     CHECK_FALSE(prove_inclusion(*hasher, size, size, subtree));

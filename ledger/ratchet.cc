@@ -145,16 +145,16 @@ Ratchet::Ratchet(Ratchet&&) noexcept = default;
 Ratchet& Ratchet::operator=(Ratchet&&) noexcept = default;
 Ratchet::~Ratchet() = default;
 
-Result<Ratchet> Ratchet::create(FileSystem& files, std::string path, const Suite& suite,
-                                Identity identity, const PrivateKey& first_key) {
+Result<Ratchet> Ratchet::create(FileSystem& files, const std::string& path, Identity identity,
+                                const PrivateKey& first_key) {
   auto there = files.exists(path);
   if (!there) return failure(there);
   if (*there) return fail(ErrorKind::reject, "the sealing state " + path + " is there already");
   auto impl = std::make_unique<Impl>();
   impl->files = &files;
-  impl->path = std::move(path);
-  impl->suite = &suite;
-  impl->hasher = suite.hasher();
+  impl->path = path;
+  impl->suite = &first_key.suite();
+  impl->hasher = impl->suite->hasher();
   State first;
   first.previous = identity.enrolment_leaf;
   first.identity = std::move(identity);

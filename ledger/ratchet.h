@@ -44,8 +44,8 @@ class Ratchet {
   };
 
   // Writes the first state: `first_key` signs batch 0. Fails when the file is there.
-  static Result<Ratchet> create(FileSystem& files, std::string path, const Suite& suite,
-                                Identity identity, const PrivateKey& first_key);
+  static Result<Ratchet> create(FileSystem& files, const std::string& path, Identity identity,
+                                const PrivateKey& first_key);
   // Reads the state; reject when there is none, corrupt when its checksum is wrong.
   static Result<Ratchet> open(FileSystem& files, std::string path);
 

@@ -94,8 +94,7 @@ void enrol(MemoryFileSystem& files, Random& random, std::string* first_public_ke
   REQUIRE(files.sync_directory("/"));
   const auto key = default_suite().generate(random).value();
   *first_public_key = key->public_key();
-  REQUIRE(Ratchet::create(files, state_path, default_suite(),
-                          {"log.example", agent, 1, sha256("enrolment")}, *key));
+  REQUIRE(Ratchet::create(files, state_path, {"log.example", agent, 1, sha256("enrolment")}, *key));
 }
 
 // Every header signed by the key the one before announced, linked, numbered without holes.
@@ -236,8 +235,7 @@ TEST_CASE("a damaged state is refused at every bit") {
     CHECK(opened.error().kind == ErrorKind::corrupt);
   }
   files.overwrite(state_path, good);
-  CHECK_FALSE(Ratchet::create(files, state_path, default_suite(), {},
-                              *default_suite().generate(random).value()));
+  CHECK_FALSE(Ratchet::create(files, state_path, {}, *default_suite().generate(random).value()));
 }
 
 }  // namespace

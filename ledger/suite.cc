@@ -88,6 +88,7 @@ class Ed25519Key : public PrivateKey {
  public:
   Ed25519Key(Key key, std::string secret) : key_(std::move(key)), secret_(std::move(secret)) {}
   ~Ed25519Key() override { wipe(secret_); }
+  const Suite& suite() const override { return default_suite(); }
 
   std::string public_key() const override {
     std::string out(32, '\0');

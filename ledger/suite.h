@@ -22,10 +22,13 @@ class Hasher {
 // What a note's signature line is made with: fixes the type byte in key id and vkey.
 enum class SignatureKind { plain, cosignature };
 
+class Suite;
+
 // A private key in memory; wiped when destroyed. One thread.
 class PrivateKey {
  public:
   virtual ~PrivateKey() = default;
+  virtual const Suite& suite() const = 0;
   virtual std::string public_key() const = 0;  // raw: 32 bytes Ed25519, 65 bytes SM2 (04‖x‖y)
   virtual std::string secret()
       const = 0;  // raw, for a state file of mode 0600; wipe() it after use

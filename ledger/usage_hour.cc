@@ -53,7 +53,7 @@ Result<Histogram> read_histogram(const ParsedRecord& record, HourFigure figure) 
   if (!sum || !min || !max || !max_time) return bad_histogram("a figure's key is absent");
   auto when = parse_time(*max_time);
   if (!when) return failure(when);
-  auto histogram = Histogram::from_parts(figure_scale(figure), *bins, *sum, *min, *max, *when);
+  auto histogram = Histogram::from_parts(figure_scale(figure), *bins, {*sum, *min, *max, *when});
   if (!histogram) return histogram;
   if (record.find_integer(histogram_key(figure, "count")) != histogram->count()) {
     return bad_histogram("count is not the sum of the bins");
@@ -124,8 +124,8 @@ std::string Histogram::format_bins() const {
   return out;
 }
 
-Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins, std::uint64_t sum,
-                                        std::uint64_t min, std::uint64_t max, Time max_time) {
+Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins,
+                                        const Summary& summary) {
   Histogram out(scale);
   const std::uint64_t bin_max = scale == Scale::percent ? percent_max : rate_edges().size() - 1;
   std::uint64_t bin = 0;
@@ -146,14 +146,14 @@ Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins, std:
   }
   if (bins.ends_with(',')) return bad_histogram("it ends in a comma");
   if (out.count_ == 0) return out;
-  if (min > max || bin_of(scale, min) != out.bins_.begin()->first ||
-      bin_of(scale, max) != out.bins_.rbegin()->first) {
+  if (summary.min > summary.max || bin_of(scale, summary.min) != out.bins_.begin()->first ||
+      bin_of(scale, summary.max) != out.bins_.rbegin()->first) {
     return bad_histogram("min or max is not in the outermost bins");
   }
-  out.sum_ = sum;
-  out.min_ = min;
-  out.max_ = max;
-  out.max_time_ = max_time;
+  out.sum_ = summary.sum;
+  out.min_ = summary.min;
+  out.max_ = summary.max;
+  out.max_time_ = summary.max_time;
   return out;
 }
 

@@ -39,8 +39,11 @@ class Histogram {
 
   // "gap:count,gap:count": gap to the bin before (the first from 0).
   std::string format_bins() const;
-  static Result<Histogram> from_parts(Scale scale, std::string_view bins, std::uint64_t sum,
-                                      std::uint64_t min, std::uint64_t max, Time max_time);
+  struct Summary {  // what the bins cannot tell
+    std::uint64_t sum = 0, min = 0, max = 0;
+    Time max_time{};
+  };
+  static Result<Histogram> from_parts(Scale scale, std::string_view bins, const Summary& summary);
 
  private:
   Scale scale_;

@@ -97,7 +97,7 @@ TEST_CASE("the maximum keeps the earliest time it was reached") {
 
 TEST_CASE("a histogram that contradicts itself is refused") {
   const auto parts = [](std::string_view bins, std::uint64_t min, std::uint64_t max) {
-    return Histogram::from_parts(Scale::percent, bins, 1, min, max, hour_start).has_value();
+    return Histogram::from_parts(Scale::percent, bins, {1, min, max, hour_start}).has_value();
   };
   CHECK(parts("5:1,3:2", 5, 8));
   CHECK_FALSE(parts("5:1,3:2", 4, 8));

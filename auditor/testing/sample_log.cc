@@ -50,9 +50,9 @@ std::size_t SampleLog::enrol(const std::string& unit, const std::string& host) {
   const std::string leaf =
       ledger::format_note(text, {log_line(text), ledger::sign_line(agent, *first, text).value()});
   const Hash leaf_hash = ledger::default_suite().hasher()->leaf(leaf);
-  auto ratchet = ledger::Ratchet::create(
-      state_, "/state/" + std::to_string(streams_.size()), ledger::default_suite(),
-      {std::string(origin), enrolment.agent, 1, leaf_hash}, *first);
+  auto ratchet =
+      ledger::Ratchet::create(state_, "/state/" + std::to_string(streams_.size()),
+                              {std::string(origin), enrolment.agent, 1, leaf_hash}, *first);
   streams_.push_back({std::make_unique<ledger::Ratchet>(std::move(ratchet).value()), unit, host});
   entries_.push_back({ledger::WalType::leaf, leaf, "", false, "", 0});
   return streams_.size() - 1;

@@ -100,7 +100,7 @@ TEST_CASE("proofs from the tiles verify, synced or not, from memory and from dis
     CAPTURE(index);
     const auto proof = prove_inclusion(*hasher, index, size, (*store)->source());
     REQUIRE(proof);
-    CHECK(verify_inclusion(*hasher, leaf_hash(index), index, head, *proof));
+    CHECK(verify_inclusion(*hasher, {leaf_hash(index), index}, head, *proof));
     const auto consistency = prove_consistency(*hasher, index + 1, size, (*store)->source());
     REQUIRE(consistency);
     CHECK(verify_consistency(*hasher, head_of(index + 1), head, *consistency));
@@ -358,7 +358,7 @@ TEST_CASE("readers see a whole tree while the writer appends and syncs") {
       const std::uint64_t index = rounds % size;
       const auto proof = prove_inclusion(*hasher, index, size, store.source());
       const auto leaf = store.subtree(0, index);
-      if (!proof || !leaf || !verify_inclusion(*hasher, *leaf, index, *head, *proof)) {
+      if (!proof || !leaf || !verify_inclusion(*hasher, {*leaf, index}, *head, *proof)) {
         all_good = false;
       }
     }
