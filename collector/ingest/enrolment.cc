@@ -294,6 +294,13 @@ OrProblem<EnrolmentOffice::Enrolled> EnrolmentOffice::enrolled(
 
 OrProblem<void> EnrolmentOffice::check_host(const std::string& host,
                                             const std::string& unit) const {
+  auto units = parts_.catalog.units(Scope::units({unit}));
+  if (!units) return unavailable(units);
+  if (units->empty()) {
+    return refuse(conflict("unit-unknown", "The token is for unit \"" + unit +
+                                               "\", which the collector does not know; import it "
+                                               "with `yunjian-collector unit import`."));
+  }
   auto known = parts_.catalog.host(Scope::all(), host);
   if (!known) return unavailable(known);
   if (!*known || (*known)->unit == unit) return {};

@@ -1,0 +1,152 @@
+#include "collector/ingest/ingest_handler.h"
+
+#include <doctest/doctest.h>
+
+#include "collector/ingest/testing/ingest_kit.h"
+#include "ledger/checkpoint.h"
+#include "ledger/wire.h"
+
+namespace yunjian::collector {
+namespace {
+
+using ledger::Verdict;
+using testing::ClientResponse;
+using testing::event_lines;
+using testing::IngestKit;
+using testing::request_text;
+using testing::test_start;
+using testing::TestAgent;
+
+const std::string agent_a(32, 'a');
+const std::string agent_b(32, 'b');
+
+struct Fixture : IngestKit {
+  TestAgent agent{agent_a, 1, 1};
+  CertificatePair identity = known(agent_a);
+
+  Fixture() { REQUIRE(log.enrol(agent, "tax", "web-01")); }
+
+  // A certificate that the catalog holds as the agent's current one.
+  CertificatePair known(const std::string& id) {
+    CertificatePair pair = authority.client(id);
+    REQUIRE(catalog->put_agent({.id = id,
+                                .incarnation = 1,
+                                .host = "web-01",
+                                .unit = "tax",
+                                .certificate_sha256 = read_certificate(pair.certificate)->sha256}));
+    return pair;
+  }
+  std::string frames(std::size_t count) {
+    std::string post;
+    for (std::size_t i = 0; i < count; ++i) {
+      const ledger::Frame frame = agent.seal(event_lines(test_start, 3));
+      ledger::append_frame(post, frame.header, frame.body);
+    }
+    return post;
+  }
+  ClientResponse must_post(const CertificatePair& by, std::string_view body) {
+    auto response = post(by, body);
+    REQUIRE(response);
+    return *response;
+  }
+  std::uint64_t next_batch() { return log->stream(agent.stream())->next_batch; }
+};
+
+void check_problem(const ClientResponse& response, int status, bool retry) {
+  CHECK(response.status == status);
+  CHECK(response.headers.at("content-type") == "application/problem+json");
+  CHECK((response.body.find(retry ? "\"retry\":true" : "\"retry\":false") != std::string::npos));
+  CHECK((response.headers.count("retry-after") == 1) == retry);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a post over mutual TLS is answered with a receipt for every frame") {
+  const ClientResponse response = must_post(identity, frames(3));
+  CHECK(response.status == 200);
+  CHECK(response.headers.at("content-type") == "application/x-ndjson");
+  auto answers = ledger::parse_answers(response.body);
+  REQUIRE(answers);
+  REQUIRE(answers->size() == 3);
+  for (std::uint64_t batch = 0; batch < 3; ++batch) {
+    const ledger::Answer& answer = (*answers)[batch];
+    CHECK(answer.verdict == Verdict::accepted);
+    CHECK(answer.batch == batch);
+    auto stored = log->batch(agent.stream(), batch);
+    REQUIRE(stored);
+    const ledger::Hash leaf = ledger::default_suite().hasher()->leaf(stored->frame.header);
+    CHECK(ledger::verify_receipt(answer.receipt, log->verifier(), leaf));
+  }
+  CHECK(ingest->counters().posts == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a certificate that was replaced is put out of use at once") {
+  REQUIRE(must_post(identity, frames(1)).status == 200);
+  const CertificatePair renewed = known(agent_a);
+  const std::string next = frames(1);
+  check_problem(must_post(identity, next), 403, false);
+  CHECK(next_batch() == 1);
+  CHECK(must_post(renewed, next).status == 200);
+  CHECK(next_batch() == 2);
+  CHECK(ingest->counters().certificates_refused == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a certificate from our CA that no agent holds is refused") {
+  check_problem(must_post(authority.client(agent_b), frames(1)), 403, false);
+  check_problem(must_post(authority.client("console"), frames(1)), 403, false);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an agent cannot ship in the name of another") {
+  const ClientResponse response = must_post(known(agent_b), frames(1));
+  auto answers = ledger::parse_answers(response.body);
+  REQUIRE(answers);
+  CHECK(answers->front().verdict == Verdict::refused);
+  CHECK(next_batch() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a body that cannot be split into frames changes nothing") {
+  const std::string whole = frames(2);
+  check_problem(must_post(identity, whole.substr(0, whole.size() - 1)), 400, false);
+  check_problem(must_post(identity, "x"), 400, false);
+  check_problem(must_post(identity, ""), 400, false);
+  CHECK(next_batch() == 0);
+  CHECK(ingest->counters().posts_malformed == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "wrong paths, methods and types are told apart") {
+  const auto ask = [&](std::string_view method, std::string_view path, std::string_view fields) {
+    auto response = ingest_client(identity).exchange(request_text(method, path, "x", fields));
+    REQUIRE(response);
+    return *response;
+  };
+  const std::string type = "Content-Type: application/octet-stream\r\n";
+  check_problem(ask("POST", "/ingest/v1/other", type), 404, false);
+  check_problem(ask("GET", "/ingest/v1/batches", type), 405, false);
+  CHECK(ask("PUT", "/ingest/v1/batches", type).headers.at("allow") == "POST");
+  check_problem(ask("POST", "/ingest/v1/batches", "Content-Type: text/plain\r\n"), 415, false);
+  check_problem(ask("POST", "/ingest/v1/batches", ""), 415, false);
+  check_problem(ask("POST", "/ingest/v1/batches", type + "Content-Encoding: gzip\r\n"), 415, false);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a post beyond 8 MiB is refused before its body is sent") {
+  auto client = ingest_client(identity);
+  client.send(
+      "POST /ingest/v1/batches HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+      "Content-Length: " +
+      std::to_string(ledger::post_bytes_max + 1) + "\r\n\r\n");
+  auto response = client.receive();
+  REQUIRE(response);
+  check_problem(*response, 413, false);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "when the disk fails nobody gets a receipt and everybody is told to wait") {
+  REQUIRE(must_post(identity, frames(1)).status == 200);
+  log.files.fail_nth(1, ledger::testing::Fault::fail, true);
+  const std::string next = frames(1);
+  check_problem(must_post(identity, next), 503, true);
+  check_problem(must_post(identity, next), 503, true);
+  CHECK(log.fatal == 1);
+  CHECK(ingest->counters().posts_failed == 2);
+}
+
+}  // namespace
+}  // namespace yunjian::collector
