@@ -23,8 +23,10 @@ namespace {
 using std::chrono::seconds;
 
 constexpr auto look_interval = seconds(1);
-constexpr auto search_interval = seconds(10);           // when the kernel tells of new names
-constexpr auto search_interval_unwatched = seconds(1);  // when it cannot
+// The kernel tells of new names; else, and while something cannot be opened; no directory yet.
+constexpr auto search_interval = seconds(60);
+constexpr auto search_interval_unwatched = seconds(10);
+constexpr auto search_interval_missing = seconds(1);
 constexpr auto search_spacing = std::chrono::milliseconds(200);  // in a directory full of changes
 constexpr std::size_t looks_at_once = 32;  // files per look_interval that should need none
 
@@ -33,14 +35,22 @@ std::string printable(const std::string& path) {
 }
 
 // File systems whose changes by other hosts inotify does not see.
-bool is_silent_file_system(int descriptor) {
+bool is_silent(const struct statfs& status) {
   constexpr std::array<std::uint32_t, 7> types = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xFE534D42U,
                                                   0xFF534D42U,     FUSE_SUPER_MAGIC, 0x00C36400U,
                                                   V9FS_MAGIC};
-  struct statfs status {};
-  if (fstatfs(descriptor, &status) != 0) return true;
   return std::find(types.begin(), types.end(), static_cast<std::uint32_t>(status.f_type)) !=
          types.end();
+}
+
+bool is_silent_file(int descriptor) {
+  struct statfs status {};
+  return fstatfs(descriptor, &status) != 0 || is_silent(status);
+}
+
+bool is_silent_directory(const std::string& path) {
+  struct statfs status {};
+  return statfs(path.c_str(), &status) != 0 || is_silent(status);
 }
 
 bool begins_as(int descriptor, const Fingerprint& fingerprint) {
@@ -95,8 +105,7 @@ std::string FileTail::position() const {
 bool FileTail::poll(ledger::Time now, RecordSink& sink) {
   if (!resolve_places(now, sink)) return true;
   follow_events();
-  const auto interval = all_watched_ ? search_interval : search_interval_unwatched;
-  const auto wait = search_now_ ? search_spacing : std::chrono::milliseconds(interval);
+  const auto wait = search_now_ ? search_spacing : std::chrono::milliseconds(search_wait_);
   if (elapsed(now, last_search_, wait) && !search(now, sink)) return true;
   if (elapsed(now, last_look_, look_interval)) look_for_news(now);
   return read_all(now, sink);
@@ -161,7 +170,7 @@ int FileTail::attach(const FoundFile& found, FilePlace place) {
     return ENOENT;
   }
   place.device = status.st_dev;
-  const bool silent = found.is_link || place.rotated || is_silent_file_system(descriptor);
+  const bool silent = found.is_link || place.rotated || is_silent_file(descriptor);
   const bool has_elder = std::any_of(files_.begin(), files_.end(), [&](const Tracked& elder) {
     return elder.file.place().path == place.path;
   });
@@ -200,14 +209,16 @@ void FileTail::look_for_news(ledger::Time now) {
 
 bool FileTail::search(ledger::Time now, RecordSink& sink) {
   const FoundFiles found = find_files(options_.patterns, options_.excludes);
-  all_watched_ = !found.directories.empty();
+  bool all_watched = true;
   for (const auto& directory : found.directories)
-    all_watched_ = watch_.add(directory) && all_watched_;
+    all_watched = watch_.add(directory) && !is_silent_directory(directory) && all_watched;
   mark_rotated(found);
   for (const auto& file : found.files) {
     if (!is_known(file) && !adopt(file, now, sink)) return false;
   }
   forget_finished(now);
+  search_wait_ = all_watched && reported_.empty() ? search_interval : search_interval_unwatched;
+  if (found.directories.empty()) search_wait_ = search_interval_missing;
   first_start_ = false;
   search_now_ = false;
   last_search_ = now;

@@ -79,7 +79,7 @@ class FileTail : public Source {
   std::string lost_position_;  // why a restored position could not be used
   bool first_start_ = true;
   bool search_now_ = true;
-  bool all_watched_ = false;
+  std::chrono::seconds search_wait_{1};
   ledger::Time last_search_{};
   ledger::Time last_look_{};
   std::size_t next_look_ = 0;
