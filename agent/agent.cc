@@ -114,10 +114,10 @@ Result<Agent::Next> Agent::step(bool woken) {
   const Moment now = sealer_->now();
   if (parts_.usage && parts_.usage->step(now.wall, own_lines_)) seal_now_ = true;
   if (now.boot - checkpoint_record_at_ >= checkpoint_record_interval) queue_checkpoint();
+  if (auto added = add_own_lines(); !added) return failure(added);
   if (woken || more_ || whole_second(now.wall) != polled_second_) {
     if (auto polled = poll_sources(now.wall); !polled) return failure(polled);
   }
-  if (auto added = add_own_lines(); !added) return failure(added);
   if (auto sealed = seal_when_due(); !sealed) return failure(sealed);
   if (auto held = hold_limits(); !held) return failure(held);
   if (auto delivered = deliver(); !delivered) return failure(delivered);
@@ -170,12 +170,12 @@ Result<void> Agent::seal_when_due() {
   return seal(decision);
 }
 
-Result<void> Agent::seal(const SealDecision& decision) {
+Result<void> Agent::seal(const SealDecision& decision, bool keep_body) {
   for (const auto& source : parts_.sources) {
     positions_.insert_or_assign(std::string(source->name()), source->position());
   }
   auto sealed = sealer_->seal({.positions = encode_positions(positions_), .open_hour = open_hour_},
-                              std::move(flags_));
+                              std::move(flags_), keep_body);
   if (!sealed) return failure(sealed);
   flags_.clear();
   policy_.sealed(decision, sealer_->now());
@@ -203,10 +203,14 @@ Result<void> Agent::hold_limits() {
   return {};
 }
 
+// The gap record travels in a small batch of its own, which stays even when later bodies must go.
 Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
-  queue(body_gap_record(sealer_->now().wall, cause, loss), true);
   if (auto added = add_own_lines(); !added) return failure(added);
-  return seal({.reason = SealReason::full});
+  if (sealer_->records_waiting() > 0) {
+    if (auto sealed = seal({.reason = SealReason::full}); !sealed) return failure(sealed);
+  }
+  sealer_->add(body_gap_record(sealer_->now().wall, cause, loss), true);
+  return seal({.reason = SealReason::full}, true);
 }
 
 Result<void> Agent::deliver() {

@@ -64,7 +64,7 @@ class Agent {
   ledger::Result<void> poll_sources(ledger::Time now);
   ledger::Result<void> add_own_lines();
   ledger::Result<void> seal_when_due();
-  ledger::Result<void> seal(const SealDecision& decision);
+  ledger::Result<void> seal(const SealDecision& decision, bool keep_body = false);
   ledger::Result<void> hold_limits();
   ledger::Result<void> declare(std::string_view cause, const BodyLoss& loss);
   ledger::Result<void> save_checkpoint();

@@ -52,6 +52,9 @@ bool Delivery::take_report(ledger::Time now) {
 }
 
 Result<std::optional<BodyLoss>> Delivery::feed() {
+  // A spool that was emptied begins later; whether the collector has what is missing is for it to
+  // say.
+  next_ = std::max(next_, spool_->first_batch());
   while (state_ == DeliveryState::shipping && next_ < spool_->next_batch() &&
          shipper_->has_room()) {
     Post post;

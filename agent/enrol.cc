@@ -232,7 +232,10 @@ Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>>
 
 // First POST: the collector names the agent; its text must say what we asked for and nothing else.
 Result<void> Enrolment::reserve() {
-  auto answer = ask({{"host", options_.host}, {"suite", std::string(suite_->name())}});
+  // The time lets the collector refuse a host whose clock is wrong, with a sentence that says so.
+  auto answer = ask({{"host", options_.host},
+                     {"suite", std::string(suite_->name())},
+                     {"time", ledger::format_time(tools_.clock->wall())}});
   if (!answer) return failure(answer);
   text_ = answer->text("text");
   auto enrolment = ledger::parse_enrolment(text_);

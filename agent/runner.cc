@@ -8,9 +8,7 @@
 #include "agent/agent.h"
 #include "agent/ship/curl_uploader.h"
 #include "agent/sources/file_tail.h"
-#if __has_include("agent/sources/journal.h")
 #include "agent/sources/journal.h"
-#endif
 #include "agent/wake.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/posix/system_clock.h"
@@ -42,14 +40,12 @@ std::vector<std::unique_ptr<Source>> make_sources(const AgentConfig& config) {
     options.start = file.from_end ? FileStart::end : FileStart::beginning;
     sources.push_back(std::make_unique<FileTail>(std::move(options)));
   }
-#if __has_include("agent/sources/journal.h")
   if (config.journal) {
     JournalOptions options;
     options.directory = config.journal_directory;
     options.start = config.journal_from_end ? FileStart::end : FileStart::beginning;
     if (auto journal = make_journal(std::move(options))) sources.push_back(std::move(journal));
   }
-#endif
   return sources;
 }
 
@@ -177,7 +173,7 @@ Result<void> Run::loop() {
     // gulps.
     if (next->rest > milliseconds(0) && next->wait > milliseconds(0)) {
       reason = wake_->wait({}, std::min(next->rest, next->wait));
-      if (reason.stop || next->wait <= next->rest) continue;
+      if (reason.stop || reason.news || next->wait <= next->rest) continue;
       next->wait -= next->rest;
     }
     reason = wake_->wait(descriptors, next->wait);

@@ -49,7 +49,8 @@ bool Sealer::add(std::string_view line, bool event) {
   return true;
 }
 
-Result<void> Sealer::seal(ledger::SealContext context, std::vector<std::string> flags) {
+Result<void> Sealer::seal(ledger::SealContext context, std::vector<std::string> flags,
+                          bool keep_body) {
   SpoolEntry entry{.batch = ratchet_.next_batch(),
                    .sealed = clock_->wall(),
                    .records = static_cast<std::uint32_t>(body_.records())};
@@ -67,7 +68,7 @@ Result<void> Sealer::seal(ledger::SealContext context, std::vector<std::string> 
   entry.header = std::move(*header);
   // A crash before this returns: the batch is sealed again with the same keys. Behind it: it is
   // adopted.
-  if (auto stored = spool_->append(std::move(entry)); !stored) {
+  if (auto stored = spool_->append(std::move(entry), keep_body); !stored) {
     return failure(stored, "cannot write the spool");
   }
   if (auto committed = ratchet_.commit(); !committed) return failure(committed);

@@ -38,8 +38,10 @@ class Sealer {
   Waiting waiting() const { return waiting_; }
   std::uint64_t records_waiting() const { return body_.records(); }
 
-  // Seals what waits (nothing is allowed too) with `context` as of the last line added.
-  ledger::Result<void> seal(ledger::SealContext context, std::vector<std::string> flags);
+  // Seals what waits (nothing is allowed too) with `context` as of the last line added. `keep_body`
+  // as in Spool::append().
+  ledger::Result<void> seal(ledger::SealContext context, std::vector<std::string> flags,
+                            bool keep_body = false);
 
   const ledger::Ratchet& ratchet() const { return ratchet_; }
   Moment now() const { return {.wall = clock_->wall(), .boot = clock_->boot()}; }

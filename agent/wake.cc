@@ -48,7 +48,7 @@ Wake::Reason Wake::wait(std::span<const int> descriptors, std::chrono::milliseco
   }
   if (polled[1].revents != 0) {
     std::uint64_t count = 0;
-    [[maybe_unused]] const auto taken = ::read(news_, &count, sizeof count);
+    reason.news = ::read(news_, &count, sizeof count) == sizeof count;
   }
   for (std::size_t i = 2; i < polled.size(); ++i) {
     reason.source = reason.source || polled[i].revents != 0;

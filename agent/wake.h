@@ -19,6 +19,7 @@ class Wake {
 
   struct Reason {
     bool stop = false;    // a signal came
+    bool news = false;    // notify() was called
     bool source = false;  // one of the descriptors is readable
   };
   // Until something happens, at most `limit`.

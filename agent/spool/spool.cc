@@ -5,6 +5,12 @@
 #include "ledger/base/bytes.h"
 
 namespace yunjian::agent {
+namespace {
+
+// A copy made after a crash keeps a body as small as those of gap records are.
+constexpr std::size_t kept_body_bytes_max = 4096;
+
+}  // namespace
 
 using ledger::ErrorKind;
 using ledger::fail;
@@ -16,8 +22,11 @@ Result<Spool> Spool::open(ledger::FileSystem& files, std::string directory, Spoo
   const std::string parent = ledger::parent_directory(directory);
   if (auto synced = files.sync_directory(parent); !synced) return failure(synced);
   std::uint64_t receipted = 0;
+  std::uint64_t settled = 0;
   const auto on_mark = [&](std::string_view payload) {
-    if (payload.size() == 8) receipted = std::max(receipted, ledger::get_u64be(payload.data()));
+    if (payload.size() != 16) return;
+    receipted = std::max(receipted, ledger::get_u64be(payload.data()));
+    settled = std::max(settled, ledger::get_u64be(payload.data() + 8));
   };
   auto heads = SegmentSet::open(
       {&files, ledger::join_path(directory, "head"), limits.header_segment_bytes}, on_mark);
@@ -27,7 +36,9 @@ Result<Spool> Spool::open(ledger::FileSystem& files, std::string directory, Spoo
   if (!bodies) return failure(bodies, "spool");
 
   Spool spool(std::move(*bodies), std::move(*heads), limits);
-  spool.receipted_ = spool.marked_ = receipted;
+  spool.receipted_ = receipted;
+  spool.settled_below_ = settled;
+  spool.marked_ = spool.mark();
   if (!spool.heads_.empty()) spool.next_batch_ = spool.heads_.spans().back().end;
   if (auto repaired = spool.repair_heads(); !repaired) return failure(repaired, "spool");
   return spool;
@@ -42,7 +53,7 @@ Result<void> Spool::repair_heads() {
     auto entry = bodies_.find(next_batch_);
     if (!entry) return failure(entry);
     if (!*entry) continue;
-    (*entry)->body.clear();
+    if ((*entry)->body.size() > kept_body_bytes_max) (*entry)->body.clear();
     if (auto added = heads_.append(**entry); !added) return failure(added);
   }
   return heads_.sync();
@@ -67,12 +78,12 @@ Result<std::optional<std::string>> Spool::header(std::uint64_t batch) {
   return std::optional<std::string>(std::move((*entry)->header));
 }
 
-Result<void> Spool::append(SpoolEntry entry) {
+Result<void> Spool::append(SpoolEntry entry, bool keep_body) {
   const std::uint64_t batch = entry.batch;
   ledger::require(empty() || batch >= next_batch_, "the spool takes batches in order");
   if (auto added = bodies_.append(entry); !added) return failure(added);
   if (auto synced = bodies_.sync(); !synced) return failure(synced);
-  entry.body.clear();
+  if (!keep_body) entry.body.clear();
   if (auto added = heads_.append(entry); !added) return failure(added);
   if (auto marked = append_mark(); !marked) return failure(marked);
   if (auto synced = heads_.sync(); !synced) return failure(synced);
@@ -93,22 +104,27 @@ Result<std::optional<Spool::Batch>> Spool::read(std::uint64_t batch) {
     return fail(ErrorKind::corrupt,
                 fmt::format("batch {}: both copies of its header are lost from the spool", batch));
   }
-  const bool dropped = bodies_.empty() || batch < bodies_.spans().front().first;
-  const bool lost = !whole && !dropped && (*entry)->records > 0 && batch >= declared_below_;
+  const bool lost =
+      !whole && (*entry)->records > 0 && (*entry)->body.empty() && batch >= settled_below_;
   return std::optional<Batch>(Batch{.entry = std::move(**entry), .body_lost = lost});
 }
 
+std::string Spool::mark() const {
+  std::string out;
+  ledger::put_u64be(out, receipted_);
+  ledger::put_u64be(out, settled_below_);
+  return out;
+}
+
 Result<void> Spool::append_mark() {
-  if (marked_ == receipted_) return {};
-  std::string mark;
-  ledger::put_u64be(mark, receipted_);
-  if (auto added = heads_.append_mark(mark); !added) return failure(added);
-  marked_ = receipted_;
+  const std::string current = mark();
+  if (marked_ == current) return {};
+  if (auto added = heads_.append_mark(current); !added) return failure(added);
+  marked_ = current;
   return {};
 }
 
 Result<void> Spool::save_mark() {
-  if (marked_ == receipted_) return {};
   if (auto marked = append_mark(); !marked) return failure(marked);
   return heads_.sync();
 }
@@ -122,6 +138,7 @@ Result<void> Spool::free_receipted(ledger::Time now) {
   while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= receipted_) {
     const bool old = bodies_.spans()[1].sealed < now - limits_.keep_receipted;
     if (!old && !over_limit()) break;
+    settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
     if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   }
   return free_heads();
@@ -156,6 +173,7 @@ Result<std::optional<BodyLoss>> Spool::oldest_bodies() {
 }
 
 Result<void> Spool::drop_oldest_bodies() {
+  if (!bodies_.empty()) settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
   if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   return free_heads();
 }

@@ -52,7 +52,9 @@ class Spool {
   ledger::Result<std::optional<std::string>> header(std::uint64_t batch);
 
   // Durable on return. Batches come in order; a spool that was emptied begins with any number.
-  ledger::Result<void> append(SpoolEntry entry);
+  // `keep_body`: the second copy holds the body too, so that it stays until it has a receipt even
+  // when bodies must go: for the small batches that name such losses.
+  ledger::Result<void> append(SpoolEntry entry, bool keep_body = false);
 
   struct Batch {
     SpoolEntry entry;
@@ -64,7 +66,7 @@ class Spool {
   ledger::Result<std::optional<Batch>> read(std::uint64_t batch);
   // The damaged body of `batch` is named by a durable gap record now: it is read hollow from here
   // on.
-  void declare_lost(std::uint64_t batch) { declared_below_ = batch + 1; }
+  void declare_lost(std::uint64_t batch) { settled_below_ = std::max(settled_below_, batch + 1); }
 
   // All below `below` have a receipt. Durable with the next append: a mark that a crash takes away
   // only means a resend, answered as a duplicate.
@@ -85,6 +87,7 @@ class Spool {
   Spool(SegmentSet bodies, SegmentSet heads, SpoolLimits limits)
       : bodies_(std::move(bodies)), heads_(std::move(heads)), limits_(limits) {}
   ledger::Result<void> repair_heads();
+  std::string mark() const;
   ledger::Result<void> append_mark();
   ledger::Result<void> free_heads();
 
@@ -93,8 +96,8 @@ class Spool {
   SpoolLimits limits_;
   std::uint64_t next_batch_ = 0;
   std::uint64_t receipted_ = 0;
-  std::uint64_t marked_ = 0;          // last mark written
-  std::uint64_t declared_below_ = 0;  // no body below this is reported as lost any more
+  std::uint64_t settled_below_ = 0;  // bodies below this that are not held went in good order
+  std::string marked_;               // last mark written
 };
 
 }  // namespace yunjian::agent

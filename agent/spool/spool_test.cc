@@ -86,7 +86,7 @@ TEST_CASE("Each append that was acknowledged survives whichever call the power c
       if (auto spool = Spool::open(files, "/state/spool", small)) {
         while (acknowledged < 15 && spool->append(entry(acknowledged))) ++acknowledged;
       }
-      files.set_decide({});
+      files.fail_nth(1, Fault::none);
       files.crash();
       Spool spool = open(files);
       REQUIRE(spool.next_batch() >= acknowledged);

@@ -1,0 +1,353 @@
+#include "agent/agent.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "agent/ship/testing/small_collector.h"
+#include "ledger/record.h"
+#include "ledger/testing/manual_clock.h"
+#include "ledger/testing/memory_file_system.h"
+
+namespace yunjian::agent {
+namespace {
+
+using ledger::testing::ManualClock;
+using ledger::testing::MemoryFileSystem;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::SmallCollector;
+
+constexpr const char* agent_id = "00112233445566778899aabbccddeeff";
+
+std::string event_line(std::uint64_t number) {
+  std::string out;
+  ledger::RecordWriter writer(out, ledger::Time(seconds(number)), "event");
+  writer.text("source", "file")
+      .text("log", "/var/log/test")
+      .message("line " + std::to_string(number));
+  writer.finish();
+  return out;
+}
+
+// Numbered lines; the position is how many were taken.
+class NumberedSource : public Source {
+ public:
+  explicit NumberedSource(const std::uint64_t& available) : available_(&available) {}
+  std::string_view name() const override { return "file:numbered"; }
+  void restore(std::string_view position) override {
+    next_ = position.empty() ? 0 : std::stoull(std::string(position));
+  }
+  std::string position() const override { return std::to_string(next_); }
+  bool poll(ledger::Time, RecordSink& sink) override {
+    for (; next_ < *available_; ++next_) {
+      if (!sink.take(event_line(next_))) return true;
+    }
+    return false;
+  }
+
+ private:
+  const std::uint64_t* available_;
+  std::uint64_t next_ = 0;
+};
+
+// A host, its agent, and the collector it ships to.
+struct Host {
+  MemoryFileSystem files;
+  ManualClock clock{ledger::Time(seconds(1'795'334'400))};
+  ledger::testing::SeededRandom random{7};
+  SmallCollector collector;
+  std::uint64_t lines = 0;  // that the source has
+  SpoolLimits limits;
+  std::vector<std::string> logged;
+  // Of the running agent.
+  std::unique_ptr<Spool> spool;
+  std::unique_ptr<Shipper> shipper;
+  std::unique_ptr<Agent> agent;
+
+  Host() {
+    REQUIRE(files.make_directory("/state", 0700));
+    REQUIRE(files.sync_directory("/"));
+    auto key = ledger::default_suite().generate(random);
+    REQUIRE(ledger::Ratchet::create(files, "/state/stream.state",
+                                    {.origin = "log.example", .agent = agent_id, .incarnation = 1},
+                                    **key));
+  }
+  ~Host() { end(); }
+
+  void start() { start_with(collector); }
+  void start_with(SmallCollector& target) {
+    auto opened = Spool::open(files, "/state/spool", limits);
+    REQUIRE(opened);
+    spool = std::make_unique<Spool>(std::move(*opened));
+    auto sealer = Sealer::open(std::move(*ledger::Ratchet::open(files, "/state/stream.state")),
+                               {.spool = spool.get(),
+                                .clock = &clock,
+                                .random = &random,
+                                .boot_id = "6f7b2f5e-0000-4000-8000-000000000001"});
+    REQUIRE(sealer);
+    shipper = std::make_unique<Shipper>(
+        std::make_unique<testing::SmallUploader>(target), ReceiptBook(target.verifier()), random,
+        ShipperOptions{.stream = ledger::stream_id(agent_id, 1),
+                       .backoff = {.base = milliseconds(1), .cap = milliseconds(4)}});
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<NumberedSource>(lines));
+    auto made = Agent::start({.files = &files,
+                              .paths = StatePaths("/state"),
+                              .identity = {.origin = "log.example", .agent = agent_id},
+                              .limits = limits,
+                              .spool = spool.get(),
+                              .sealer = std::move(*sealer),
+                              .shipper = shipper.get(),
+                              .sources = std::move(sources),
+                              .usage = nullptr,
+                              .checkpoint = {},
+                              .version = "0.0.0",
+                              .log = [this](const std::string& line) { logged.push_back(line); }});
+    REQUIRE(made);
+    agent = std::move(*made);
+  }
+
+  // As a SIGKILL: nothing is said, nothing is sealed.
+  void end() {
+    agent.reset();
+    shipper.reset();
+    spool.reset();
+  }
+
+  void run_for(seconds span) {
+    for (const auto until = clock.boot() + span; clock.boot() < until;) {
+      const auto next = agent->step(false);
+      REQUIRE(next);
+      clock.advance(std::max(next->wait, milliseconds(1)));
+    }
+  }
+
+  void stop() {
+    REQUIRE(agent->stop());
+    drain();
+    REQUIRE(agent->close());
+    end();
+  }
+
+  // Until all receipts are in; the ship thread works in real time.
+  void drain() {
+    const auto limit = std::chrono::steady_clock::now() + seconds(20);
+    while (!agent->drained()) {
+      REQUIRE(agent->deliver());
+      REQUIRE(std::chrono::steady_clock::now() < limit);
+      std::this_thread::yield();
+    }
+  }
+
+  struct Arrived {
+    std::vector<std::string> lines;
+    std::vector<std::vector<std::string>> flags;  // of each batch
+    std::vector<std::uint64_t> hollow;
+    int count(std::string_view part) const {
+      return static_cast<int>(std::count_if(
+          lines.begin(), lines.end(),
+          [&](const std::string& line) { return line.find(part) != std::string::npos; }));
+    }
+  };
+  Arrived arrived() const {
+    Arrived out;
+    ledger::BodyDecoder decoder;
+    for (const ledger::Frame& frame : collector.accepted()) {
+      const auto sealed = ledger::read_header(frame.header, ledger::default_suite());
+      out.flags.push_back(sealed->header.flags);
+      if (frame.body.empty()) {
+        if (sealed->header.records > 0) out.hollow.push_back(sealed->header.batch);
+        continue;
+      }
+      std::string joined;
+      REQUIRE(decoder.decode(frame.body, joined));
+      const auto split = ledger::split_lines(joined, sealed->header.records);
+      REQUIRE(split);
+      out.lines.insert(out.lines.end(), split->begin(), split->end());
+    }
+    return out;
+  }
+  void check_every_line_once() const {
+    const Arrived all = arrived();
+    std::vector<std::string> events;
+    for (const std::string& line : all.lines) {
+      if (line.find("\"kind\":\"event\"") != std::string::npos) events.push_back(line);
+    }
+    REQUIRE(events.size() == lines);
+    for (std::uint64_t i = 0; i < lines; ++i) REQUIRE(events[i] == event_line(i));
+  }
+};
+
+TEST_CASE("Lines arrive once and in order, between a start and a stop record") {
+  Host host;
+  host.lines = 10'000;
+  host.start();
+  host.run_for(seconds(5));
+  host.lines = 10'100;
+  host.run_for(seconds(70));
+  host.stop();
+  host.check_every_line_once();
+  const Host::Arrived all = host.arrived();
+  CHECK(all.count("\"what\":\"start\"") == 1);
+  CHECK(all.count("\"what\":\"stop\"") == 1);
+  CHECK(all.flags.front() == std::vector<std::string>{"clean-start"});
+  CHECK(all.lines.front().find("\"previous_stop\":\"none\"") != std::string::npos);
+}
+
+TEST_CASE(
+    "An agent that is killed at any step loses and doubles nothing, and says that it crashed") {
+  Host host;
+  for (int round = 0; round < 12; ++round) {
+    host.start();
+    host.lines += 700;
+    for (int step = 0; step < round; ++step) REQUIRE(host.agent->step(false));
+    host.run_for(seconds(round % 4));
+    host.end();
+    if (round % 2 == 0) host.files.crash();
+  }
+  host.start();
+  host.stop();
+  host.check_every_line_once();
+  CHECK(host.arrived().flags.back() != host.arrived().flags.front());
+  CHECK(host.arrived().count("\"previous_stop\":\"crash\"") >= 1);
+}
+
+TEST_CASE("A quiet host seals a heartbeat every minute and nothing else") {
+  Host host;
+  host.start();
+  host.run_for(minutes(10));
+  host.drain();
+  const std::size_t batches = host.collector.accepted().size();
+  CHECK(batches >= 10);
+  CHECK(batches <= 12);
+}
+
+TEST_CASE("The loop sleeps between its seconds") {
+  Host host;
+  host.start();
+  host.run_for(minutes(2));
+  int steps = 0;
+  for (const auto until = host.clock.boot() + minutes(1); host.clock.boot() < until; ++steps) {
+    const auto next = host.agent->step(false);
+    REQUIRE(next);
+    host.clock.advance(std::max(next->wait, milliseconds(1)));
+  }
+  CHECK(steps <= 70);
+}
+
+TEST_CASE("A full spool names the bodies that go before they go, and their headers still arrive") {
+  Host host;
+  host.limits = {
+      .bytes_max = 100'000, .body_segment_bytes = 10'000, .header_segment_bytes = 10'000};
+  for (int i = 0; i < 100'000; ++i) {
+    host.collector.plan([](std::string_view) -> ledger::Result<PostAnswer> {
+      return ledger::fail(ledger::ErrorKind::retry, "away");
+    });
+  }
+  host.start();
+  for (int i = 0; i < 60; ++i) {
+    host.lines += 2'000;
+    host.run_for(seconds(3));
+  }
+  CHECK(host.spool->bytes() < 130'000);
+  host.end();
+  host.collector.recover();
+  host.start();
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  REQUIRE(!all.hollow.empty());
+  // Every hollow batch is inside the range of one gap record.
+  std::map<std::uint64_t, std::uint64_t> ranges;
+  for (const std::string& line : all.lines) {
+    const auto parsed = ledger::parse_record(line);
+    REQUIRE(parsed);
+    const auto batches = (*parsed)->find("batches");
+    if (!batches) continue;
+    CHECK((*parsed)->find("cause") == "spool-full");
+    const std::string text(*batches);
+    const std::size_t dash = text.find('-');
+    ranges[std::stoull(text)] =
+        dash == std::string::npos ? std::stoull(text) : std::stoull(text.substr(dash + 1));
+  }
+  for (const std::uint64_t batch : all.hollow) {
+    const auto range = ranges.upper_bound(batch);
+    REQUIRE(range != ranges.begin());
+    CHECK(std::prev(range)->second >= batch);
+  }
+}
+
+TEST_CASE("A damaged body is named by a gap record and its header arrives hollow") {
+  Host host;
+  host.collector.plan([](std::string_view) -> ledger::Result<PostAnswer> {
+    return PostAnswer{.status = 503, .retry_after = std::chrono::hours(1)};
+  });
+  host.start();
+  host.lines = 5'000;
+  host.run_for(seconds(5));
+  host.end();
+  const std::string path = "/state/spool/body/0000000000000000.seg";
+  std::string bytes = *host.files.content(path);
+  bytes[2000] ^= 1;
+  host.files.overwrite(path, bytes);
+  host.start();
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  REQUIRE(all.hollow.size() == 1);
+  CHECK(all.count("\"cause\":\"spool-damaged\"") == 1);
+  CHECK(all.count("\"batches\":\"" + std::to_string(all.hollow[0]) + "\"") == 1);
+}
+
+TEST_CASE("A copied state directory forks: the copy stops shipping and says so") {
+  Host host;
+  host.lines = 10;
+  host.start();
+  host.run_for(seconds(5));
+  host.stop();
+  std::map<std::string, std::string> copy;
+  for (const std::string& path : host.files.paths()) {
+    if (auto bytes = host.files.content(path)) copy[path] = *bytes;
+  }
+  host.lines = 20;
+  host.start();
+  host.run_for(seconds(5));
+  host.stop();
+
+  Host clone;
+  for (const auto& [path, bytes] : copy) {
+    if (path.find("spool/") != std::string::npos) continue;
+    clone.files.overwrite(path, bytes);
+  }
+  clone.random = ledger::testing::SeededRandom(99);
+  clone.lines = 21;
+  clone.start_with(host.collector);
+  clone.run_for(seconds(5));
+  const auto limit = std::chrono::steady_clock::now() + seconds(20);
+  while (clone.logged.empty() && std::chrono::steady_clock::now() < limit) {
+    REQUIRE(clone.agent->deliver());
+  }
+  REQUIRE(!clone.logged.empty());
+  CHECK(clone.logged.back().find("another history") != std::string::npos);
+  CHECK(clone.logged.back().find("new token") != std::string::npos);
+  clone.stop();
+  CHECK(clone.files.content("/state/status.json")->find("\"forked\"") != std::string::npos);
+}
+
+TEST_CASE("A collector that lost its disk gets what the spool still holds") {
+  Host host;
+  host.lines = 3000;
+  host.start();
+  host.run_for(minutes(3));
+  host.drain();
+  host.end();
+  SmallCollector fresh;  // the same key, nothing in it
+  host.start_with(fresh);
+  host.run_for(minutes(2));
+  host.drain();
+  CHECK(fresh.accepted().size() > host.collector.accepted().size());
+  host.end();
+}
+
+}  // namespace
+}  // namespace yunjian::agent

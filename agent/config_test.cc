@@ -1,0 +1,77 @@
+#include "agent/config.h"
+
+#include <doctest/doctest.h>
+
+namespace yunjian::agent {
+namespace {
+
+std::string problem_of(const std::string& text) {
+  const auto config = parse_config(text, "agent.toml");
+  return config ? "none" : config.error().message;
+}
+
+TEST_CASE("A whole configuration is read") {
+  const auto config = parse_config(R"(
+state = "/var/lib/yunjian-agent/"
+[collector]
+urls = ["https://a:8443", "https://b:8443"]
+proxy = "http://proxy:3128"
+[usage]
+interval_s = 30
+[journal]
+enabled = false
+[spool]
+bytes_max = 100000000
+[[file]]
+paths = ["/var/log/auth.log*", "/var/log/syslog"]
+exclude = ["*.gz"]
+start = "end"
+[[file]]
+paths = ["/var/log/dpkg.log"]
+)",
+                                   "agent.toml");
+  REQUIRE_MESSAGE(config.has_value(), (config ? "" : config.error().message));
+  CHECK(config->state == "/var/lib/yunjian-agent");
+  CHECK(config->urls.size() == 2);
+  CHECK(config->usage_interval_s == 30);
+  CHECK(!config->journal);
+  CHECK(config->spool_bytes_max == 100'000'000);
+  REQUIRE(config->files.size() == 2);
+  CHECK(config->files[0].from_end);
+  CHECK(config->files[0].exclude.front() == "*.gz");
+  CHECK(!config->files[1].from_end);
+  CHECK(describe_config(*config).find("/var/log/syslog") != std::string::npos);
+}
+
+TEST_CASE("What is wrong is named with its line and column") {
+  struct Row {
+    const char* text;
+    const char* message;
+  };
+  const Row rows[] = {
+      {"state = \"/s\"\nstat = 1\n", "agent.toml: line 2, column 8: there is no key stat"},
+      {"state = \"/s\"\n[usage]\n  interval = 5\n",
+       "line 3, column 14: there is no key usage.interval"},
+      {"state = \"/s\"\n[usage]\ninterval_s = 7\n",
+       "line 3, column 14: usage.interval_s: must divide 60"},
+      {"state = \"/s\"\n[[file]]\npaths = [\"a.log\"]\n",
+       "file.paths: a.log is not an absolute path"},
+      {"state = \"/s\"\n[[file]]\nexclude = []\n", "file.paths: name at least one"},
+      {"state = \"/s\"\n[[file]]\npaths = \"/a\"\n", "must be a list of strings"},
+      {"state = \"/s\"\n[collector]\nurls = [\"http://a\"]\n", "collector.urls"},
+      {"state = \"/s\"\n[spool]\nbytes_max = 5\n", "spool.bytes_max: must be at least"},
+      {"state = 3\n", "state: must be a string"},
+      {"", "state: must be the absolute path"},
+      {"state = \"/s\"\n[journal\n", "line 2"},
+      {"state = \"/s\"\n[[file]]\npaths=[\"/a\"]\n[[file]]\npaths=[\"/a\"]\n", "join them"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const std::string problem = problem_of(row.text);
+    CAPTURE(problem);
+    CHECK(problem.find(row.message) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace yunjian::agent
