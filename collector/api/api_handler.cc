@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "collector/api/log_routes.h"
+#include "collector/api/month_report.h"
 #include "collector/api/record_routes.h"
 
 namespace yunjian::collector {
@@ -70,6 +71,7 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/v1/records/{}/{}", Access::credential, plain(get_record)},
       {"/v1/hosts", Access::credential, plain(list_hosts)},
       {"/v1/hosts/{}/usage", Access::credential, plain(host_usage)},
+      {"/v1/reports/{}/{}", Access::credential, plain(get_utilization)},
       {"/v1/streams", Access::credential, plain(list_streams)},
       {"/v1/streams/{}/batches/{}", Access::credential,
        [this](const Call& call) { return batches_.get_batch(context_, call); }},
@@ -86,7 +88,11 @@ Response ApiHandler::handle(const Request& request) {
   return response;
 }
 
-std::uint64_t ApiHandler::body_bytes_max(std::string_view, std::string_view) const { return 0; }
+// No route takes a body; a small one is read all the same, so that its sender is told what is
+// wrong.
+std::uint64_t ApiHandler::body_bytes_max(std::string_view, std::string_view) const {
+  return 64U << 10U;
+}
 
 const ApiHandler::Route* ApiHandler::find(std::string_view path,
                                           std::vector<std::string>& parts) const {

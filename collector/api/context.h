@@ -22,6 +22,8 @@ struct ApiContext {
   RecordStore* records = nullptr;
   const ledger::Clock* clock = nullptr;
   const CursorSealer* cursors = nullptr;
+  ledger::FileSystem* files = nullptr;
+  std::string scratch = {};  // directory for workbooks that are being made
   // Makes one line a durable record of the collector's own stream.
   std::function<ledger::Result<void>(std::string line)> commit_act = {};
   // Text in Prometheus' format, asked for at each scrape.

@@ -85,6 +85,9 @@ struct Reservation {
   std::string leaf = {};         // whole leaf once finished
 };
 
+// The public id of an API or enrol token.
+std::string token_id(std::string_view secret);
+
 // Units, hosts, agents and credentials: SQL through SOCI, SQLite embedded. Any thread (one
 // connection under a mutex, WAL mode, synchronous=FULL). Rows that affect reports are projections
 // of records in the collector's own stream.

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t token_id_digits = 12;
 
 // The public name of a token: a prefix of the hash of a secret with 256 bits of its own.
-std::string token_id(const std::string& hash) { return hash.substr(0, token_id_digits); }
+std::string id_of(const std::string& hash) { return hash.substr(0, token_id_digits); }
 
 std::set<std::string, std::less<>> select_units(soci::session& sql, const std::string& statement,
                                                 const std::string& key) {
@@ -87,7 +87,7 @@ ledger::Failure unknown_enrol_token() {
 }
 
 void insert_token(soci::session& sql, const std::string& hash, const TokenSpec& spec, Time now) {
-  const std::string id = token_id(hash);
+  const std::string id = id_of(hash);
   const std::string role(to_string(spec.role));
   const std::string created = ledger::format_time(now);
   const std::string expires = ledger::format_time(spec.expires);
@@ -128,13 +128,15 @@ Result<Role> parse_role(std::string_view text) {
                       fmt::format("role '{}' is none of authority, county, unit, provider", text));
 }
 
+std::string token_id(std::string_view secret) { return id_of(secret_hash(secret)); }
+
 Result<std::string> Catalog::add_token(std::string_view secret, const TokenSpec& spec, Time now) {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::string> {
     const std::string hash = secret_hash(secret);
     soci::transaction all(sql);
     insert_token(sql, hash, spec, now);
     all.commit();
-    return token_id(hash);
+    return id_of(hash);
   });
 }
 
@@ -194,7 +196,7 @@ Result<std::string> Catalog::add_enrol_token(std::string_view secret, const Enro
                                              Time now) {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::string> {
     const std::string hash = secret_hash(secret);
-    const std::string id = token_id(hash);
+    const std::string id = id_of(hash);
     const auto uses = static_cast<long long>(spec.uses);
     const std::string created = ledger::format_time(now);
     const std::string expires = ledger::format_time(spec.expires);

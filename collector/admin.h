@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collector/admin_protocol.h"
+#include "collector/api/act.h"
+#include "collector/catalog/catalog.h"
+#include "collector/store/own_stream.h"
+#include "collector/store/record_store.h"
+
+namespace yunjian::collector {
+
+// What commands work with; all of it outlives them.
+struct AdminContext {
+  Catalog* catalog = nullptr;
+  EvidenceLog* log = nullptr;
+  OwnStream* own = nullptr;
+  RecordStore* records = nullptr;
+  ledger::FileSystem* files = nullptr;
+  ledger::Clock* clock = nullptr;
+  ledger::Random* random = nullptr;
+  std::string scratch;  // directory for files that are being made
+};
+
+// The commands of `yunjian-collector` that need the collector's objects, whoever holds them: the
+// running `serve`, or the command itself when nothing runs. Everything that changes something is
+// first made a record of the collector's own stream, and done only when that is durable. One thread
+// at a time.
+class AdminCommands {
+ public:
+  explicit AdminCommands(AdminContext context) : context_(std::move(context)) {}
+
+  // Reject: an unknown command or a mistake in it, told for a person.
+  ledger::Result<AdminAnswer> run(const AdminRequest& request);
+
+ private:
+  using Answer = ledger::Result<AdminAnswer>;
+
+  Answer create_token(const AdminRequest& request);
+  Answer list_tokens(const AdminRequest& request);
+  Answer revoke_token(const AdminRequest& request);
+  Answer create_enrol_token(const AdminRequest& request);
+  Answer import_units(const AdminRequest& request);
+  Answer import_hosts(const AdminRequest& request);
+  Answer build_report(const AdminRequest& request);
+  Answer status(const AdminRequest& request);
+  Answer verify(const AdminRequest& request);
+
+  ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
+  ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
+  ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }
+  Act act(const AdminRequest& request, std::string_view what) const;
+
+  AdminContext context_;
+};
+
+// Lines of a field that holds several values.
+std::vector<std::string> field_lines(const AdminRequest& request, const std::string& name);
+
+}  // namespace yunjian::collector

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "collector/api/context.h"
+#include "collector/report/utilization_table.h"
+
+namespace yunjian::collector {
+
+// What a month's table is made from.
+struct MonthSources {
+  const Catalog* catalog = nullptr;
+  const EvidenceLog* log = nullptr;
+  RecordStore* records = nullptr;
+  const ledger::Clock* clock = nullptr;
+};
+
+// 云资源利用情况表 of the hosts in `scope` that were enrolled in the month, from their sealed
+// usage_hour records. Reject: the month has not begun.
+ledger::Result<UtilizationTable> month_table(const MonthSources& sources, const Scope& scope,
+                                             rules::Month month);
+
+// GET /v1/reports/{yyyy-mm}/utilization.{json,xlsx}
+Outcome<Response> get_utilization(const ApiContext& context, const Call& call);
+
+// The table as a workbook's bytes. `scratch`: directory where it is made; made when missing.
+ledger::Result<std::string> utilization_workbook(ledger::FileSystem& files,
+                                                 const std::string& scratch,
+                                                 const UtilizationTable& table);
+
+}  // namespace yunjian::collector

@@ -1,0 +1,239 @@
+#include "collector/collector.h"
+
+#include <fmt/format.h>
+
+#include "collector/serve_metrics.h"
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+// The api listener: enrolment has its own handler, everything else is the audit API.
+class Collector::Front : public Handler {
+ public:
+  Front(EnrolHandler& enrol, ApiHandler& api) : enrol_(enrol), api_(api) {}
+
+  Response handle(const Request& request) override { return of(request.path).handle(request); }
+  std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const override {
+    return of(path).body_bytes_max(method, path);
+  }
+
+ private:
+  Handler& of(std::string_view path) const { return path.starts_with("/enrol/") ? enrol_ : api_; }
+
+  Handler& enrol_;
+  Handler& api_;
+};
+
+namespace {
+
+constexpr std::size_t ingest_listener = 0;
+constexpr std::size_t api_listener = 1;
+
+}  // namespace
+
+Collector::Collector(const OwnStream::Tools& tools, Options options)
+    : tools_(tools), options_(std::move(options)), directory_{options_.config.data} {}
+
+Collector::~Collector() = default;
+
+Result<std::unique_ptr<Collector>> Collector::open(const OwnStream::Tools& tools, Options options) {
+  std::unique_ptr<Collector> collector(new Collector(tools, std::move(options)));
+  if (auto opened = collector->open_parts(); !opened) return ledger::failure(opened);
+  return collector;
+}
+
+Result<void> Collector::open_parts() {
+  auto facts = read_log_facts(tools_.files, directory_.log_facts());
+  if (!facts) return ledger::failure(facts);
+  facts_ = std::move(*facts);
+  auto lock = tools_.files.lock(directory_.lock());
+  if (!lock && lock.error().kind == ErrorKind::retry) {
+    return ledger::fail(ErrorKind::retry,
+                        fmt::format("{} is held by another yunjian-collector; wait for it or stop "
+                                    "it",
+                                    directory_.root));
+  }
+  if (!lock) return ledger::failure(lock);
+  lock_ = std::move(*lock);
+  auto catalog = Catalog::open(directory_.catalog());
+  if (!catalog) return ledger::failure(catalog);
+  catalog_ = std::move(*catalog);
+  if (auto opened = open_log(); !opened) return opened;
+  records_ = std::make_unique<WalRecordStore>(*log_);
+  admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
+                                                        .log = log_.get(),
+                                                        .own = own_.get(),
+                                                        .records = records_.get(),
+                                                        .files = &tools_.files,
+                                                        .clock = &tools_.clock,
+                                                        .random = &tools_.random,
+                                                        .scratch = directory_.scratch()});
+  return {};
+}
+
+Result<void> Collector::open_log() {
+  auto key = read_log_key(tools_.files, directory_, facts_);
+  if (!key) return ledger::failure(key);
+  auto log = EvidenceLog::open(tools_.files, tools_.clock,
+                               {.directory = directory_.root,
+                                .anchor_path = options_.config.anchor,
+                                .origin = facts_.origin,
+                                .suite = facts_.suite,
+                                .on_fatal = options_.on_fatal},
+                               std::move(*key));
+  if (!log) return ledger::failure(log);
+  log_ = std::move(*log);
+  auto own = OwnStream::open(
+      *log_, tools_, {.state_path = directory_.stream_state(), .boot_id = options_.boot_id});
+  if (!own) return ledger::failure(own, "the collector's own stream");
+  own_ = std::move(*own);
+  return {};
+}
+
+std::vector<std::string> Collector::recovered() const {
+  const auto& done = log_->recovered();
+  std::vector<std::string> lines;
+  if (done.leaves_adopted > 0) {
+    lines.push_back(fmt::format("{} leaves were durable before the last stop and are signed now",
+                                done.leaves_adopted));
+  }
+  if (done.cut_bytes > 0) {
+    lines.push_back(
+        fmt::format("segment {:016x}: a torn tail of {} bytes at offset {} was cut{}; "
+                    "nobody was told it had been kept",
+                    done.cut_segment, done.cut_bytes, done.cut_offset,
+                    done.set_aside ? " (kept beside it as .cut)" : ""));
+  }
+  return lines;
+}
+
+Result<void> Collector::serve() {
+  auto pair = load_pair(tools_.files, {directory_.tls(), "ca"});
+  if (!pair) return ledger::failure(pair);
+  auto authority = CertificateAuthority::load(*pair, tools_.random);
+  if (!authority) return ledger::failure(authority);
+  authority_ = std::make_unique<CertificateAuthority>(std::move(*authority));
+  auto cursor_key = read_secret(tools_.files, directory_.cursor_key());
+  if (!cursor_key) return ledger::failure(cursor_key);
+  cursors_ = std::make_unique<CursorSealer>(*cursor_key);
+  auto urls = ingest_urls();
+  if (!urls) return ledger::failure(urls);
+  make_handlers(std::move(*urls));
+  auto options = listeners();
+  if (!options) return ledger::failure(options);
+  auto server = Server::start(std::move(*options));
+  if (!server) return ledger::failure(server);
+  server_ = std::move(*server);
+  if (auto served = serve_admin(); !served) return served;
+  return record("start");
+}
+
+void Collector::make_handlers(std::vector<std::string> ingest_urls) {
+  verifier_ = std::make_unique<BatchVerifier>(*log_, tools_.clock);
+  ingest_ = std::make_unique<IngestHandler>(*verifier_, *catalog_);
+  enrol_ =
+      std::make_unique<EnrolHandler>(EnrolmentOffice::Parts{.log = *log_,
+                                                            .catalog = *catalog_,
+                                                            .authority = *authority_,
+                                                            .clock = tools_.clock,
+                                                            .random = tools_.random},
+                                     EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
+  ApiContext context{
+      .catalog = catalog_.get(),
+      .log = log_.get(),
+      .records = records_.get(),
+      .clock = &tools_.clock,
+      .cursors = cursors_.get(),
+      .files = &tools_.files,
+      .scratch = directory_.scratch(),
+      .commit_act = [this](std::string line) { return own_->record(std::move(line)); },
+      .log_open = options_.config.log_open,
+      .metrics_open = options_.config.metrics_open,
+      .stopping = &stopping_};
+  context.metrics.push_back([this] { return verify_metrics(verifier_->counters()); });
+  context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
+  context.metrics.push_back([this] { return log_metrics(log_->stats()); });
+  context.metrics.push_back([this] {
+    return listener_metrics(server_->counters(ingest_listener), server_->counters(api_listener));
+  });
+  api_ = std::make_unique<ApiHandler>(std::move(context));
+  front_ = std::make_unique<Front>(*enrol_, *api_);
+}
+
+// Without any in the configuration: the first name of the server certificate.
+Result<std::vector<std::string>> Collector::ingest_urls() const {
+  if (!options_.config.ingest_urls.empty()) return options_.config.ingest_urls;
+  auto names = server_names(tools_.files, directory_, options_.config.names);
+  if (!names) return ledger::failure(names);
+  const bool six = names->front().find(':') != std::string::npos;
+  return std::vector<std::string>{fmt::format("https://{}{}{}:{}", six ? "[" : "", names->front(),
+                                              six ? "]" : "", options_.config.ingest_listen.port)};
+}
+
+Result<std::vector<ListenerOptions>> Collector::listeners() {
+  auto pair =
+      current_server_certificate(tools_.files, directory_, *authority_,
+                                 {.names = options_.config.names, .now = tools_.clock.wall()});
+  if (!pair) return ledger::failure(pair);
+  const auto& config = options_.config;
+  ListenerOptions ingest{.address = config.ingest_listen.address,
+                         .port = config.ingest_listen.port,
+                         .certificate_pem = pair->certificate,
+                         .private_key_pem = pair->private_key,
+                         .client_certificate = ClientCertificate::required,
+                         .client_ca_pem = authority_->certificate_pem(),
+                         .handler = ingest_.get(),
+                         .limits = {}};
+  ListenerOptions api{.address = config.api_listen.address,
+                      .port = config.api_listen.port,
+                      .certificate_pem = pair->certificate,
+                      .private_key_pem = pair->private_key,
+                      .client_ca_pem = {},
+                      .handler = front_.get(),
+                      .limits = {}};
+  std::vector<ListenerOptions> options;
+  options.push_back(std::move(ingest));
+  options.push_back(std::move(api));
+  return options;
+}
+
+Result<void> Collector::serve_admin() {
+  // We hold the lock: a socket that is there was left by a process that is gone.
+  const std::string path = directory_.admin_socket();
+  auto there = tools_.files.exists(path);
+  if (!there) return ledger::failure(there);
+  if (*there) {
+    if (auto removed = tools_.files.remove(path); !removed) return removed;
+  }
+  auto server = AdminServer::start(
+      path, [this](const AdminRequest& request) { return admin_->run(request); });
+  if (!server) return ledger::failure(server);
+  admin_server_ = std::move(*server);
+  return {};
+}
+
+std::uint16_t Collector::ingest_port() const { return server_->port(ingest_listener); }
+
+std::uint16_t Collector::api_port() const { return server_->port(api_listener); }
+
+Result<void> Collector::step() { return own_->step(tools_.clock.wall()); }
+
+Result<void> Collector::record(std::string_view what) {
+  return own_->record(Act(tools_.clock.wall(), what).line());
+}
+
+Result<void> Collector::stop() {
+  stopping_ = true;
+  const bool served = server_ != nullptr;
+  admin_server_.reset();
+  if (served) server_->stop();
+  if (served) {
+    if (auto removed = tools_.files.remove(directory_.admin_socket()); !removed) return removed;
+    if (auto recorded = record("stop"); !recorded) return recorded;
+  }
+  return own_->stop();
+}
+
+}  // namespace yunjian::collector

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collector/admin.h"
+#include "collector/admin_socket.h"
+#include "collector/api/api_handler.h"
+#include "collector/config.h"
+#include "collector/data_directory.h"
+#include "collector/http/certificates.h"
+#include "collector/http/server.h"
+#include "collector/ingest/enrol_handler.h"
+#include "collector/ingest/ingest_handler.h"
+#include "collector/server_certificate.h"
+#include "collector/store/wal_record_store.h"
+#include "collector/verify/batch_verifier.h"
+
+namespace yunjian::collector {
+
+// The collector's parts, joined. Life: open() takes the data directory's lock and recovers the log
+// -> commands run, or serve() opens the listeners and the admin socket -> step() about once a
+// second -> stop(). One thread; the parts have their own.
+class Collector {
+ public:
+  struct Options {
+    CollectorConfig config;
+    std::string boot_id;
+    // Called once, from any thread, when nothing may be acknowledged any more: end the process.
+    std::function<void(const ledger::Error&)> on_fatal;
+  };
+  // Retry: another process holds the data directory.
+  static ledger::Result<std::unique_ptr<Collector>> open(const OwnStream::Tools& tools,
+                                                         Options options);
+  ~Collector();
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  // What open() had to repair, one line each, for the operator.
+  std::vector<std::string> recovered() const;
+
+  ledger::Result<void> serve();
+  std::uint16_t ingest_port() const;
+  std::uint16_t api_port() const;
+
+  ledger::Result<void> step();
+  // Ends listeners and commands, writes the stop record and seals what waits.
+  ledger::Result<void> stop();
+
+  AdminCommands& admin() { return *admin_; }
+  const EvidenceLog& log() const { return *log_; }
+  const CertificateAuthority& authority() const { return *authority_; }
+
+ private:
+  class Front;
+
+  Collector(const OwnStream::Tools& tools, Options options);
+  ledger::Result<void> open_parts();
+  ledger::Result<void> open_log();
+  void make_handlers(std::vector<std::string> ingest_urls);
+  ledger::Result<std::vector<std::string>> ingest_urls() const;
+  ledger::Result<void> serve_admin();
+  ledger::Result<std::vector<ListenerOptions>> listeners();
+  ledger::Result<void> record(std::string_view what);
+
+  const OwnStream::Tools tools_;
+  const Options options_;
+  const DataDirectory directory_;
+  LogFacts facts_;
+  std::atomic<bool> stopping_ = false;
+  std::unique_ptr<ledger::File> lock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<EvidenceLog> log_;
+  std::unique_ptr<OwnStream> own_;
+  std::unique_ptr<WalRecordStore> records_;
+  std::unique_ptr<CertificateAuthority> authority_;
+  std::unique_ptr<CursorSealer> cursors_;
+  std::unique_ptr<AdminCommands> admin_;
+  std::unique_ptr<BatchVerifier> verifier_;
+  std::unique_ptr<IngestHandler> ingest_;
+  std::unique_ptr<EnrolHandler> enrol_;
+  std::unique_ptr<ApiHandler> api_;
+  std::unique_ptr<Front> front_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<AdminServer> admin_server_;
+};
+
+}  // namespace yunjian::collector

@@ -1,0 +1,381 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "collector/collector.h"
+#include "collector/init.h"
+#include "collector/tokens.h"
+#include "ledger/base/bytes.h"
+#include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/system_clock.h"
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+namespace {
+
+using namespace yunjian;
+using collector::AdminRequest;
+
+constexpr int exit_good = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 64;
+constexpr const char* default_config = "/etc/yunjian/collector.toml";
+
+void say(std::string_view line) { fmt::print(stderr, "yunjian-collector: {}\n", line); }
+
+int report(const ledger::Error& error) {
+  say(error.message);
+  return exit_failed;
+}
+
+void notify(const char* state) {
+#ifdef HAVE_SYSTEMD
+  ::sd_notify(0, state);
+#else
+  static_cast<void>(state);
+#endif
+}
+
+// The real file system, clock and random source, as every command uses them.
+struct System {
+  ledger::PosixFileSystem files;
+  ledger::SystemClock clock;
+  ledger::SystemRandom random;
+  collector::OwnStream::Tools tools() { return {.files = files, .clock = clock, .random = random}; }
+};
+
+ledger::Result<collector::CollectorConfig> load_config(System& system, const std::string& path) {
+  auto text = system.files.read_file(path);
+  if (!text) return ledger::failure(text, "reading the configuration");
+  return collector::parse_config(*text, path);
+}
+
+ledger::Result<std::unique_ptr<collector::Collector>> open_collector(
+    System& system, const collector::CollectorConfig& config) {
+  return collector::Collector::open(
+      system.tools(),
+      {.config = config,
+       .boot_id = ledger::read_boot_id(),
+       .on_fatal = [](const ledger::Error& error) {
+         say(fmt::format("fatal, nothing is acknowledged any more: {}", error.message));
+         // Other threads may be stuck in the same fault: nothing is unwound.
+         std::_Exit(exit_failed);
+       }});
+}
+
+// ---- init, check, serve
+
+int init(const collector::InitOptions& options, const std::string& suite_name) {
+  System system;
+  auto suite = ledger::find_suite(suite_name);
+  if (!suite) return report(suite.error());
+  auto with_suite = options;
+  with_suite.suite = *suite;
+  const auto made = collector::init_collector(system.tools(), with_suite);
+  if (!made) return report(made.error());
+  fmt::print(
+      "data            {}\n"
+      "anchor          {}\n"
+      "origin          {}\n"
+      "suite           {}\n"
+      "vkey            {}\n"
+      "ca fingerprint  {}\n"
+      "server names    {}\n"
+      "first token     {} (authority, {} days)\n",
+      options.data, options.anchor, options.origin, suite_name, made->vkey, made->ca_fingerprint,
+      fmt::join(made->names, " "), made->token_path, collector::token_days_default);
+  say("give the vkey to the authority out of band, and the CA fingerprint to whoever enrols hosts");
+  return exit_good;
+}
+
+int check(const std::string& config_path) {
+  System system;
+  const auto config = load_config(system, config_path);
+  if (!config) return report(config.error());
+  const collector::DataDirectory directory{config->data};
+  auto facts = collector::read_log_facts(system.files, directory.log_facts());
+  if (!facts) return report(facts.error());
+  auto key = collector::read_log_key(system.files, directory, *facts);
+  if (!key) return report(key.error());
+  auto anchor = system.files.exists(config->anchor);
+  if (!anchor) return report(anchor.error());
+  if (!*anchor) {
+    say(
+        fmt::format("anchor {} is not there: without it nobody knows whether the log went back in "
+                    "time; bring it back, serve will not start without it",
+                    config->anchor));
+    return exit_failed;
+  }
+  auto pair = collector::load_pair(system.files, {directory.tls(), "server"});
+  if (!pair) return report(pair.error());
+  if (config->ingest_urls.empty()) {
+    say("note: [ingest] urls is not set; agents get https://NAME:PORT by the server's first name");
+  }
+  fmt::print("good: log {} in {}\n", facts->origin, config->data);
+  return exit_good;
+}
+
+// Steps until a signal asks to stop. Errors of a step are told once each.
+int run_until_signal(collector::Collector& collector, const sigset_t& signals) {
+  std::string told;
+  for (;;) {
+    const timespec second{.tv_sec = 1, .tv_nsec = 0};
+    const int signal = ::sigtimedwait(&signals, nullptr, &second);
+    if (signal > 0) {
+      say(fmt::format("stopping ({})", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+      return exit_good;
+    }
+    const auto stepped = collector.step();
+    if (stepped) continue;
+    if (stepped.error().kind == ledger::ErrorKind::fatal) return report(stepped.error());
+    if (stepped.error().message != told) say(told = stepped.error().message);
+  }
+}
+
+int serve(const std::string& config_path, const sigset_t& signals) {
+  System system;
+  const auto config = load_config(system, config_path);
+  if (!config) return report(config.error());
+  auto collector = open_collector(system, *config);
+  if (!collector) return report(collector.error());
+  for (const auto& line : (*collector)->recovered()) say(line);
+  if (auto served = (*collector)->serve(); !served) return report(served.error());
+  say(fmt::format("log {} of {} leaves; ingest on {}:{}, api on {}:{}; CA fingerprint {}",
+                  (*collector)->log().verifier().name(), (*collector)->log().size(),
+                  config->ingest_listen.address, (*collector)->ingest_port(),
+                  config->api_listen.address, (*collector)->api_port(),
+                  (*collector)->authority().fingerprint()));
+  notify("READY=1");
+  const int ended = run_until_signal(**collector, signals);
+  notify("STOPPING=1");
+  if (auto stopped = (*collector)->stop(); !stopped) return report(stopped.error());
+  say("stopped");
+  return ended;
+}
+
+// ---- commands that go to the running collector, or to its data
+
+int print_answer(System& system, const collector::AdminAnswer& answer, const std::string& out) {
+  for (const auto& [name, bytes] : answer.files) {
+    const std::string directory = out.empty() ? "." : out;
+    if (auto made = system.files.make_directory(directory, 0755); !made)
+      return report(made.error());
+    const std::string path = ledger::join_path(directory, name);
+    auto written = ledger::replace_file(system.files, path, bytes, 0644);
+    if (!written) return report(written.error());
+    say("wrote " + path);
+  }
+  fmt::print("{}", answer.out);
+  std::fflush(stdout);
+  fmt::print(stderr, "{}", answer.note);
+  return exit_good;
+}
+
+int run_here(System& system, const collector::CollectorConfig& config, AdminRequest request) {
+  auto collector = open_collector(system, config);
+  if (!collector) return report(collector.error());
+  for (const auto& line : (*collector)->recovered()) say(line);
+  request.who = collector::local_operator();
+  const auto answer = (*collector)->admin().run(request);
+  if (auto stopped = (*collector)->stop(); !stopped) return report(stopped.error());
+  if (!answer) return report(answer.error());
+  return print_answer(system, *answer, request.field("out"));
+}
+
+int run_command(const std::string& config_path, const AdminRequest& request) {
+  System system;
+  const auto config = load_config(system, config_path);
+  if (!config) return report(config.error());
+  auto answer =
+      collector::ask_admin(collector::DataDirectory{config->data}.admin_socket(), request);
+  if (!answer) return report(answer.error());
+  if (*answer) return print_answer(system, **answer, request.field("out"));
+  return run_here(system, *config, request);
+}
+
+int import_list(const std::string& config_path, AdminRequest request) {
+  System system;
+  auto text = system.files.read_file(request.field("file"));
+  if (!text) return report(text.error());
+  request.fields["sha256"] = ledger::to_hex(ledger::as_view(ledger::sha256(*text)));
+  request.fields["csv"] = std::move(*text);
+  return run_command(config_path, request);
+}
+
+// ---- the command line
+
+// Everything the parser fills in; `act` is what the command given will do.
+struct CommandLine {
+  std::string config = default_config;
+  std::string suite = "ed25519-sha256";
+  collector::InitOptions init;
+  AdminRequest request;
+  std::vector<std::string> units;
+  std::function<int()> act;
+};
+
+CLI::App* add_command(CLI::App& parent, CommandLine& line, const std::string& name,
+                      const std::string& help) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->add_option("--config", line.config, "configuration file")->capture_default_str();
+  return command;
+}
+
+// A command that becomes a request; its options are fields of the same name.
+CLI::App* add_request(CLI::App& parent, CommandLine& line, const std::string& name,
+                      const std::string& help) {
+  CLI::App* command = add_command(parent, line, name, help);
+  const std::string full = parent.get_name().empty() || parent.get_parent() == nullptr
+                               ? name
+                               : parent.get_name() + " " + name;
+  command->callback([&line, full] {
+    line.request.command = full;
+    if (line.units.size() > 0) {
+      line.request.fields["unit"] = fmt::format("{}", fmt::join(line.units, "\n"));
+    }
+    line.act = [&line] { return run_command(line.config, line.request); };
+  });
+  return command;
+}
+
+CLI::Option* add_field(CLI::App* command, CommandLine& line, const std::string& option,
+                       const std::string& help) {
+  const std::string name = option.starts_with("--") ? option.substr(2) : option;
+  return command->add_option_function<std::string>(
+      option, [&line, name](const std::string& value) { line.request.fields[name] = value; }, help);
+}
+
+void add_init(CLI::App& app, CommandLine& line) {
+  auto* init_command = app.add_subcommand(
+      "init", "Make the data directory of a new log: keys, CA, server certificate, first token");
+  init_command->add_option("--data", line.init.data, "directory to be made")->required();
+  init_command
+      ->add_option("--origin", line.init.origin,
+                   "name of the log, such as log.example.gov.cn/yunjian; for ever")
+      ->required();
+  init_command
+      ->add_option("--anchor", line.init.anchor,
+                   "file outside the data directory, best on another disk, that remembers the "
+                   "newest checkpoint")
+      ->required();
+  init_command
+      ->add_option("--name", line.init.names,
+                   "DNS name or IP address under which the collector is reached; may be "
+                   "given several times (default: this host's name and the loopback)")
+      ->take_all();
+  init_command->add_option("--suite", line.suite, "algorithms of the log")->capture_default_str();
+  init_command->callback([&line] { line.act = [&line] { return init(line.init, line.suite); }; });
+}
+
+void add_tokens(CLI::App& app, CommandLine& line) {
+  auto* token = app.add_subcommand("token", "API tokens: create, list, revoke");
+  token->require_subcommand(1);
+  auto* create = add_request(*token, line, "create",
+                             "Make a token; it is printed once, alone on standard output");
+  add_field(create, line, "--role", "authority, county, unit or provider")->required();
+  add_field(create, line, "--name", "whose token it is")->required();
+  create->add_option("--unit", line.units, "unit it may see (role unit; several times)")
+      ->take_all();
+  add_field(create, line, "--county", "county it may see (role county)");
+  add_field(create, line, "--days", "days until it ends (default 365)");
+  add_request(*token, line, "list", "List tokens; their secrets are not kept");
+  auto* revoke = add_request(*token, line, "revoke", "Make a token useless at once");
+  add_field(revoke, line, "id", "id as `token list` shows it")->required();
+
+  auto* enrol = add_request(app, line, "enrol-token",
+                            "Make a token with which a host's agent enrols; printed once, alone "
+                            "on standard output");
+  add_field(enrol, line, "--unit", "unit to which the host belongs");
+  add_field(enrol, line, "--agent", "open the next incarnation of this agent instead");
+  add_field(enrol, line, "--uses", "how many hosts may enrol with it (default 1)");
+  add_field(enrol, line, "--days", "days until it ends (default 7)");
+}
+
+void add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
+  auto* command = add_request(parent, line, "import", help);
+  add_field(command, line, "file", "CSV file")->required();
+  const std::string full = parent.get_name() + " import";
+  command->callback([&line, full] {
+    line.request.command = full;
+    line.act = [&line] { return import_list(line.config, line.request); };
+  });
+}
+
+void add_lists_and_reports(CLI::App& app, CommandLine& line) {
+  auto* unit = app.add_subcommand("unit", "Units (使用单位)");
+  unit->require_subcommand(1);
+  add_import(*unit, line, "Import units from CSV with the header id,name,county");
+  auto* host = app.add_subcommand("host", "Hosts (云主机)");
+  host->require_subcommand(1);
+  add_import(*host, line,
+             "Import hosts from CSV with the header "
+             "id,unit,system,name,vcpus,memory_gb,purpose,address");
+  auto* reports = app.add_subcommand("report", "Monthly reports");
+  reports->require_subcommand(1);
+  auto* build = add_request(*reports, line, "build",
+                            "Build the utilization table 云资源利用情况表 as utilization.json and "
+                            "utilization.xlsx");
+  add_field(build, line, "--month", "YYYY-MM, in +08:00")->required();
+  add_field(build, line, "--out", "directory for the files (default: here)");
+}
+
+void add_service(CLI::App& app, CommandLine& line, const sigset_t& signals) {
+  auto* serve_command =
+      add_command(app, line, "serve", "Run the collector until SIGTERM or SIGINT");
+  serve_command->callback(
+      [&line, &signals] { line.act = [&line, &signals] { return serve(line.config, signals); }; });
+  auto* check_command =
+      add_command(app, line, "check", "Check configuration, keys and anchor without starting");
+  check_command->callback([&line] { line.act = [&line] { return check(line.config); }; });
+  add_request(app, line, "status", "Show the log, its streams and what is missing");
+  add_request(app, line, "verify",
+              "Read everything again and compare; the authority uses `yunjian-audit verify`");
+}
+
+int run(int argc, char** argv, const sigset_t& signals) {
+  CLI::App app(
+      "Yunjian collector: takes sealed batches of agents, keeps them as evidence, answers the "
+      "audit "
+      "API and builds the monthly reports.\nWhile `serve` runs, the other commands reach it "
+      "through "
+      "admin.sock in its data directory; otherwise they work on the data themselves.",
+      "yunjian-collector");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(YUNJIAN_VERSION));
+  app.footer("Exit codes: 0 done, 1 failed, 64 wrong usage.");
+  CommandLine line;
+  add_init(app, line);
+  add_service(app, line, signals);
+  add_tokens(app, line);
+  add_lists_and_reports(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_good : exit_usage;
+  }
+  return line.act();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::umask(0077);
+  // Blocked before any thread begins, so that only sigtimedwait() takes them.
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv, signals);
+  } catch (const std::exception& error) {
+    say(error.what());
+    return exit_failed;
+  }
+}

@@ -1,0 +1,190 @@
+#include "collector/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <sstream>
+#include <toml.hpp>
+
+#include "ledger/base/bytes.h"
+#include "ledger/base/file_system.h"
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+ledger::Failure fail_at(const std::string& path, const toml::source_location& at,
+                        std::string_view what, std::size_t column = 0) {
+  return ledger::fail(ErrorKind::reject, fmt::format("{}:{}:{}: {}", path, at.line(),
+                                                     column == 0 ? at.column() : column, what));
+}
+
+// One table of the file: every key is asked for by name, any other is an error.
+class Table {
+ public:
+  Table(const std::string& path, const toml::value& value) : path_(path), value_(value) {}
+
+  Result<void> check_keys(std::initializer_list<std::string_view> known) const;
+  bool has(const std::string& key) const { return value_.contains(key); }
+  Result<void> read(const std::string& key, std::string& into) const;
+  Result<void> read(const std::string& key, bool& into) const;
+  Result<void> read(const std::string& key, std::vector<std::string>& into) const;
+  Result<void> read(const std::string& key, ListenAddress& into) const;
+  Result<Table> table(const std::string& key) const;
+  ledger::Failure fail_key(const std::string& key, std::string_view what) const {
+    return fail_at(path_, value_.at(key).location(), fmt::format("{}: {}", key, what));
+  }
+
+ private:
+  const std::string& path_;
+  const toml::value& value_;
+};
+
+Result<void> Table::check_keys(std::initializer_list<std::string_view> known) const {
+  for (const auto& [key, value] : value_.as_table()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const auto at = value.location();
+    const auto column = at.line_str().find(key);
+    return fail_at(path_, at,
+                   fmt::format("unknown key '{}'; known here: {}", key, fmt::join(known, ", ")),
+                   column == std::string::npos ? 0 : column + 1);
+  }
+  return {};
+}
+
+Result<void> Table::read(const std::string& key, std::string& into) const {
+  if (!has(key)) return {};
+  if (!value_.at(key).is_string()) return fail_key(key, "must be a text in quotes");
+  into = value_.at(key).as_string().str;
+  if (into.empty() || into.find('\0') != std::string::npos) return fail_key(key, "is empty");
+  return {};
+}
+
+Result<void> Table::read(const std::string& key, bool& into) const {
+  if (!has(key)) return {};
+  if (!value_.at(key).is_boolean()) return fail_key(key, "must be true or false");
+  into = value_.at(key).as_boolean();
+  return {};
+}
+
+Result<void> Table::read(const std::string& key, std::vector<std::string>& into) const {
+  if (!has(key)) return {};
+  if (!value_.at(key).is_array()) return fail_key(key, "must be a list: [\"…\", \"…\"]");
+  into.clear();
+  for (const auto& each : value_.at(key).as_array()) {
+    if (!each.is_string() || each.as_string().str.empty()) {
+      return fail_at(path_, each.location(), fmt::format("{}: must hold texts in quotes", key));
+    }
+    into.push_back(each.as_string().str);
+  }
+  return {};
+}
+
+Result<void> Table::read(const std::string& key, ListenAddress& into) const {
+  std::string text;
+  if (auto read_text = read(key, text); !read_text || text.empty()) return read_text;
+  auto address = parse_listen(text);
+  if (!address) return fail_key(key, address.error().message);
+  into = *address;
+  return {};
+}
+
+Result<Table> Table::table(const std::string& key) const {
+  if (value_.at(key).is_table()) return Table(path_, value_.at(key));
+  return fail_key(key, "must be a table: [" + key + "]");
+}
+
+Result<void> read_ingest(const Table& table, CollectorConfig& config) {
+  if (auto good = table.check_keys({"listen", "urls"}); !good) return good;
+  if (auto good = table.read("listen", config.ingest_listen); !good) return good;
+  if (auto good = table.read("urls", config.ingest_urls); !good) return good;
+  for (const auto& url : config.ingest_urls) {
+    if (!url.starts_with("https://") || url.ends_with('/')) {
+      return table.fail_key("urls", fmt::format("'{}' must read https://HOST:PORT", url));
+    }
+  }
+  return {};
+}
+
+Result<void> read_api(const Table& table, CollectorConfig& config) {
+  if (auto good = table.check_keys({"listen", "log_open", "metrics_open"}); !good) return good;
+  if (auto good = table.read("listen", config.api_listen); !good) return good;
+  if (auto good = table.read("log_open", config.log_open); !good) return good;
+  return table.read("metrics_open", config.metrics_open);
+}
+
+Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
+  CollectorConfig config;
+  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api"}); !good) {
+    return ledger::failure(good);
+  }
+  if (auto good = root.read("data", config.data); !good) return ledger::failure(good);
+  if (auto good = root.read("anchor", config.anchor); !good) return ledger::failure(good);
+  if (auto good = root.read("names", config.names); !good) return ledger::failure(good);
+  for (const auto& [key, value] : {std::pair("data", &config.data), {"anchor", &config.anchor}}) {
+    if (value->empty()) {
+      return ledger::fail(ErrorKind::reject, fmt::format("{}:1:1: key '{}' is missing", path, key));
+    }
+    if (!value->starts_with('/'))
+      *value = ledger::join_path(ledger::parent_directory(path), *value);
+  }
+  if (config.anchor.starts_with(config.data + "/")) {
+    return root.fail_key("anchor",
+                         "must lie outside the data directory, so that a restored copy "
+                         "of that directory does not bring its own anchor");
+  }
+  for (const auto& [key, reader] : {std::pair("ingest", &read_ingest), {"api", &read_api}}) {
+    if (!root.has(key)) continue;
+    auto table = root.table(key);
+    if (!table) return ledger::failure(table);
+    if (auto good = reader(*table, config); !good) return ledger::failure(good);
+  }
+  return config;
+}
+
+// "[error] … --> file:line" of the library is several lines; ours is one.
+std::string first_line(std::string_view text) {
+  std::string line(text.substr(0, text.find('\n')));
+  for (const std::string_view prefix : {"[error] ", "toml::"}) {
+    if (line.starts_with(prefix)) line.erase(0, prefix.size());
+  }
+  return line;
+}
+
+}  // namespace
+
+Result<ListenAddress> parse_listen(std::string_view text) {
+  const auto colon = text.rfind(':');
+  const auto wrong = [text] {
+    return ledger::fail(ErrorKind::reject,
+                        fmt::format("'{}' must read ADDRESS:PORT, such as 0.0.0.0:8443 or "
+                                    "[::]:8443",
+                                    text));
+  };
+  if (colon == std::string_view::npos || colon == 0) return wrong();
+  std::string_view address = text.substr(0, colon);
+  const auto port = ledger::parse_decimal(text.substr(colon + 1));
+  if (!port || *port > 65535) return wrong();
+  const bool brackets = address.starts_with('[') && address.ends_with(']');
+  if (brackets) address = address.substr(1, address.size() - 2);
+  if (brackets != (address.find(':') != std::string_view::npos)) return wrong();
+  return ListenAddress{.address = std::string(address), .port = static_cast<std::uint16_t>(*port)};
+}
+
+Result<CollectorConfig> parse_config(std::string_view text, const std::string& path) {
+  try {
+    std::istringstream stream{std::string(text)};
+    const toml::value root = toml::parse(stream, path);
+    return read_root(Table(path, root), path);
+  } catch (const toml::exception& error) {
+    return fail_at(path, error.location(), first_line(error.what()));
+  } catch (const std::exception& error) {
+    return ledger::fail(ErrorKind::reject, fmt::format("{}: {}", path, first_line(error.what())));
+  }
+}
+
+}  // namespace yunjian::collector

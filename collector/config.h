@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/base/result.h"
+
+namespace yunjian::collector {
+
+struct ListenAddress {
+  std::string address;     // literal IPv4 or IPv6 address
+  std::uint16_t port = 0;  // 0: the system picks one
+};
+// "127.0.0.1:8443", "[::]:8444".
+ledger::Result<ListenAddress> parse_listen(std::string_view text);
+
+// collector.toml; packaging/collector.toml documents every key.
+struct CollectorConfig {
+  std::string data;                // directory made by `init`
+  std::string anchor;              // file outside it
+  std::vector<std::string> names;  // of the server certificate; empty: those given to `init`
+  ListenAddress ingest_listen{.address = "0.0.0.0", .port = 8443};
+  std::vector<std::string> ingest_urls;  // what enrolment hands to agents
+  ListenAddress api_listen{.address = "0.0.0.0", .port = 8444};
+  bool log_open = false;
+  bool metrics_open = false;
+};
+
+// `text` is the content of the file `path`. Reject: "PATH:LINE:COLUMN: what". Relative paths stand
+// against the directory of the file.
+ledger::Result<CollectorConfig> parse_config(std::string_view text, const std::string& path);
+
+}  // namespace yunjian::collector

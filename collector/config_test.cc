@@ -1,0 +1,71 @@
+#include "collector/config.h"
+
+#include <doctest/doctest.h>
+
+namespace yunjian::collector {
+namespace {
+
+std::string problem(std::string_view text) {
+  const auto config = parse_config(text, "/etc/c.toml");
+  REQUIRE_FALSE(config.has_value());
+  return config.error().message;
+}
+
+const std::string paths = "data = \"/d\"\nanchor = \"/a\"\n";
+
+TEST_CASE("Two paths are enough; everything else has its default") {
+  const auto config = parse_config(paths, "/etc/c.toml");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  CHECK(config->data == "/d");
+  CHECK(config->ingest_listen.port == 8443);
+  CHECK(config->api_listen.address == "0.0.0.0");
+  CHECK(config->api_listen.port == 8444);
+  CHECK_FALSE(config->log_open);
+}
+
+TEST_CASE("Every key is read") {
+  const auto config = parse_config(
+      "data = \"d\"\nanchor = \"/a\"\nnames = [\"a.gov.cn\", \"10.0.0.1\"]\n"
+      "[ingest]\nlisten = \"[::]:1\"\nurls = [\"https://a.gov.cn:8443\"]\n"
+      "[api]\nlisten = \"127.0.0.1:0\"\nlog_open = true\nmetrics_open = true\n",
+      "/etc/yunjian/c.toml");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  CHECK(config->data == "/etc/yunjian/d");
+  CHECK(config->names.size() == 2);
+  CHECK(config->ingest_listen.address == "::");
+  CHECK(config->ingest_listen.port == 1);
+  CHECK(config->ingest_urls.at(0) == "https://a.gov.cn:8443");
+  CHECK(config->api_listen.port == 0);
+  CHECK(config->log_open);
+  CHECK(config->metrics_open);
+}
+
+TEST_CASE("A mistake is told with file, line and column") {
+  CHECK(problem(paths + "dta = 1\n").starts_with("/etc/c.toml:3:1: unknown key 'dta'"));
+  CHECK(problem(paths + "[api]\n  listn = \"x\"\n")
+            .starts_with("/etc/c.toml:4:3: unknown key 'listn'"));
+  CHECK(problem(paths + "[api]\nlisten = 8444\n").starts_with("/etc/c.toml:4:10: listen"));
+  CHECK(problem(paths + "[api]\nlisten = \"host:8444x\"\n").find("ADDRESS:PORT") !=
+        std::string::npos);
+  CHECK(problem(paths + "names = \"a\"\n").starts_with("/etc/c.toml:3:9: names"));
+  CHECK(problem(paths + "data = \"/twice\"\n").starts_with("/etc/c.toml:"));
+  CHECK(problem(paths + "broken\n").starts_with("/etc/c.toml:3:"));
+  CHECK(problem("data = \"/d\"\n").find("'anchor' is missing") != std::string::npos);
+  CHECK(problem(paths + "api = 1\n").starts_with("/etc/c.toml:3:7: api"));
+  CHECK(problem(paths + "[ingest]\nurls = [\"http://a\"]\n").find("https://HOST:PORT") !=
+        std::string::npos);
+}
+
+TEST_CASE("An anchor inside the data directory is refused") {
+  CHECK(problem("data = \"/d\"\nanchor = \"/d/anchor\"\n").find("outside") != std::string::npos);
+}
+
+TEST_CASE("Addresses to listen on are literal, IPv6 in brackets") {
+  CHECK(parse_listen("[::1]:8443")->address == "::1");
+  for (const std::string_view wrong : {"", ":1", "1.2.3.4", "::1:8443", "[1.2.3.4]:1", "a:65536"}) {
+    CHECK_FALSE(parse_listen(wrong));
+  }
+}
+
+}  // namespace
+}  // namespace yunjian::collector
