@@ -245,8 +245,7 @@ Result<void> SegmentWriter::sync() {
 }
 
 Result<SegmentScan> scan_segment(FileSystem& files, const std::string& path, std::uint64_t number,
-                                 const std::function<Result<void>(const FrameView&)>& visit,
-                                 std::uint64_t from_offset) {
+                                 const std::function<Result<void>(const FrameView&)>& visit) {
   auto file = files.open_read(path);
   if (!file) return failure(file);
   auto stated = read_header(**file, path, number);
@@ -257,10 +256,7 @@ Result<SegmentScan> scan_segment(FileSystem& files, const std::string& path, std
   SegmentScan scan;
   scan.number = *stated;
   scan.file_bytes = *size;
-  scan.valid_bytes = std::max<std::uint64_t>(from_offset, segment_header_bytes);
-  if (scan.valid_bytes > *size) {
-    return corrupt(fmt::format("segment {}: it ends at {}, before {}", path, *size, from_offset));
-  }
+  scan.valid_bytes = segment_header_bytes;
   FrameReader reader(**file, *stated, *size);
   while (scan.valid_bytes < *size) {
     auto frame = reader.frame_at(scan.valid_bytes);

@@ -78,14 +78,12 @@ struct SegmentScan {
   bool frames_behind_damage = false;
 };
 
-// Reads frames in order from `from_offset` (0 = start; else a frame boundary), calling `visit` for
-// each; visit returns an error to stop. Bounded memory (one frame + 1 MiB). Errors: corrupt when
-// the segment header is not whole or not `number` (pass no_number to accept any), and whatever
-// visit returns.
+// Reads frames in order, calling `visit` for each; visit returns an error to stop. Bounded memory
+// (one frame + 1 MiB). Errors: corrupt when the segment header is not whole or not `number` (pass
+// no_number to accept any), and whatever visit returns.
 inline constexpr std::uint64_t no_number = ~std::uint64_t{0};
 Result<SegmentScan> scan_segment(FileSystem& files, const std::string& path, std::uint64_t number,
-                                 const std::function<Result<void>(const FrameView&)>& visit,
-                                 std::uint64_t from_offset = 0);
+                                 const std::function<Result<void>(const FrameView&)>& visit);
 
 // One frame at a known offset: type + payload copied out. Errors: corrupt.
 struct StoredFrame {

@@ -37,13 +37,13 @@ struct Scanned {
   Frames frames;
 };
 
-Result<Scanned> scan_all(FileSystem& files, std::uint64_t from = 0) {
+Result<Scanned> scan_all(FileSystem& files) {
   Scanned all;
   const auto keep = [&](const FrameView& frame) -> Result<void> {
     all.frames.push_back({frame.offset, frame.end_offset, frame.type, std::string(frame.payload)});
     return {};
   };
-  auto scan = scan_segment(files, path, number, keep, from);
+  auto scan = scan_segment(files, path, number, keep);
   if (!scan) return failure(scan);
   all.scan = *scan;
   CHECK(all.scan.frames == all.frames.size());
@@ -238,18 +238,6 @@ TEST_CASE("a frame above the limit is refused and the writer goes on") {
   CHECK(writer->append(1, "fits"));
   CHECK(writer->sync());
   CHECK(scan_all(files)->frames.size() == 1);
-}
-
-TEST_CASE("a scan may start at any frame boundary") {
-  Disk files;
-  const Frames written = write_segment(files, small_payloads);
-  for (std::size_t i = 0; i < written.size(); ++i) {
-    const auto read = scan_all(files, written[i].offset);
-    REQUIRE(read);
-    CHECK(read->frames == Frames(written.begin() + static_cast<std::ptrdiff_t>(i), written.end()));
-  }
-  CHECK(scan_all(files, written.back().end_offset)->frames.empty());
-  CHECK(scan_all(files, written.back().end_offset + 8).error().kind == ErrorKind::corrupt);
 }
 
 TEST_CASE("an error of the visitor ends the scan") {
