@@ -33,7 +33,7 @@ inline constexpr std::size_t commit_bytes_waiting_max = 256U << 20;  // the same
 //      in what continues its stream, appends it to the WAL, one fsync.            [durable: COMMIT]
 //   3. Leaves go into the tiles, the checkpoint is signed, the anchor fsynced.     [may be shown]
 //   4. Index and newest checkpoint change together; commit() returns.              [visible]
-//   5. When nothing waits, at most a second later, tiles and checkpoint are written to their files.
+//   5. A little later, and when the log is closed, tiles and checkpoint are written to their files.
 // A crash after 2 keeps the entry though nobody was told; a crash before it may lose it.
 // A failed write or fsync is fatal: on_fatal is called once, every commit is refused from then on,
 // the process must end and recover from what is on disk. Reads go on.
@@ -46,6 +46,8 @@ class EvidenceLog {
     std::string origin;
     const ledger::Suite* suite = nullptr;
     std::uint64_t segment_bytes_max = 256U << 20;        // at most wal_segment_bytes_max
+    std::chrono::milliseconds store_delay{250};          // how much older tiles and checkpoint file
+                                                         // may be than what was published
     std::function<void(const ledger::Error&)> on_fatal;  // from the writer thread
   };
   // `key` signs checkpoints. Fatal: the anchor is missing, not by this key, or names a tree that

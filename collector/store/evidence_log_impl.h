@@ -47,7 +47,8 @@ struct EvidenceLog::Impl {
   // The writer thread.
   using Group = std::vector<std::unique_ptr<PendingCommit>>;
   void run();
-  bool store_is_due();
+  bool store_is_due() const;
+  bool is_stopping();
   void store();
   Group gather();
   void process(Group& group);

@@ -11,9 +11,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Tiles and checkpoint file are at most so much older than what was published.
-constexpr std::chrono::seconds store_delay_max{1};
-
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
@@ -22,20 +19,17 @@ double seconds_since(SteadyClock::time_point start) {
 
 void EvidenceLog::Impl::run() {
   for (;;) {
-    if (store_is_due()) store();
     Group group = gather();
-    if (group.empty()) return;
-    process(group);
+    if (group.empty() && !unstored_since) return;
+    if (!group.empty()) process(group);
+    if (unstored_since && (is_stopping() || store_is_due())) store();
   }
 }
 
-// Nobody waits for tiles and checkpoint file: a reader of a copied directory may find them older,
-// and WAL and anchor tell the next start how far this one went. So they can wait while commits come
-// in.
-bool EvidenceLog::Impl::store_is_due() {
-  if (!unstored_since) return false;
-  const std::lock_guard lock(queue_mutex);
-  return queue.empty() || SteadyClock::now() - *unstored_since >= store_delay_max;
+// Nobody waits for tiles and checkpoint file: a reader of a copied directory may find them a little
+// older, and WAL and anchor tell the next start how far this one went.
+bool EvidenceLog::Impl::store_is_due() const {
+  return SteadyClock::now() - *unstored_since >= options.store_delay;
 }
 
 void EvidenceLog::Impl::store() {
@@ -46,10 +40,15 @@ void EvidenceLog::Impl::store() {
 }
 
 // All that waits, up to the size of a group: at once when idle, otherwise what came in while the
-// last group was written. Empty: the log is closed and nothing waits.
+// last group was written. Empty: files are to be stored, or the log is closed and nothing waits.
 EvidenceLog::Impl::Group EvidenceLog::Impl::gather() {
   std::unique_lock lock(queue_mutex);
-  queue_filled.wait(lock, [&] { return stopping || !queue.empty(); });
+  const auto has_work = [&] { return stopping || !queue.empty(); };
+  if (unstored_since) {
+    queue_filled.wait_until(lock, *unstored_since + options.store_delay, has_work);
+  } else {
+    queue_filled.wait(lock, has_work);
+  }
   Group group;
   std::size_t bytes = 0;
   while (!queue.empty() && (group.empty() || bytes + queue.front()->bytes <= wal_group_bytes_max)) {
@@ -78,6 +77,11 @@ void EvidenceLog::Impl::process(Group& group) {
     stats.publish_seconds += seconds_since(durable);
   }
   for (auto& pending : group) pending->done.set_value(std::move(pending->committed));
+}
+
+bool EvidenceLog::Impl::is_stopping() {
+  const std::lock_guard lock(queue_mutex);
+  return stopping;
 }
 
 std::optional<Error> EvidenceLog::Impl::failure_so_far() {

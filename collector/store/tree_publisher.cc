@@ -109,8 +109,8 @@ Result<std::unique_ptr<TreePublisher>> TreePublisher::open(FileSystem& files, co
                                                            const Signer& signer,
                                                            const std::vector<Hash>& leaves) {
   auto tiles = ledger::TileStore::open(
-      files, paths.directory, signer.suite, leaves.size(),
-      [&](std::uint64_t index) -> Result<Hash> { return leaves.at(index); });
+      files, paths.directory, signer.suite,
+      {leaves.size(), [&](std::uint64_t index) -> Result<Hash> { return leaves.at(index); }});
   if (!tiles) return failure(tiles, "the tiles in " + paths.directory);
   return std::unique_ptr<TreePublisher>(new TreePublisher(files, paths, signer, std::move(*tiles)));
 }

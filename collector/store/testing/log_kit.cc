@@ -135,6 +135,7 @@ EvidenceLog::Options TestLog::options() {
   options.origin = test_origin;
   options.suite = &ledger::default_suite();
   options.segment_bytes_max = segment_bytes_max_;
+  options.store_delay = std::chrono::milliseconds(0);
   options.on_fatal = [this](const ledger::Error&) { ++fatal; };
   return options;
 }
