@@ -116,7 +116,7 @@ void SampleLog::write(std::size_t frames_per_segment) {
   const auto hashes = leaf_hashes();
   const auto leaf = [&](std::uint64_t index) -> ledger::Result<Hash> { return hashes[index]; };
   const auto tiles =
-      ledger::TileStore::open(files_, "/data", ledger::default_suite(), hashes.size(), leaf);
+      ledger::TileStore::open(files_, "/data", ledger::default_suite(), {hashes.size(), leaf});
   ledger::require(tiles.has_value(), "the sample log's tiles can be written");
   write_checkpoint(hashes);
 }

@@ -295,17 +295,16 @@ TileStore::TileStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TileStore::~TileStore() = default;
 
 Result<std::unique_ptr<TileStore>> TileStore::open(FileSystem& files, std::string directory,
-                                                   const Suite& suite, std::uint64_t size,
-                                                   const LeafHash& leaf) {
+                                                   const Suite& suite, const Leaves& leaves) {
   auto impl = std::make_unique<Impl>(files, std::move(directory), suite);
-  Recovery recovery(impl->files, *impl->hasher, size);
+  Recovery recovery(impl->files, *impl->hasher, leaves.size);
   auto recovered = recovery.run();
   if (!recovered) return failure(recovered, "cannot open the tiles");
   impl->size = recovery.known();
   impl->edges = std::move(recovery.edges());
   std::unique_ptr<TileStore> store(new TileStore(std::move(impl)));
-  for (std::uint64_t index = store->size(); index < size; ++index) {
-    auto hash = leaf(index);
+  for (std::uint64_t index = store->size(); index < leaves.size; ++index) {
+    auto hash = leaves.hash(index);
     if (!hash) return failure(hash, fmt::format("leaf {}", index));
     auto appended = store->append(*hash);
     if (!appended) return failure(appended);

@@ -40,11 +40,11 @@ struct Disk : MemoryFileSystem {
 
   Result<std::unique_ptr<TileStore>> open_store(std::uint64_t size) {
     asked.clear();
-    return TileStore::open(*this, root, default_suite(), size,
-                           [&](std::uint64_t index) -> Result<Hash> {
-                             asked.push_back(index);
-                             return leaf_hash(index);
-                           });
+    return TileStore::open(*this, root, default_suite(),
+                           {size, [&](std::uint64_t index) -> Result<Hash> {
+                              asked.push_back(index);
+                              return leaf_hash(index);
+                            }});
   }
 
   // Leaves a synced store of `size` leaves behind.
@@ -310,9 +310,10 @@ TEST_CASE("files of a longer tree are cut and removed") {
 TEST_CASE("other leaves than those of the files are noticed") {
   Disk files;
   files.fill(100);
-  const auto store = TileStore::open(
-      files, root, default_suite(), 100,
-      [](std::uint64_t index) -> Result<Hash> { return leaf_hash(index == 50 ? 1000 : index); });
+  const auto store =
+      TileStore::open(files, root, default_suite(), {100, [](std::uint64_t index) -> Result<Hash> {
+                                                       return leaf_hash(index == 50 ? 1000 : index);
+                                                     }});
   REQUIRE_FALSE(store);
   CHECK(store.error().kind == ErrorKind::corrupt);
   CHECK(store.error().message.find("hash 50") != std::string::npos);
@@ -320,11 +321,12 @@ TEST_CASE("other leaves than those of the files are noticed") {
 
 TEST_CASE("a leaf that cannot be given ends the opening with its error") {
   Disk files;
-  const auto store =
-      TileStore::open(files, root, default_suite(), 10, [](std::uint64_t index) -> Result<Hash> {
-        if (index == 4) return fail(ErrorKind::corrupt, "unreadable");
-        return leaf_hash(index);
-      });
+  const auto store = TileStore::open(files, root, default_suite(),
+                                     {10, [](std::uint64_t index) -> Result<Hash> {
+                                        if (index == 4)
+                                          return fail(ErrorKind::corrupt, "unreadable");
+                                        return leaf_hash(index);
+                                      }});
   REQUIRE_FALSE(store);
   CHECK(store.error().message == "leaf 4: unreadable");
 }

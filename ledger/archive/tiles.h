@@ -46,10 +46,12 @@ class TileStore {
   // those of a missing tile. Missing, short and torn files are written anew, longer ones cut; all
   // is durable on return. Every tile below the right edge is checked against the edge.
   // Corrupt: a file holds whole hashes that are not those of the leaves.
-  using LeafHash = std::function<Result<Hash>(std::uint64_t index)>;
+  struct Leaves {
+    std::uint64_t size = 0;
+    std::function<Result<Hash>(std::uint64_t index)> hash;
+  };
   static Result<std::unique_ptr<TileStore>> open(FileSystem& files, std::string directory,
-                                                 const Suite& suite, std::uint64_t size,
-                                                 const LeafHash& leaf);
+                                                 const Suite& suite, const Leaves& leaves);
   ~TileStore();
 
   std::uint64_t size() const;

@@ -88,9 +88,31 @@ TEST_CASE("unknown types and reserved bits are corrupt") {
   CHECK_FALSE(decode_wal_entry(3, fill));
 }
 
-TEST_CASE("the bytes of a leaf entry are fixed") {
-  const std::string payload = payload_of(WalLeaf{Time(std::chrono::microseconds(0x0102)), "ab"});
-  CHECK(to_hex(payload) == "00000000000001026162");
+// The example of README.md.
+TEST_CASE("the bytes of a batch entry and a leaf entry are fixed") {
+  const BodySpan span{.event = true,
+                      .usage = false,
+                      .hour = false,
+                      .timed = true,
+                      .untimed = false,
+                      .time_min = Time(16us),
+                      .time_max = Time(17us)};
+  const WalBatch batch{Time(258us), span, false, "tax", "web-01", "header\n", "body"};
+  CHECK(to_hex(payload_of(batch)) ==
+        "0000000000000102"
+        "09"
+        "0000000000000010"
+        "0000000000000011"
+        "03"
+        "06"
+        "0007"
+        "746178"
+        "7765622d3031"
+        "6865616465720a"
+        "626f6479");
+  CHECK(to_hex(payload_of(WalLeaf{Time(258us), "leaf\n"})) ==
+        "0000000000000102"
+        "6c6561660a");
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Checks the worked example of ledger/README.md with nothing but the page, the standard library and the zstd program.
+"""Checks the worked example of ledger/README.md with nothing but the page, the standard library
+and the zstd program.
 
-An implementation of its own: base64, RFC 6962 hashes, Ed25519 (RFC 8032) and note parsing are written here again, so that an
+An implementation of its own: base64, RFC 6962 hashes, Ed25519 (RFC 8032) and note parsing are
+written here again, so that an
 error of the C++ code cannot hide in the same error of the check.
 """
 import base64
@@ -110,8 +112,15 @@ def b64(text):
 
 def main():
     page = pathlib.Path(__file__).resolve().parents[2] / 'ledger' / 'README.md'
-    example = page.read_text(encoding='utf-8').split('<!-- example begin -->')[1].split('<!-- example end -->')[0]
-    blocks = {title: body for title, body in re.findall(r'`([^`\n]+)`\n\n```text\n(.*?)```\n', example, re.S)}
+    example = (
+        page.read_text(encoding='utf-8')
+        .split('<!-- example begin -->')[1]
+        .split('<!-- example end -->')[0]
+    )
+    blocks = {
+        title: body
+        for title, body in re.findall(r'`([^`\n]+)`\n\n```text\n(.*?)```\n', example, re.S)
+    }
     origin, vkey_id, vkey_key = blocks['vkey of the log'].strip().split('+')
     log_key = b64(vkey_key)[1:]
     assert b64(vkey_key)[0] == 1 and bytes.fromhex(vkey_id) == key_id(origin, log_key)
@@ -136,16 +145,18 @@ def main():
     assert named == origin and size == '2'
     assert b64(root) == node(leaf(enrolment), leaf(header_note))
 
-    form, index, *path, empty = blocks['receipt'].encode().split(b'\n\n')[0].decode().splitlines() + ['']
+    form, index, *path, empty = blocks['receipt'].encode().split(b'\n\n')[
+        0
+    ].decode().splitlines() + ['']
     assert form == 'c2sp.org/tlog-proof@v1' and index == 'index 1' and empty == ''
     assert node(b64(path[0]), leaf(header_note)) == b64(root) and len(path) == 1
     assert blocks['receipt'].encode().endswith(b'\n\n' + checkpoint)
 
     frame = b64(blocks['frame, base64'].strip())
     size = int.from_bytes(frame[:4], 'big')
-    assert frame[4:4 + size] == header_note
-    body = frame[8 + size:]
-    assert int.from_bytes(frame[4 + size:8 + size], 'big') == len(body)
+    assert frame[4 : 4 + size] == header_note
+    body = frame[8 + size :]
+    assert int.from_bytes(frame[4 + size : 8 + size], 'big') == len(body)
     plain = subprocess.run(['zstd', '-dc'], input=body, stdout=subprocess.PIPE, check=True).stdout
     assert plain == b'\n'.join(records)
     print('the worked example holds: 2 notes, 1 checkpoint, 1 receipt, 1 frame')

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Go's golang.org/x/mod/sumdb reads a running collector: checkpoint, inclusion, consistency with an earlier checkpoint."""
+"""Go's golang.org/x/mod/sumdb reads a running collector: checkpoint, inclusion, consistency with
+an earlier checkpoint."""
 import os
 import pathlib
 import subprocess
@@ -12,9 +13,20 @@ import lab  # noqa: E402  (found through the line above)
 
 
 def build(target):
-    environment = dict(os.environ, GO111MODULE='off', GOPATH='/usr/share/gocode', GOFLAGS='', CGO_ENABLED='0',
-                       GOCACHE=str(target.parent / 'go-cache'))
-    subprocess.run(['go', 'build', '-o', str(target), '.'], cwd=HERE / 'tlog_client', env=environment, check=True)
+    environment = dict(
+        os.environ,
+        GO111MODULE='off',
+        GOPATH='/usr/share/gocode',
+        GOFLAGS='',
+        CGO_ENABLED='0',
+        GOCACHE=str(target.parent / 'go-cache'),
+    )
+    subprocess.run(
+        ['go', 'build', '-o', str(target), '.'],
+        cwd=HERE / 'tlog_client',
+        env=environment,
+        check=True,
+    )
 
 
 def main():
@@ -23,7 +35,17 @@ def main():
         build(client)
         bench.init()
         bench.start_collector()
-        ask = [client, '-url', bench.url, '-ca', bench.ca, '-token-file', bench.dir / 'token', '-vkey', bench.vkey]
+        ask = [
+            client,
+            '-url',
+            bench.url,
+            '-ca',
+            bench.ca,
+            '-token-file',
+            bench.dir / 'token',
+            '-vkey',
+            bench.vkey,
+        ]
         print(bench.run(*ask).strip())
         earlier = bench.dir / 'earlier'
         earlier.write_bytes(bench.get('/checkpoint')[1])
@@ -32,13 +54,15 @@ def main():
         log.write_text('')
         agent = bench.enrol('web-01', f'[journal]\nenabled = false\n[[file]]\npaths = ["{log}"]\n')
         agent.start()
-        # More than one tile of leaves: lines that come alone close a batch of their own while tokens last, so many at once.
+        # More than one tile of leaves: lines that come alone close a batch of their own while
+        # tokens last, so many at once.
         with log.open('a') as out:
             for number in range(1200000):
                 out.write(f'line {number} ' + 'x' * 180 + '\n')
 
         def leaves():
             return int(bench.get('/checkpoint')[1].split(b'\n')[1])
+
         lab.wait_until('two tiles of leaves', 120, lambda: leaves() > 280)
         print(bench.run(*ask, '-old', earlier).strip())
         # A checkpoint that is not this log's must fail.

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""200 000 lines appended to three files while agent and collector are killed with SIGKILL at random times, at least 20 times each.
+"""200 000 lines appended to three files while agent and collector are killed with SIGKILL at
+random times, at least 20 times each.
 
-Every line must be found exactly once, in order per file, byte for byte, and the auditor must say good, live and on the stopped
-directory. `kill_test.py [--lines N] [--kills N] [--seed N]`; the seed is printed, so that a run can be repeated.
+Every line must be found exactly once, in order per file, byte for byte, and the auditor must say
+good, live and on the stopped
+directory. `kill_test.py [--lines N] [--kills N] [--seed N]`; the seed is printed, so that a run
+can be repeated.
 """
 import argparse
 import json
@@ -16,7 +19,8 @@ import lab
 
 
 class Writer(threading.Thread):
-    """Appends its lines to one file in pieces that end anywhere, in the middle of lines and characters too."""
+    """Appends its lines to one file in pieces that end anywhere, in the middle of lines and
+    characters too."""
 
     def __init__(self, path, lines, seed, pace):
         super().__init__()
@@ -24,7 +28,9 @@ class Writer(threading.Thread):
         self.lines = [self.line(number) for number in range(lines)]
 
     def line(self, number):
-        word = self.random.choice(['用户登录', 'Accepted publickey', 'tab\there', 'quote " and \\ back', ''])
+        word = self.random.choice(
+            ['用户登录', 'Accepted publickey', 'tab\there', 'quote " and \\ back', '']
+        )
         return f'{self.path.name} {number:07d} {word} {"x" * self.random.randrange(120)}'
 
     def run(self):
@@ -33,13 +39,14 @@ class Writer(threading.Thread):
             at = 0
             while at < len(data):
                 size = self.random.randrange(1, 60000)
-                out.write(data[at:at + size])
+                out.write(data[at : at + size])
                 at += size
                 self.pace(at / len(data))
 
 
 class Killer:
-    """Kills and restarts; both programs start out dead as often as alive, as after a power failure of a rack."""
+    """Kills and restarts; both programs start out dead as often as alive, as after a power failure
+    of a rack."""
 
     def __init__(self, bench, agent, seed):
         self.bench, self.agent, self.random = bench, agent, random.Random(seed)
@@ -85,16 +92,25 @@ def main():
         logs.mkdir()
         bench.init()
         bench.start_collector()
-        agent = bench.enrol('web-01', f'[journal]\nenabled = false\n[[file]]\npaths = ["{logs}/*.log"]\n')
+        agent = bench.enrol(
+            'web-01', f'[journal]\nenabled = false\n[[file]]\npaths = ["{logs}/*.log"]\n'
+        )
         agent.start()
         killer = Killer(bench, agent, options.seed)
         paths = [logs / f'{name}.log' for name in 'abc']
 
         def pace(share):
             # Writers wait for the killer, so that the kills are spread over all of the writing.
-            lab.wait_until('the next kill', 300, lambda: share <= min(killer.kills.values()) / options.kills + 0.1)
+            lab.wait_until(
+                'the next kill',
+                300,
+                lambda: share <= min(killer.kills.values()) / options.kills + 0.1,
+            )
 
-        writers = [Writer(path, options.lines // 3 + (i < options.lines % 3), options.seed + i, pace) for i, path in enumerate(paths)]
+        writers = [
+            Writer(path, options.lines // 3 + (i < options.lines % 3), options.seed + i, pace)
+            for i, path in enumerate(paths)
+        ]
         for writer in writers:
             writer.start()
         while min(killer.kills.values()) < options.kills:
@@ -112,7 +128,15 @@ def main():
         def records():
             status, body = bench.get('/v1/streams')
             assert status == 200, body
-            return sum(item['records'] for item in json.loads(body)['items'] if item['host'] == 'web-01') >= total
+            return (
+                sum(
+                    item['records']
+                    for item in json.loads(body)['items']
+                    if item['host'] == 'web-01'
+                )
+                >= total
+            )
+
         lab.wait_until('all lines at the collector', 120, records)
         assert agent.stop() == 0, agent.tail()
         found = found_lines(bench, paths)
@@ -121,9 +145,15 @@ def main():
         code, report = bench.audit_live('--state', bench.dir / 'auditor')
         assert code == 0, report
         assert bench.collector.stop() == 0, bench.collector.tail()
-        code, report = bench.audit('--data', bench.dir / 'collector', '--state', bench.dir / 'auditor')
+        code, report = bench.audit(
+            '--data', bench.dir / 'collector', '--state', bench.dir / 'auditor'
+        )
         assert code == 0, report
-        print(f'{total} lines, {killer.kills} kills, {report["counts"]["batches"]} batches: each line once, in order, verified')
+        batches = report['counts']['batches']
+        print(
+            f'{total} lines, {killer.kills} kills, {batches} batches:'
+            ' each line once, in order, verified'
+        )
 
 
 def first_difference(path, wanted, found):

@@ -1,6 +1,8 @@
-"""A laboratory of real programs on loopback: one collector, agents, the auditor; all below one directory.
+"""A laboratory of real programs on loopback: one collector, agents, the auditor; all below one
+directory.
 
-Nothing here sleeps for luck: every wait is for a condition, with a limit. Every process is stopped by its id.
+Nothing here sleeps for luck: every wait is for a condition, with a limit. Every process is stopped
+by its id.
 """
 import json
 import os
@@ -46,7 +48,9 @@ class Program:
 
     def start(self):
         with self.log.open('ab') as out:
-            self.process = subprocess.Popen(self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -80,7 +84,10 @@ class Lab:
         self.ingest_port, self.api_port = free_port(), free_port()
         self.url = f'https://127.0.0.1:{self.api_port}'
         self.programs = []
-        self.collector = self.add('collector', [self.bin / 'yunjian-collector', 'serve', '--config', self.dir / 'collector.toml'])
+        self.collector = self.add(
+            'collector',
+            [self.bin / 'yunjian-collector', 'serve', '--config', self.dir / 'collector.toml'],
+        )
 
     def __enter__(self):
         return self
@@ -101,20 +108,42 @@ class Lab:
 
     def run(self, *command, code=0):
         """Standard output of a command that must end with `code`."""
-        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=600)
-        assert done.returncode == code, f'{command} ended with {done.returncode}: {done.stderr or done.stdout}'
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+        )
+        assert (
+            done.returncode == code
+        ), f'{command} ended with {done.returncode}: {done.stderr or done.stdout}'
         return done.stdout
 
-    # ---- collector --------------------------------------------------------------------------------
+    # ---- collector
+    # --------------------------------------------------------------------------------
 
     def init(self):
-        self.run(self.bin / 'yunjian-collector', 'init', '--data', self.dir / 'collector', '--origin', 'lab.example',
-                 '--anchor', self.dir / 'anchor', '--name', 'localhost', '--name', '127.0.0.1')
+        self.run(
+            self.bin / 'yunjian-collector',
+            'init',
+            '--data',
+            self.dir / 'collector',
+            '--origin',
+            'lab.example',
+            '--anchor',
+            self.dir / 'anchor',
+            '--name',
+            'localhost',
+            '--name',
+            '127.0.0.1',
+        )
         (self.dir / 'collector.toml').write_text(
             f'data = "{self.dir}/collector"\nanchor = "{self.dir}/anchor"\n'
-            f'[ingest]\nlisten = "127.0.0.1:{self.ingest_port}"\nurls = ["https://127.0.0.1:{self.ingest_port}"]\n'
-            f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n')
+            f'[ingest]\nlisten = "127.0.0.1:{self.ingest_port}"\n'
+            f'urls = ["https://127.0.0.1:{self.ingest_port}"]\n'
+            f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n'
+        )
         self.vkey = json.loads((self.dir / 'collector' / 'log.json').read_text())['vkey']
         self.ca = self.dir / 'collector' / 'tls' / 'ca.crt'
         self.token = (self.dir / 'collector' / 'token').read_text().strip()
@@ -123,7 +152,9 @@ class Lab:
         self.collect('unit', 'import', self.dir / 'units.csv')
 
     def collect(self, *arguments):
-        return self.run(self.bin / 'yunjian-collector', *arguments, '--config', self.dir / 'collector.toml')
+        return self.run(
+            self.bin / 'yunjian-collector', *arguments, '--config', self.dir / 'collector.toml'
+        )
 
     def start_collector(self):
         self.collector.start()
@@ -136,12 +167,15 @@ class Lab:
                 return self.get('/healthz')[0] == 200
             except OSError:
                 return False
+
         wait_until('the collector', seconds, ready)
 
     def get(self, path, token=None, accept=None):
         """(status, body) of an API request."""
         context = ssl.create_default_context(cafile=str(self.ca))
-        request = urllib.request.Request(self.url + path, headers={'Authorization': f'Bearer {token or self.token}'})
+        request = urllib.request.Request(
+            self.url + path, headers={'Authorization': f'Bearer {token or self.token}'}
+        )
         if accept:
             request.add_header('Accept', accept)
         try:
@@ -165,29 +199,61 @@ class Lab:
             if not cursor:
                 return items
 
-    # ---- agents -----------------------------------------------------------------------------------
+    # ---- agents
+    # -----------------------------------------------------------------------------------
 
     def enrol(self, name, config=''):
         """A new agent of host `name`; returns its program, not started. `config` is more TOML."""
         token = self.collect('enrol-token', '--unit', UNIT).strip().splitlines()[-1]
-        fingerprint = self.run('openssl', 'x509', '-in', self.ca, '-noout', '-fingerprint', '-sha256').split('=')[1].strip()
+        fingerprint = (
+            self.run('openssl', 'x509', '-in', self.ca, '-noout', '-fingerprint', '-sha256')
+            .split('=')[1]
+            .strip()
+        )
         state = self.dir / name
-        self.run(self.bin / 'yunjian-agent', 'enrol', '--collector', self.url, '--token', token,
-                 '--ca-fingerprint', fingerprint, '--state', state, '--host', name)
+        self.run(
+            self.bin / 'yunjian-agent',
+            'enrol',
+            '--collector',
+            self.url,
+            '--token',
+            token,
+            '--ca-fingerprint',
+            fingerprint,
+            '--state',
+            state,
+            '--host',
+            name,
+        )
         path = self.dir / f'{name}.toml'
         path.write_text(f'state = "{state}"\n{config}')
         return self.add(name, [self.bin / 'yunjian-agent', 'run', '--config', path])
 
-    # ---- auditor ----------------------------------------------------------------------------------
+    # ---- auditor
+    # ----------------------------------------------------------------------------------
 
     def audit(self, *arguments):
         """(exit code, JSON) of yunjian-audit verify."""
-        done = subprocess.run([str(self.bin / 'yunjian-audit'), 'verify', '--vkey', self.vkey, '--json', *map(str, arguments)],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
+        done = subprocess.run(
+            [
+                str(self.bin / 'yunjian-audit'),
+                'verify',
+                '--vkey',
+                self.vkey,
+                '--json',
+                *map(str, arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+        )
         return done.returncode, json.loads(done.stdout) if done.stdout else {'error': done.stderr}
 
     def audit_live(self, *more):
-        return self.audit('--collector', self.url, '--ca', self.ca, '--token-file', self.dir / 'token', *more)
+        return self.audit(
+            '--collector', self.url, '--ca', self.ca, '--token-file', self.dir / 'token', *more
+        )
 
 
 def bin_directory():
