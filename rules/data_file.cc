@@ -208,6 +208,7 @@ std::vector<std::string> DataObject::texts(std::string_view key) {
 
 std::vector<std::string> DataObject::keys() const {
   std::vector<std::string> found;
+  found.reserve(node_->members.size());
   for (const auto& member : node_->members) found.push_back(member.first);
   return found;
 }

@@ -61,6 +61,7 @@ Check check(const FoldedPart& part, const Condition& condition) {
 
 std::vector<Check> check_all(const FoldedPart& part, const std::vector<Condition>& conditions) {
   std::vector<Check> made;
+  made.reserve(conditions.size());
   for (const Condition& condition : conditions) made.push_back(check(part, condition));
   return made;
 }

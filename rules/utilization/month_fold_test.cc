@@ -102,7 +102,7 @@ TEST_CASE("hours sealed in parts give the same figures as whole hours, in whatev
     const std::uint64_t load = random() % 1000;
     const UsageHour first = hour_of(begin + i * 1h, 20min, load, 300);
     const UsageHour second = hour_of(begin + i * 1h + 20min, 40min, load, 300);
-    const auto number = static_cast<std::uint64_t>(2 * i);
+    const auto number = 2 * static_cast<std::uint64_t>(i);
     REQUIRE(whole.add(hour_of(begin + i * 1h, 1h, load, 300), "a.1", number));
     REQUIRE(pieces.add(second, "a.1", number));
     REQUIRE(pieces.add(first, "a.1", number + 1));

@@ -68,7 +68,7 @@ UsageHour make_hour(const Behaviour& host, int index) {
   hour.interval_s = 60;
   hour.vcpus = index < host.resize_at ? 4 : 8;
   hour.memory_bytes = (index < host.resize_at ? 8 : 16) * gib;
-  Noise noise(static_cast<std::uint64_t>(index) * 31 + host.id.back());
+  Noise noise(static_cast<std::uint64_t>(index) * 31 + static_cast<std::uint64_t>(host.id.back()));
   const bool office = index % 24 >= 9 && index % 24 < 18;
   const std::uint64_t size = index < host.resize_at ? 1 : 2;
   const std::uint64_t cpu = (host.base_cpu + (office ? host.day_cpu : 0)) / size;
@@ -136,7 +136,7 @@ std::vector<HostFacts> sample_hosts() {
   return hosts;
 }
 
-HostFacts sample_host(std::string id) {
+HostFacts sample_host(std::string_view id) {
   for (HostFacts& host : sample_hosts()) {
     if (host.id == id) return host;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "collector/report/utilization_table.h"
@@ -9,7 +10,7 @@ namespace yunjian::collector::testing {
 // One of every kind of host: ordinary, idle, starving, silent, resized, retired, late, with a gap,
 // with a name that wants to be a formula; October 2026, always the same.
 std::vector<HostFacts> sample_hosts();
-HostFacts sample_host(std::string id);
+HostFacts sample_host(std::string_view id);
 
 // Hours of those hosts, a sample a minute.
 HourSource sample_source();
