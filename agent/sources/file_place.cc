@@ -77,6 +77,7 @@ std::optional<FilePlace> parse_place(std::string_view text) {
   place.size = *size;
   place.parts = *parts;
   place.line_open = flags.find('o') != std::string_view::npos;
+  place.copied = flags.find('c') != std::string_view::npos;
   place.rotated = flags.find('r') != std::string_view::npos;
   return place;
 }
@@ -88,10 +89,10 @@ Fingerprint fingerprint_of(std::string_view prefix) {
 }
 
 void append_place(std::string& out, const FilePlace& place) {
-  const char* flags = place.line_open ? (place.rotated ? "or" : "o") : (place.rotated ? "r" : "-");
-  fmt::format_to(std::back_inserter(out), ";{} {} {} {} {} {} {} {:016x} ", place.device,
-                 place.inode, place.offset, place.size, place.parts, flags,
-                 place.fingerprint.length, place.fingerprint.hash);
+  fmt::format_to(std::back_inserter(out), ";{} {} {} {} {} -{}{}{} {} {:016x} ", place.device,
+                 place.inode, place.offset, place.size, place.parts, place.copied ? "c" : "",
+                 place.line_open ? "o" : "", place.rotated ? "r" : "", place.fingerprint.length,
+                 place.fingerprint.hash);
   append_escaped(out, place.path);
 }
 

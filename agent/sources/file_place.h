@@ -34,6 +34,7 @@ struct FilePlace {
   std::uint32_t parts = 0;   // parts of the line at `offset` that are handed over
   bool line_open = false;    // `offset` is inside a line whose beginning was handed over
   bool rotated = false;      // the path belongs to another file by now, or to none
+  bool copied = false;       // holds what is read from another file: not read itself
 };
 
 // "files/v1" and per file ";device inode offset size parts flags length hash path", the path with

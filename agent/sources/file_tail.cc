@@ -11,8 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
+#include "agent/sources/file_copy.h"
 #include "agent/sources/gap_record.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
@@ -51,13 +53,6 @@ bool is_silent_file(int descriptor) {
 bool is_silent_directory(const std::string& path) {
   struct statfs status {};
   return statfs(path.c_str(), &status) != 0 || is_silent(status);
-}
-
-bool begins_as(int descriptor, const Fingerprint& fingerprint) {
-  if (fingerprint.length == 0) return true;
-  std::array<char, fingerprint_bytes_max> prefix;
-  const ssize_t got = pread(descriptor, prefix.data(), fingerprint.length, 0);
-  return got >= 0 && fingerprint_of({prefix.data(), static_cast<std::size_t>(got)}) == fingerprint;
 }
 
 FilePlace first_place(const FoundFile& found) {
@@ -142,7 +137,7 @@ bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sin
     moved.rotated = true;
     if (attach(found, std::move(moved)) == 0) return true;
   }
-  if (place.rotated && place.size == place.offset) return true;
+  if (place.copied || (place.rotated && place.size == place.offset)) return true;
   const std::string log = printable(place.path);
   write_gap(
       line_, now,
@@ -200,6 +195,10 @@ void FileTail::look_for_news(ledger::Time now) {
   const std::size_t first = next_look_;
   for (std::size_t i = 0; i < files_.size(); ++i) {
     auto& tracked = files_[i];
+    if (tracked.file.place().copied) {
+      check_copy(tracked);
+      continue;
+    }
     const bool has_turn = i >= first && i < first + looks_at_once;
     if (!tracked.dirty && (tracked.silent || has_turn) && tracked.file.has_news())
       tracked.dirty = true;
@@ -216,6 +215,7 @@ bool FileTail::search(ledger::Time now, RecordSink& sink) {
   for (const auto& file : found.files) {
     if (!is_known(file) && !adopt(file, now, sink)) return false;
   }
+  adopt_missed_without_owner();
   forget_finished(now);
   search_wait_ = all_watched && reported_.empty() ? search_interval : search_interval_unwatched;
   if (found.directories.empty()) search_wait_ = search_interval_missing;
@@ -248,11 +248,12 @@ void FileTail::mark_rotated(const FoundFiles& found) {
 
 // Starts to follow a file that was not known; false when the sink is full.
 bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink) {
-  adopt_missed(found);
+  adopt_missed(found.path, found.born_ns);
   const bool room = files_.size() < tailed_files_max;
   const int error = room ? attach(found, first_place(found)) : EMFILE;
   if (error == 0) {
     files_.back().matched = true;
+    if (is_copy(files_.back())) files_.back().file.set_copied(true);
     if (first_start_ && options_.start == FileStart::end) files_.back().file.skip_to_end();
     reported_.erase(found.path);
     return true;
@@ -273,23 +274,139 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
   return true;
 }
 
-// When a path went to a new file, others may have owned it in between, and were rotated away before
-// anyone looked: they were made after the one we followed and before the new one.
-void FileTail::adopt_missed(const FoundFile& found) {
+// Between the last file we followed under a path and the one that owns it now, others may have
+// owned it, and were rotated away before anyone looked: they were made in between.
+void FileTail::adopt_missed(const std::string& path, std::int64_t born_before_ns) {
   const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
-    return tracked.file.place().path == found.path;
+    return tracked.file.place().path == path;
   });
   if (elder == files_.rend()) return;
   const std::int64_t elder_born = elder->born_ns;
-  for (const auto& beside : list_beside(found.path)) {
-    if (beside.born_ns <= elder_born || beside.born_ns > found.born_ns || is_known(beside))
+  for (const auto& beside : list_beside(path)) {
+    if (beside.born_ns <= elder_born || beside.born_ns > born_before_ns || is_known(beside))
       continue;
-    if (!is_rotation_name(base_name_of(found.path), base_name_of(beside.path))) continue;
+    if (!is_rotation_name(base_name_of(path), base_name_of(beside.path))) continue;
     FilePlace place = first_place(beside);
-    place.path = found.path;
+    place.path = path;
     place.rotated = true;
-    attach(beside, std::move(place));
+    if (attach(beside, std::move(place)) == 0 && is_copy_of_elder(files_.back()))
+      files_.back().file.set_copied(true);
   }
+}
+
+// Paths that nobody owns now: their last owners may have gone unseen.
+void FileTail::adopt_missed_without_owner() {
+  std::set<std::string> ownerless;
+  for (const auto& tracked : files_) {
+    const FilePlace& place = tracked.file.place();
+    if (place.rotated && !place.copied && !by_path_.contains(place.path))
+      ownerless.insert(place.path);
+  }
+  for (const auto& path : ownerless) adopt_missed(path, std::numeric_limits<std::int64_t>::max());
+}
+
+bool FileTail::is_copy_of_elder(const Tracked& suspect) const {
+  return std::any_of(files_.begin(), files_.end(), [&](const Tracked& tracked) {
+    const FilePlace& place = tracked.file.place();
+    return &tracked != &suspect && place.path == suspect.file.place().path &&
+           is_copy_of(suspect.file.descriptor(), tracked.file.descriptor(), place);
+  });
+}
+
+// Whether a followed file is the original of `suspect`: copytruncate makes a copy just before it
+// empties the original. The lines come, or came, from there.
+bool FileTail::is_copy(const Tracked& suspect) const {
+  const std::string& path = suspect.file.place().path;
+  return std::any_of(files_.begin(), files_.end(), [&](const Tracked& tracked) {
+    const FilePlace& place = tracked.file.place();
+    if (place.rotated || place.copied || directory_of(place.path) != directory_of(path))
+      return false;
+    return is_rotation_name(base_name_of(place.path), base_name_of(path)) &&
+           is_copy_of(suspect.file.descriptor(), tracked.file.descriptor(), place);
+  });
+}
+
+// What only looked like a copy turns out to be a log of its own when it grows differently.
+void FileTail::check_copy(Tracked& tracked) {
+  if (!tracked.file.has_grown()) return;
+  tracked.file.set_copied(is_copy(tracked));
+  tracked.dirty = !tracked.file.place().copied;
+}
+
+// The file at `index` was emptied in place. Its copy, when there is one beside it, gives what was
+// not read yet; what was written between the copy and the emptying is lost. False: the sink is
+// full.
+bool FileTail::restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink) {
+  const FilePlace old = files_[index].file.place();
+  std::optional<FoundFile> copy = find_copy(files_[index]);
+  const std::uint64_t covered = std::max(old.offset, copy ? copy->size : 0);
+  write_gap(line_, now,
+            {.cause = "truncated",
+             .detail = copy ? "the file was emptied in place; its copy was read to the end, what "
+                              "was written behind that is lost"
+                            : "the file was emptied in place; what was not read by then is lost",
+             .source = "file",
+             .log = files_[index].file.log(),
+             .bytes = old.size > covered ? old.size - covered : 0,
+             .offset = covered});
+  if (!sink.take(line_)) return false;
+  FilePlace anew;
+  anew.path = old.path;
+  anew.device = old.device;
+  anew.inode = old.inode;
+  anew.rotated = old.rotated;
+  files_[index].file.go_on_at(std::move(anew));
+  if (copy && copy->size > old.offset) read_copy_first(index, *copy, old);
+  return true;
+}
+
+std::optional<FoundFile> FileTail::find_copy(const Tracked& emptied) const {
+  const FilePlace& place = emptied.file.place();
+  if (place.fingerprint.length == 0) return std::nullopt;
+  auto files = list_beside(place.path);
+  for (auto file = files.rbegin(); file != files.rend(); ++file) {
+    if (!is_rotation_name(base_name_of(place.path), base_name_of(file->path))) continue;
+    const std::size_t known = find_tracked(*file);
+    const bool followed = known < files_.size() && !files_[known].file.place().copied;
+    if (file->size < place.offset || followed) continue;
+    const int descriptor = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0) continue;
+    const bool is_it = begins_as(descriptor, place.fingerprint);
+    close(descriptor);
+    if (is_it) return *file;
+  }
+  return std::nullopt;
+}
+
+// The copy takes over the place that the original had, in front of the original.
+void FileTail::read_copy_first(std::size_t index, const FoundFile& copy, FilePlace place) {
+  place.device = copy.device;
+  place.inode = copy.inode;
+  place.rotated = true;
+  place.copied = false;
+  std::size_t at = find_tracked(copy);
+  if (at < files_.size()) {
+    files_[at].file.go_on_at(std::move(place));
+  } else if (attach(copy, std::move(place)) != 0) {
+    return;
+  }
+  files_[at].dirty = files_[at].silent = true;
+  files_[index].has_elder = true;
+  const auto begin = files_.begin();
+  if (at > index) {
+    const auto from = static_cast<std::ptrdiff_t>(at);
+    std::rotate(begin + static_cast<std::ptrdiff_t>(index), begin + from, begin + from + 1);
+  }
+  index_files();
+}
+
+// Its index, or files_.size().
+std::size_t FileTail::find_tracked(const FoundFile& found) const {
+  const auto it = std::find_if(files_.begin(), files_.end(), [&](const Tracked& tracked) {
+    const FilePlace& place = tracked.file.place();
+    return place.inode == found.inode && place.device == found.device;
+  });
+  return static_cast<std::size_t>(it - files_.begin());
 }
 
 // Lets go of files that lost their path and have been read to their end. Without a successor its
@@ -297,7 +414,9 @@ void FileTail::adopt_missed(const FoundFile& found) {
 void FileTail::forget_finished(ledger::Time now) {
   const auto finished = [&](const Tracked& tracked) {
     const FilePlace& place = tracked.file.place();
-    if (!place.rotated || tracked.matched || tracked.file.has_news()) return false;
+    if (!place.rotated || tracked.matched) return false;
+    if (place.copied) return true;
+    if (tracked.file.has_news()) return false;
     if (!elapsed(now, tracked.file.last_active(), options_.rotated_hold)) return false;
     struct stat status {};
     const bool nameless = fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0;
@@ -314,12 +433,18 @@ bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
     for (std::size_t i = 0; i < files_.size(); ++i) {
       const std::size_t index = (next_read_ + i) % files_.size();
       auto& tracked = files_[index];
-      if (!tracked.dirty) continue;
+      if (!tracked.dirty || tracked.file.place().copied) continue;
       if (waits_for_elder(index)) {
         more = true;
         continue;
       }
-      const auto outcome = tracked.file.read_some(context);
+      auto outcome = tracked.file.read_some(context);
+      if (outcome == TailedFile::Outcome::emptied) {
+        // Files may have come in front of this one: the turn begins again.
+        if (!restart_emptied(index, now, sink)) return true;
+        more = true;
+        break;
+      }
       if (outcome == TailedFile::Outcome::full) {
         next_read_ = index;
         return true;

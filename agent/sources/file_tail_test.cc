@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
+#include <random>
+#include <thread>
 
 #include "agent/sources/testing/collecting_sink.h"
 
@@ -169,6 +172,20 @@ TEST_CASE("several rotations between two looks lose nothing") {
   CHECK(host.sink.messages() == Lines{"1", "2", "3", "4"});
 }
 
+TEST_CASE("a copy that somebody keeps beside a rotated log is not read again") {
+  Host host;
+  append(host.log(), "1\n2\n");
+  host.poll();
+  host.rename("app.log", "app.log.1");
+  wait_for_next_tick();
+  std::filesystem::copy_file(host.directory / "app.log.1", host.directory / "app.log.bak");
+  host.poll();
+  host.restart();
+  append(host.log(), "3\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+}
+
 TEST_CASE("older rotations of a new log are not read") {
   Host host;
   append(host.directory / "app.log.1", "old\n");
@@ -226,6 +243,75 @@ TEST_CASE("truncation in place is noticed and said") {
   CHECK(host.sink.values("cause") == Lines{"truncated"});
   CHECK(host.sink.values("offset") == Lines{"8"});
   CHECK(host.sink.values("bytes") == Lines{"0"});
+}
+
+// What logrotate's copytruncate does.
+void copy_and_truncate(const Host& host, std::string_view copy) {
+  std::filesystem::copy_file(host.log(), host.directory / copy,
+                             std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::resize_file(host.log(), 0);
+}
+
+enum class Moment { running, down, long_after_copy };
+
+std::string joined(const Lines& lines) {
+  std::string text;
+  for (const auto& line : lines) text += line + " ";
+  return text;
+}
+
+void lose_nothing_to_copytruncate(std::string_view pattern, Moment moment) {
+  CAPTURE(pattern);
+  CAPTURE(static_cast<int>(moment));
+  Host host(pattern);
+  append(host.log(), "1\n2\n");
+  host.poll();
+  append(host.log(), "3\n4\n");
+  if (moment == Moment::down) host.seal();
+  if (moment == Moment::long_after_copy) {
+    std::filesystem::copy_file(host.log(), host.directory / "app.log.1");
+    host.poll();
+    host.restart();
+    host.poll();
+    std::filesystem::resize_file(host.log(), 0);
+  } else {
+    copy_and_truncate(host, "app.log.1");
+  }
+  if (moment == Moment::down) host.start();
+  append(host.log(), "5\n");
+  host.poll();
+  host.restart();
+  host.poll();
+  CHECK(joined(host.sink.messages()) == "1 2 3 4 5 ");
+  host.rename("app.log.1", "app.log.2");
+  append(host.log(), "6\n");
+  copy_and_truncate(host, "app.log.1");
+  append(host.log(), "7\n");
+  host.poll();
+  host.poll(61s);
+  host.restart();
+  host.poll();
+  CHECK(joined(host.sink.messages()) == "1 2 3 4 5 6 7 ");
+  CHECK(joined(host.sink.values("cause")) == "truncated truncated ");
+  CHECK(host.sink.values("log") == Lines(9, host.log()));
+}
+
+TEST_CASE("what copytruncate took away is read from the copy, once") {
+  for (const std::string_view pattern : {"app.log", "app.log*"}) {
+    for (const auto moment : {Moment::running, Moment::down, Moment::long_after_copy})
+      lose_nothing_to_copytruncate(pattern, moment);
+  }
+}
+
+TEST_CASE("a log that only begins like another is read in full") {
+  Host host("app*.log");
+  append(host.log(), "banner\n1\n");
+  host.poll();
+  append(host.directory / "app-2.log", "banner\n");
+  host.poll();
+  append(host.directory / "app-2.log", "2\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"banner", "1", "banner", "2"});
 }
 
 TEST_CASE("truncation tells how much was seen but not read") {
@@ -440,6 +526,49 @@ TEST_CASE("one busy file does not keep another from being read") {
   CHECK(host.poll());
   const auto logs = host.sink.values("log");
   CHECK(std::find(logs.begin(), logs.end(), host.directory / "b.log") != logs.end());
+}
+
+// Writes numbered lines and rotates by renaming, as fast as it can.
+void write_and_rotate(const Host& host, int lines, int lines_per_file) {
+  int rotations = 0;
+  for (int line = 0; line < lines;) {
+    std::ofstream out(host.log(), std::ios::app | std::ios::binary);
+    // The writer goes on for a while after its file was renamed, as real ones do.
+    for (int i = 0; i < lines_per_file && line < lines; ++i) {
+      if (i == lines_per_file - 20) host.rename("app.log", fmt::format("app.log.{}", ++rotations));
+      out << "line " << line++ << '\n' << std::flush;
+    }
+    wait_for_next_tick();
+  }
+}
+
+TEST_CASE("under rotation, refusals and restarts every line comes exactly once and in order") {
+  constexpr int lines = 30'000;
+  Host host;
+  append(host.log(), "");
+  host.poll();  // what was rotated away before the first look is not ours
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    write_and_rotate(host, lines, 400);
+    done = true;
+  });
+  std::minstd_rand random(20261122);
+  const auto limit = std::chrono::steady_clock::now() + 60s;
+  bool finished = false;
+  while (!finished && std::chrono::steady_clock::now() < limit) {
+    finished = done;
+    host.sink.limit = host.sink.lines.size() + random() % 3000;
+    finished = !host.poll(random() % 2 == 0 ? 1s : 1ms) && finished;
+    if (random() % 4 == 0) host.restart();
+  }
+  writer.join();
+  host.sink.limit = lines * 2;
+  host.poll();
+  host.poll(61s);
+  const auto messages = host.sink.messages();
+  REQUIRE(host.sink.lines.size() == lines);
+  for (int i = 0; i < lines; ++i)
+    REQUIRE(messages[static_cast<std::size_t>(i)] == fmt::format("line {}", i));
 }
 
 TEST_CASE("a position survives any path") {

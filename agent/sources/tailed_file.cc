@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/sources/gap_record.h"
+#include "agent/sources/file_copy.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
@@ -44,6 +44,10 @@ std::size_t whole_characters(std::string_view bytes) {
 
 TailedFile::TailedFile(int descriptor, FilePlace place)
     : descriptor_(descriptor), place_(std::move(place)) {
+  set_log();
+}
+
+void TailedFile::set_log() {
   log_ = ledger::is_valid_utf8(place_.path) ? place_.path : ledger::escape_bytes(place_.path);
   std::string encoded;
   ledger::append_json_string(encoded, log_);
@@ -74,6 +78,19 @@ void TailedFile::skip_to_end() {
   extend_fingerprint();
 }
 
+void TailedFile::set_copied(bool copied) {
+  place_.copied = copied;
+  place_.size = size_of(descriptor_);
+}
+
+bool TailedFile::has_grown() const { return size_of(descriptor_) != place_.size; }
+
+void TailedFile::go_on_at(FilePlace place) {
+  place_ = std::move(place);
+  set_log();
+  partial_size_ = 0;
+}
+
 bool TailedFile::has_news() const {
   return waits_for_line_end() || size_of(descriptor_) != place_.offset;
 }
@@ -81,10 +98,7 @@ bool TailedFile::has_news() const {
 TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
   if (last_active_ == ledger::Time{}) last_active_ = context.now;
   const std::uint64_t size = size_of(descriptor_);
-  bool refused = false;
-  if (check_truncated(context, size, refused)) {
-    if (refused) return Outcome::full;
-  }
+  if (is_emptied(size)) return Outcome::emptied;
   place_.size = size;
   if (size == place_.offset) {
     partial_size_ = 0;
@@ -97,32 +111,8 @@ TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
   return outcome;
 }
 
-// A file that is shorter than what was read, or begins otherwise, was emptied and written anew.
-bool TailedFile::check_truncated(ReadContext& context, std::uint64_t size, bool& refused) {
-  bool truncated = size < place_.offset;
-  if (!truncated && place_.fingerprint.length > 0 && size != place_.offset) {
-    std::array<char, fingerprint_bytes_max> prefix;
-    const auto found = read_at(std::span(prefix).first(place_.fingerprint.length), 0);
-    truncated = fingerprint_of(found) != place_.fingerprint;
-  }
-  if (!truncated) return false;
-  const std::uint64_t unread = std::max(place_.size, place_.offset) - place_.offset;
-  write_gap(context.line, context.now,
-            {.cause = "truncated",
-             .detail = "the file was emptied in place; what was written between the last look and "
-                       "then is lost",
-             .source = "file",
-             .log = log_,
-             .bytes = unread,
-             .offset = place_.offset});
-  refused = !context.sink.take(context.line);
-  if (refused) return true;
-  place_.offset = 0;
-  place_.parts = 0;
-  place_.line_open = false;
-  place_.fingerprint = {};
-  partial_size_ = 0;
-  return true;
+bool TailedFile::is_emptied(std::uint64_t size) const {
+  return size < place_.offset || !begins_as(descriptor_, place_.fingerprint);
 }
 
 std::string_view TailedFile::read_at(std::span<char> into, std::uint64_t offset) const {

@@ -28,7 +28,7 @@ struct ReadContext {
 // renaming or deleting it loses nothing. One thread.
 class TailedFile {
  public:
-  enum class Outcome { drained, more, full };
+  enum class Outcome { drained, more, full, emptied };
 
   // Owns `descriptor`. `place` says where to go on.
   TailedFile(int descriptor, FilePlace place);
@@ -38,11 +38,15 @@ class TailedFile {
 
   const FilePlace& place() const { return place_; }
   void set_rotated() { place_.rotated = true; }
-  void skip_to_end();  // what the file holds now is not handed over
+  void set_copied(bool copied);  // and remembers the size, for has_grown()
+  bool has_grown() const;
+  void skip_to_end();              // what the file holds now is not handed over
+  void go_on_at(FilePlace place);  // the file stays the same
 
   // Hands over the complete lines of at most one buffer. `full`: the sink took no more; the place
-  // is just behind the last record that it took. An unfinished last line is handed over when the
-  // file has not grown for line_timeout.
+  // is just behind the last record that it took. `emptied`: the file is shorter than what was read,
+  // or begins otherwise; nothing was read until go_on_at() tells where to go on. An unfinished last
+  // line is handed over when the file has not grown for line_timeout.
   Outcome read_some(ReadContext& context);
 
   // An unfinished line waits for its end or for the timeout: read again though nothing changed.
@@ -52,11 +56,13 @@ class TailedFile {
 
   // True when a look at the file's size says that there is something to do.
   bool has_news() const;
+  const std::string& log() const { return log_; }  // the path as records carry it
 
   int descriptor() const { return descriptor_; }
 
  private:
-  bool check_truncated(ReadContext& context, std::uint64_t size, bool& refused);
+  void set_log();
+  bool is_emptied(std::uint64_t size) const;
   std::string_view read_at(std::span<char> into, std::uint64_t offset) const;
   Outcome take_lines(ReadContext& context, std::string_view bytes);
   Outcome take_long_line(ReadContext& context);
@@ -71,7 +77,7 @@ class TailedFile {
   int descriptor_;
   FilePlace place_;
   std::string log_;  // the path as valid UTF-8
-  std::size_t overhead_;
+  std::size_t overhead_ = 0;
   std::uint64_t partial_size_ = 0;  // file size when an unfinished line was seen; 0 = none
   ledger::Time partial_since_{};
   ledger::Time last_active_{};
