@@ -94,25 +94,32 @@ def checkpoint(collector):
     return True
 
 
+def telling_word(collector):
+    """(word, item): the longest word of the newest log lines, and a line that has it."""
+    items = list(collector.search('kind: event', limit=50)) or \
+        list(collector.search('kind: agent', limit=50))
+    words = [(word, item) for item in items
+             for word in re.findall(r'[a-z][a-z0-9_]{2,39}',
+                                    (record_of(item).get('message') or
+                                     record_of(item).get('what', '')).lower())]
+    return max(words, key=lambda pair: len(pair[0]), default=(None, None))
+
+
 def search(collector):
-    """Takes a word from the newest log line, searches it, and expects that line again."""
-    newest = next(iter(collector.search('kind: event', limit=1)), None) or \
-        next(iter(collector.search('kind: agent', limit=1)), None)
-    if newest is None:
+    """Searches one word of this host's newest log lines and expects that line again."""
+    word, wanted = telling_word(collector)
+    if word is None:
         print('no record to search for')
         return False
-    record = record_of(newest)
-    words = re.findall(r'[a-z0-9_]{3,40}', record.get('message', record.get('what', '')).lower())
-    query = max(words, key=len, default=record.get('what', 'start'))
-    items = list(collector.search(query, limit=PAGE))
-    print(f'GET /v1/search?q={urllib.parse.quote(query)}: {len(items)} found; the newest:')
+    items = list(collector.search(word, limit=PAGE))
+    print(f'GET /v1/search?q={word}: {len(items)} found; the newest:')
     for item in items[:3]:
         print(f'  {item["received"]} {item["host"]} {item["stream"]} #{item["number"]}')
-        print('  ' + item['line'])
-    found = any((item['stream'], item['number']) == (newest['stream'], newest['number'])
+        print('  ' + (line if len(line := item['line']) <= 400 else line[:400] + ' …'))
+    found = any((item['stream'], item['number']) == (wanted['stream'], wanted['number'])
                 for item in items)
     if not found:
-        print(f'not found again: {newest["stream"]} #{newest["number"]}')
+        print(f'not found again: {wanted["stream"]} #{wanted["number"]}')
     return found
 
 
