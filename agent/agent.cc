@@ -19,7 +19,6 @@ constexpr std::string_view stop_mark = "agent:stopped";
 // A step gives way to shipping after so many seals.
 constexpr int seals_per_step = 8;
 constexpr int seals_at_stop = 256;
-constexpr milliseconds poll_rest{20};
 constexpr milliseconds status_interval{1000};
 constexpr milliseconds checkpoint_save_interval = seconds(60);
 constexpr milliseconds checkpoint_record_interval = seconds(3600);
@@ -110,7 +109,7 @@ std::vector<int> Agent::wake_descriptors() const {
   return descriptors;
 }
 
-Result<Agent::Next> Agent::step(bool woken) {
+Result<milliseconds> Agent::step(bool woken) {
   const Moment now = sealer_->now();
   if (parts_.usage && parts_.usage->step(now.wall, own_lines_)) seal_now_ = true;
   if (now.boot - checkpoint_record_at_ >= checkpoint_record_interval) queue_checkpoint();
@@ -144,7 +143,6 @@ Result<void> Agent::poll_sources(ledger::Time now) {
     }
   }
   ++first_source_;
-  polled_at_ = sealer_->now().boot;
   return {};
 }
 
@@ -263,15 +261,13 @@ Result<void> Agent::show_status(bool at_once) {
   return write_status(*parts_.files, parts_.paths, status);
 }
 
-Agent::Next Agent::next_step() const {
-  if (more_) return {.wait = milliseconds(0), .rest = milliseconds(0)};
+milliseconds Agent::next_step() const {
+  if (more_) return milliseconds(0);
   const Moment now = sealer_->now();
   const auto second_end = std::chrono::floor<seconds>(now.wall) + seconds(1);
-  milliseconds wait = std::chrono::ceil<milliseconds>(second_end - now.wall);
   const SealDecision decision = policy_.decide(sealer_->waiting(), now);
-  wait = decision.reason == SealReason::none ? std::min(wait, decision.wait) : milliseconds(0);
-  const milliseconds rest = std::max(polled_at_ + poll_rest - now.boot, milliseconds(0));
-  return {.wait = wait, .rest = rest};
+  if (decision.reason != SealReason::none) return milliseconds(0);
+  return std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
 }
 
 Result<void> Agent::stop() {

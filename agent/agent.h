@@ -43,12 +43,9 @@ class Agent {
 
   // Descriptors that become readable when a source has news; the same for the agent's life.
   std::vector<int> wake_descriptors() const;
-  struct Next {
-    std::chrono::milliseconds wait;  // until step() is due again
-    std::chrono::milliseconds
-        rest;  // until which wake descriptors need not be watched: gulps, not sips
-  };
-  ledger::Result<Next> step(bool woken);
+  // Does what is due; step() is due again after the time it returns. `woken`: a wake descriptor was
+  // readable.
+  ledger::Result<std::chrono::milliseconds> step(bool woken);
 
   ledger::Result<void> stop();
   // Only ships and takes receipts.
@@ -69,7 +66,7 @@ class Agent {
   ledger::Result<void> declare(std::string_view cause, const BodyLoss& loss);
   ledger::Result<void> save_checkpoint();
   ledger::Result<void> show_status(bool at_once);
-  Next next_step() const;
+  std::chrono::milliseconds next_step() const;
   const std::string& newest_checkpoint() const;
 
   Parts parts_;
@@ -86,10 +83,9 @@ class Agent {
   bool more_ = false;         // the sources have more than the last step took
   bool limits_stale_ = true;  // something was sealed since the limits were looked at
 
-  std::size_t first_source_ = 0;           // polled first, in turn
-  std::int64_t polled_second_ = 0;         // wall second of the last poll
-  std::chrono::milliseconds polled_at_{};  // boot times
-  std::chrono::milliseconds checkpoint_record_at_{};
+  std::size_t first_source_ = 0;                      // polled first, in turn
+  std::int64_t polled_second_ = 0;                    // wall second of the last poll
+  std::chrono::milliseconds checkpoint_record_at_{};  // boot times
   std::chrono::milliseconds checkpoint_saved_at_{};
   std::string saved_checkpoint_;
   std::chrono::milliseconds status_at_{};

@@ -120,7 +120,7 @@ struct Host {
     for (const auto until = clock.boot() + span; clock.boot() < until;) {
       const auto next = agent->step(false);
       REQUIRE(next);
-      clock.advance(std::max(next->wait, milliseconds(1)));
+      clock.advance(std::max(*next, milliseconds(1)));
     }
   }
 
@@ -232,7 +232,7 @@ TEST_CASE("The loop sleeps between its seconds") {
   for (const auto until = host.clock.boot() + minutes(1); host.clock.boot() < until; ++steps) {
     const auto next = host.agent->step(false);
     REQUIRE(next);
-    host.clock.advance(std::max(next->wait, milliseconds(1)));
+    host.clock.advance(std::max(*next, milliseconds(1)));
   }
   CHECK(steps <= 70);
 }

@@ -110,6 +110,9 @@ Result<AgentIdentity> Enrolment::run() {
   if (!suite) return failure(suite);
   suite_ = *suite;
   if (auto made = tools_.files->make_directory(paths_.directory, 0700); !made) return failure(made);
+  // The directory's own name must outlast a power cut too.
+  auto synced = tools_.files->sync_directory(ledger::parent_directory(paths_.directory));
+  if (!synced) return failure(synced);
   auto lock = lock_state(*tools_.files, paths_);
   if (!lock) return failure(lock);
   auto done = repeated();

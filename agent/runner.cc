@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds ship_at_stop{10};
+constexpr milliseconds source_rest{20};
 
 // One descriptor for each tailed file.
 void raise_descriptor_limit() {
@@ -167,16 +168,12 @@ Result<void> Run::loop() {
   log_("runs as " + identity_.stream() + " for host " + identity_.host);
   Wake::Reason reason;
   while (!reason.stop) {
-    auto next = agent_->step(reason.source);
-    if (!next) return failure(next);
-    // Sources that were just read are left alone for a moment, so that a busy file is read in
-    // gulps.
-    if (next->rest > milliseconds(0) && next->wait > milliseconds(0)) {
-      reason = wake_->wait({}, std::min(next->rest, next->wait));
-      if (reason.stop || reason.news || next->wait <= next->rest) continue;
-      next->wait -= next->rest;
-    }
-    reason = wake_->wait(descriptors, next->wait);
+    auto wait = agent_->step(reason.source);
+    if (!wait) return failure(wait);
+    reason = wake_->wait(descriptors, *wait);
+    if (!reason.source || reason.stop || *wait == milliseconds(0)) continue;
+    // A busy file is read in gulps, not in sips.
+    reason.stop = wake_->wait({}, source_rest).stop;
   }
   return {};
 }

@@ -173,7 +173,10 @@ Result<std::optional<BodyLoss>> Spool::oldest_bodies() {
 }
 
 Result<void> Spool::drop_oldest_bodies() {
-  if (!bodies_.empty()) settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
+  if (bodies_.empty()) return {};
+  settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
+  // Durable first: after a crash the loss would else be taken for damage and named again.
+  if (auto saved = save_mark(); !saved) return failure(saved);
   if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   return free_heads();
 }
