@@ -17,6 +17,7 @@ namespace yunjian::agent {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 using testing::append;
 using testing::overwrite;
 using Lines = std::vector<std::string>;
@@ -77,7 +78,7 @@ TEST_CASE("each line of a file becomes one record, byte for byte and in order") 
 
 TEST_CASE("bytes that are no text survive") {
   Host host;
-  append(host.log(), std::string_view("nul\0in\nbad \xff\xfe back\\slash\n\xb9\xfa\xb1\xea\n", 33));
+  append(host.log(), "nul\0in\nbad \xff\xfe back\\slash\n\xb9\xfa\xb1\xea\n"sv);
   host.poll();
   REQUIRE(host.sink.lines.size() == 3);
   CHECK(host.sink.messages()[0] == std::string("nul\0in", 6));
