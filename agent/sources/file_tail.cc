@@ -24,6 +24,7 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
 constexpr auto look_interval = seconds(1);
 // The kernel tells of new names; else, and while something cannot be opened; no directory yet.
 constexpr auto search_interval = seconds(60);
@@ -280,11 +281,13 @@ void FileTail::adopt_missed(const std::string& path, std::int64_t born_before_ns
   const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
     return tracked.file.place().path == path;
   });
-  if (elder == files_.rend()) return;
-  const std::int64_t elder_born = elder->born_ns;
+  if (elder != files_.rend()) adopt_born_between(path, elder->born_ns, born_before_ns);
+}
+
+void FileTail::adopt_born_between(const std::string& path, std::int64_t after_ns,
+                                  std::int64_t before_ns) {
   for (const auto& beside : list_beside(path)) {
-    if (beside.born_ns <= elder_born || beside.born_ns > born_before_ns || is_known(beside))
-      continue;
+    if (beside.born_ns <= after_ns || beside.born_ns > before_ns || is_known(beside)) continue;
     if (!is_rotation_name(base_name_of(path), base_name_of(beside.path))) continue;
     FilePlace place = first_place(beside);
     place.path = path;
@@ -302,7 +305,7 @@ void FileTail::adopt_missed_without_owner() {
     if (place.rotated && !place.copied && !by_path_.contains(place.path))
       ownerless.insert(place.path);
   }
-  for (const auto& path : ownerless) adopt_missed(path, std::numeric_limits<std::int64_t>::max());
+  for (const auto& path : ownerless) adopt_missed(path, never_ns);
 }
 
 bool FileTail::is_copy_of_elder(const Tracked& suspect) const {
@@ -356,34 +359,34 @@ bool FileTail::restart_emptied(std::size_t index, ledger::Time now, RecordSink& 
   anew.inode = old.inode;
   anew.rotated = old.rotated;
   files_[index].file.go_on_at(std::move(anew));
-  if (copy && copy->size > old.offset) read_copy_first(index, *copy, old);
+  if (copy) read_copies_first(index, *copy, old);
   return true;
 }
 
 std::optional<FoundFile> FileTail::find_copy(const Tracked& emptied) const {
   const FilePlace& place = emptied.file.place();
   if (place.fingerprint.length == 0) return std::nullopt;
-  auto files = list_beside(place.path);
-  for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    if (!is_rotation_name(base_name_of(place.path), base_name_of(file->path))) continue;
-    const std::size_t known = find_tracked(*file);
+  std::optional<FoundFile> newest;
+  for (auto& file : list_beside(place.path)) {
+    if (!is_rotation_name(base_name_of(place.path), base_name_of(file.path))) continue;
+    const std::size_t known = find_tracked(file);
     const bool followed = known < files_.size() && !files_[known].file.place().copied;
-    if (file->size < place.offset || followed) continue;
-    const int descriptor = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file.size < place.offset || followed) continue;
+    const int descriptor = open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0) continue;
-    const bool is_it = begins_as(descriptor, place.fingerprint);
+    if (begins_as(descriptor, place.fingerprint)) newest = std::move(file);
     close(descriptor);
-    if (is_it) return *file;
   }
-  return std::nullopt;
+  return newest;
 }
 
-// The copy takes over the place that the original had, in front of the original.
-void FileTail::read_copy_first(std::size_t index, const FoundFile& copy, FilePlace place) {
+// The copy takes over the place that the original had. Copies that were made after it hold what the
+// original held in between. All of them come in front of the original.
+void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FilePlace place) {
+  const std::string path = place.path;
   place.device = copy.device;
   place.inode = copy.inode;
   place.rotated = true;
-  place.copied = false;
   std::size_t at = find_tracked(copy);
   if (at < files_.size()) {
     files_[at].file.go_on_at(std::move(place));
@@ -391,12 +394,10 @@ void FileTail::read_copy_first(std::size_t index, const FoundFile& copy, FilePla
     return;
   }
   files_[at].dirty = files_[at].silent = true;
-  files_[index].has_elder = true;
-  const auto begin = files_.begin();
-  if (at > index) {
-    const auto from = static_cast<std::ptrdiff_t>(at);
-    std::rotate(begin + static_cast<std::ptrdiff_t>(index), begin + from, begin + from + 1);
-  }
+  adopt_born_between(path, copy.born_ns, never_ns);
+  const auto original = files_.begin() + static_cast<std::ptrdiff_t>(index);
+  original->has_elder = true;
+  std::rotate(original, original + 1, files_.end());
   index_files();
 }
 

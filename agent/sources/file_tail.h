@@ -61,6 +61,7 @@ class FileTail : public Source {
   void mark_rotated(const FoundFiles& found);
   bool adopt(const FoundFile& found, ledger::Time now, RecordSink& sink);
   void adopt_missed(const std::string& path, std::int64_t born_before_ns);
+  void adopt_born_between(const std::string& path, std::int64_t after_ns, std::int64_t before_ns);
   void adopt_missed_without_owner();
   bool is_copy_of_elder(const Tracked& suspect) const;
   void forget_finished(ledger::Time now);
@@ -68,7 +69,7 @@ class FileTail : public Source {
   void check_copy(Tracked& tracked);
   bool restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink);
   std::optional<FoundFile> find_copy(const Tracked& emptied) const;
-  void read_copy_first(std::size_t index, const FoundFile& copy, FilePlace place);
+  void read_copies_first(std::size_t index, const FoundFile& copy, FilePlace place);
   std::size_t find_tracked(const FoundFile& found) const;
   bool read_all(ledger::Time now, RecordSink& sink);
   bool waits_for_elder(std::size_t index) const;

@@ -304,6 +304,23 @@ TEST_CASE("what copytruncate took away is read from the copy, once") {
   }
 }
 
+TEST_CASE("several copytruncates while the agent is down lose nothing that was copied") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  host.seal();
+  append(host.log(), "2\n");
+  copy_and_truncate(host, "app.log.1");
+  append(host.log(), "3\n");
+  host.rename("app.log.1", "app.log.2");
+  wait_for_next_tick();
+  copy_and_truncate(host, "app.log.1");
+  append(host.log(), "4\n");
+  host.start();
+  host.poll();
+  CHECK(joined(host.sink.messages()) == "1 2 3 4 ");
+}
+
 TEST_CASE("a log that only begins like another is read in full") {
   Host host("app*.log");
   append(host.log(), "banner\n1\n");

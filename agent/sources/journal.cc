@@ -155,6 +155,7 @@ JournalHandle Journal::open_handle() const {
   int result = 0;
   if (!options_.files.empty()) {
     std::vector<const char*> paths;
+    paths.reserve(options_.files.size() + 1);
     for (const auto& file : options_.files) paths.push_back(file.c_str());
     paths.push_back(nullptr);
     result = sd_journal_open_files(&opened, paths.data(), 0);
