@@ -41,12 +41,12 @@ std::string peer_address(const tcp::socket& socket) {
 // one strand.
 class Listener {
  public:
-  Listener(asio::io_context& io, asio::ssl::context tls, ListenerOptions options)
+  Listener(asio::io_context& io, asio::ssl::context tls, const ListenerOptions& options)
       : io_(io),
         acceptor_(asio::make_strand(io)),
         pause_(acceptor_.get_executor()),
         tls_(std::move(tls)),
-        state_(std::move(options)) {}
+        state_(options) {}
 
   Result<void> open() {
     error_code error;
@@ -168,7 +168,7 @@ struct Server::Impl {
     auto tls = make_tls_context(options);
     ledger::wipe(options.private_key_pem);
     if (!tls) return failure(tls);
-    listeners.push_back(std::make_unique<Listener>(io, std::move(*tls), std::move(options)));
+    listeners.push_back(std::make_unique<Listener>(io, std::move(*tls), options));
     return listeners.back()->open();
   }
 

@@ -154,6 +154,7 @@ Session::Done Session::serve_one() {
 Session::Done Session::read_head() {
   const HttpLimits& limits = listener_.options.limits;
   idle_ = buffer_.size() == 0;
+  if (idle_) buffer_.shrink_to_fit();  // idle connections are many, and a body left 64 KiB here
   limit_until(std::chrono::steady_clock::now() +
               (idle_ ? limits.idle_timeout : limits.head_timeout));
   while (!(idle_ && (stop_ || listener_.stopping))) {

@@ -77,7 +77,7 @@ struct Fixture : IngestKit {
   int tokens = 0;
 
   std::string new_token(EnrolTokenSpec spec) {
-    const std::string secret = "secret-" + std::to_string(++tokens);
+    std::string secret = "secret-" + std::to_string(++tokens);
     if (spec.expires == ledger::Time{}) spec.expires = clock.wall() + 1h;
     REQUIRE(catalog->add_enrol_token(secret, spec, clock.wall()));
     return secret;
