@@ -13,6 +13,9 @@ using ledger::Result;
 
 namespace {
 
+// Batches that may slip in between preparing the next incarnation's enrolment and its commit.
+constexpr std::size_t announced_keys_max = 4;
+
 void advance(StreamState& state, const BatchFacts& facts) {
   state.head = facts.leaf_hash;
   state.next_key = facts.header.next_key;
@@ -121,6 +124,7 @@ void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
   ledger::require(it != streams_.end(), "a batch of an unknown stream was admitted");
   Stream& stream = it->second;
   advance(stream.state, facts);
+  remember_key(stream);
   stream.state.last_received = placed.received;
   stream.rows.push_back(static_cast<std::uint32_t>(rows_.size()));
   Row row{};
@@ -150,6 +154,7 @@ void EvidenceIndex::apply_entry(EnrolmentFacts&& facts, const Placed& placed) {
   stream.state = opened_by(facts);
   stream.state.enrolment_leaf = placed.leaf;
   stream.state.last_received = placed.received;
+  remember_key(stream);
   streams_.emplace(std::move(facts.stream), std::move(stream));
 }
 
@@ -202,8 +207,16 @@ bool EvidenceIndex::has_fork(std::string_view stream, const Hash& refused) const
 std::optional<std::string> EvidenceIndex::announced_key(const ledger::Enrolment& enrolment) const {
   if (!enrolment.previous || enrolment.incarnation < 2) return std::nullopt;
   const auto it = streams_.find(ledger::stream_id(enrolment.agent, enrolment.incarnation - 1));
-  if (it == streams_.end() || it->second.state.head != *enrolment.previous) return std::nullopt;
-  return it->second.state.next_key;
+  if (it == streams_.end()) return std::nullopt;
+  for (const auto& [hash, key] : it->second.announced) {
+    if (hash == *enrolment.previous) return key;
+  }
+  return std::nullopt;
+}
+
+void EvidenceIndex::remember_key(Stream& stream) {
+  stream.announced.emplace_back(stream.state.head, stream.state.next_key);
+  if (stream.announced.size() > announced_keys_max) stream.announced.pop_front();
 }
 
 BatchRow EvidenceIndex::row(std::size_t ordinal) const {

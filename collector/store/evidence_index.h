@@ -78,7 +78,9 @@ class EvidenceIndex {
   struct Stream {
     StreamState state;
     std::vector<std::uint32_t> rows;  // by batch number
-    std::set<ledger::Hash> forks;     // leaf hashes of refused headers
+    // What the newest headers (or the enrolment) announced, newest last.
+    std::deque<std::pair<ledger::Hash, std::string>> announced;
+    std::set<ledger::Hash> forks;  // leaf hashes of refused headers
   };
   struct Row {
     const std::string* stream;
@@ -103,6 +105,7 @@ class EvidenceIndex {
   void apply_entry(ForkBodyFacts&& facts, const Placed& placed);
   void apply_entry(OwnRecordFacts&& facts, const Placed& placed);
   const std::string* intern(std::string text);
+  static void remember_key(Stream& stream);
   StreamState* find(Overlay& overlay, const std::string& id) const;
 
   std::map<std::string, Stream, std::less<>> streams_;

@@ -109,8 +109,7 @@ class EvidenceLog {
   std::vector<std::string> unsealed_own_records(std::size_t limit = ~std::size_t{0}) const;
   std::size_t unsealed_own_count() const;
 
-  // Rows in commit order from ordinal `from`. The visitor runs under a shared lock that is given up
-  // now and then; it must not call back.
+  // Rows in commit order from ordinal `from`; the visitor runs without any lock.
   void visit_rows(std::size_t from, const std::function<void(const BatchRow&)>& visit) const;
   std::vector<BatchRow> rows(std::size_t from = 0) const;
   BatchRow row(std::size_t ordinal) const;  // one that visit_rows() showed

@@ -309,6 +309,34 @@ TEST_CASE("the next incarnation is endorsed when the old announced key signed fo
   CHECK(again.error().kind == ErrorKind::reject);
 }
 
+TEST_CASE("an endorsement holds when batches came between its preparation and its commit") {
+  Fixture fixture;
+  fixture.commit_batch();
+  TestAgent next = fixture.agent.next_incarnation(5);
+  fixture.commit_batch();
+  fixture.commit_batch();
+  REQUIRE(fixture.log.enrol(next, "tax", "web-01"));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(fixture.log->stream(next.stream())->endorsed);
+    REQUIRE(fixture.log.open());
+  }
+}
+
+TEST_CASE("a header that was changed in the WAL is never served, though its checksum was redone") {
+  Fixture fixture;
+  const Committed committed = fixture.commit_batch();
+  const std::string header = *fixture.log->leaf(committed.leaves[0]);
+  const std::string path = "/data/wal/0000000000000000.seg";
+  std::string bytes = *fixture.log.files.content(path);
+  const std::size_t at = bytes.find(header);
+  REQUIRE(at != std::string::npos);
+  bytes[at + header.size() / 2] ^= 1;
+  fixture.log.files.overwrite(path, bytes);
+  const auto leaf = fixture.log->leaf(committed.leaves[0]);
+  REQUIRE_FALSE(leaf);
+  CHECK(leaf.error().kind == ErrorKind::corrupt);
+}
+
 TEST_CASE("bundles and tiles are served for the published tree only") {
   Fixture fixture;
   for (int i = 0; i < 3; ++i) fixture.commit_batch();

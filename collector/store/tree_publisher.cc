@@ -55,8 +55,9 @@ Result<TreeHead> read_checkpoint(FileSystem& files, const std::string& path,
   auto checkpoint = ledger::open_checkpoint(*note, verifier);
   if (!checkpoint) {
     return fail(ErrorKind::corrupt,
-                fmt::format("the checkpoint file {} is not signed by this log's key ({}): restore "
-                            "it from backup",
+                fmt::format("the checkpoint file {} is not signed by this log's key ({}). The "
+                            "anchor says how far the log was signed: find out who changed the "
+                            "file, then move it away and start again",
                             path, checkpoint.error().message));
   }
   return checkpoint->tree;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr unsigned directory_mode = 0750;
 constexpr unsigned file_mode = 0640;
+constexpr std::size_t frame_head_bytes = 8;  // u32be length, type, three zeros: segment.h
 
 Result<std::vector<std::uint64_t>> segments_in(FileSystem& files, const std::string& directory) {
   auto names = files.list(directory);
@@ -143,26 +144,38 @@ Result<void> Wal::sync() {
 }
 
 Result<ledger::StoredFrame> Wal::read(WalPlace place) const {
-  const ledger::File* file = nullptr;
-  {
-    const std::lock_guard lock(readers_mutex_);
-    std::unique_ptr<ledger::File>& reader = readers_[place.segment];
-    if (!reader) {
-      auto opened = files_.open_read(path_of(place.segment));
-      if (!opened) {
-        readers_.erase(place.segment);
-        return failure(opened, "reading the WAL");
-      }
-      reader = std::move(*opened);
-    }
-    file = reader.get();
-  }
-  auto frame = ledger::read_frame(*file, place.segment, place.offset);
+  auto file = reader(place.segment);
+  if (!file) return failure(file);
+  auto frame = ledger::read_frame(**file, place.segment, place.offset);
   if (!frame) {
-    return failure(frame,
-                   fmt::format("WAL segment {} offset {}", path_of(place.segment), place.offset));
+    return failure(frame, fmt::format("WAL segment {}", path_of(place.segment)));
   }
   return frame;
+}
+
+Result<ledger::StoredFrame> Wal::read_front(WalPlace place, std::size_t bytes_max) const {
+  auto file = reader(place.segment);
+  if (!file) return failure(file);
+  auto bytes = (*file)->read_at(place.offset, frame_head_bytes + bytes_max);
+  if (!bytes) return failure(bytes, "reading the WAL");
+  if (bytes->size() < frame_head_bytes) {
+    return fail(ErrorKind::corrupt, fmt::format("WAL segment {} ends before offset {}",
+                                                path_of(place.segment), place.offset));
+  }
+  const std::size_t length = ledger::get_u32be(bytes->data());
+  const auto type = static_cast<std::uint8_t>((*bytes)[4]);
+  bytes->erase(0, frame_head_bytes);
+  if (bytes->size() > length) bytes->resize(length);
+  return ledger::StoredFrame{type, std::move(*bytes)};
+}
+
+Result<const ledger::File*> Wal::reader(std::uint64_t segment) const {
+  const std::lock_guard lock(readers_mutex_);
+  const auto it = readers_.find(segment);
+  if (it != readers_.end()) return it->second.get();
+  auto opened = files_.open_read(path_of(segment));
+  if (!opened) return failure(opened, "reading the WAL");
+  return readers_.emplace(segment, std::move(*opened)).first->second.get();
 }
 
 }  // namespace yunjian::collector

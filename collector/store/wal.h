@@ -60,11 +60,14 @@ class Wal {
   std::uint64_t bytes() const { return earlier_bytes_ + writer_.bytes(); }
 
   ledger::Result<ledger::StoredFrame> read(WalPlace place) const;
+  // At most `bytes_max` of the payload, not checked against the frame's checksum.
+  ledger::Result<ledger::StoredFrame> read_front(WalPlace place, std::size_t bytes_max) const;
 
  private:
   Wal(ledger::FileSystem& files, std::string directory, ledger::SegmentWriter writer);
 
   std::string path_of(std::uint64_t segment) const;
+  ledger::Result<const ledger::File*> reader(std::uint64_t segment) const;
 
   ledger::FileSystem& files_;
   const std::string directory_;
