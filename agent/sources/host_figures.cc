@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 namespace yunjian::agent {
@@ -103,11 +104,10 @@ constexpr std::array<FigureKind, 6> mount_kinds = {{
     {"fs.unanswered", Keep::last, false},
 }};
 
-template <std::size_t N>
-std::size_t define_all(UsageFigures& figures, const std::array<FigureKind, N>& kinds,
-                       std::string_view device, std::size_t count = N) {
-  const std::size_t first = figures.define(kinds[0], device);
-  for (std::size_t i = 1; i < count; ++i) figures.define(kinds[i], device);
+std::size_t define_all(UsageFigures& figures, std::span<const FigureKind> kinds,
+                       std::string_view device) {
+  const std::size_t first = figures.define(kinds.front(), device);
+  for (const FigureKind& kind : kinds.subspan(1)) figures.define(kind, device);
   return first;
 }
 
@@ -145,7 +145,7 @@ HostFigures::HostFigures(const std::string& root, UsageFigures& figures)
                 ProcFile(root + "/proc/pressure/io")},
       probe_(root) {
   handles_ = define_all(figures_, fixed_kinds, {});
-  disk_sums_ = define_all(figures_, disk_kinds, {}, disk_sum_kinds);
+  disk_sums_ = define_all(figures_, std::span(disk_kinds).first(disk_sum_kinds), {});
   nic_sums_ = define_all(figures_, nic_kinds, {});
   ProcFile boot_id(root + "/proc/sys/kernel/random/boot_id");
   if (auto text = boot_id.read(scratch_)) boot_id_ = next_word(*text);
