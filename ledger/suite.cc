@@ -1,31 +1,17 @@
 #include "ledger/suite.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include <memory>
 
 #include "ledger/base/result.h"
+#include "ledger/suite_openssl.h"
 
 namespace yunjian::ledger {
 namespace {
 
-struct FreeDigestContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
 struct FreeDigest {
   void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
 };
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
-using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 using Digest = std::unique_ptr<EVP_MD, FreeDigest>;
-
-const unsigned char* raw(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 class EvpHasher : public Hasher {
  public:
@@ -123,7 +109,7 @@ class Ed25519Sha256 : public Suite {
  public:
   std::string_view name() const override { return "ed25519-sha256"; }
 
-  std::unique_ptr<Hasher> hasher() const override { return std::make_unique<EvpHasher>("SHA256"); }
+  std::unique_ptr<Hasher> hasher() const override { return make_hasher("SHA256"); }
 
   Result<std::unique_ptr<PrivateKey>> generate(Random& random) const override {
     std::string seed(32, '\0');
@@ -165,13 +151,17 @@ class Ed25519Sha256 : public Suite {
 
 }  // namespace
 
+std::unique_ptr<Hasher> make_hasher(const char* algorithm) {
+  return std::make_unique<EvpHasher>(algorithm);
+}
+
 const Suite& default_suite() {
   static const Ed25519Sha256 suite;
   return suite;
 }
 
 std::span<const Suite* const> all_suites() {
-  static const std::array<const Suite*, 1> suites = {&default_suite()};
+  static const std::array<const Suite*, 2> suites = {&default_suite(), &sm2_sm3_suite()};
   return suites;
 }
 
@@ -180,7 +170,7 @@ Result<const Suite*> find_suite(std::string_view name) {
     if (name == suite->name()) return suite;
   }
   return fail(ErrorKind::reject,
-              "unknown suite '" + std::string(name) + "': this build knows ed25519-sha256");
+              "unknown suite '" + std::string(name) + "': ed25519-sha256 and sm2-sm3 are known");
 }
 
 Hash sha256(std::string_view data) { return EvpHasher("SHA256").plain(data); }
