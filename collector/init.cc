@@ -81,21 +81,24 @@ Result<void> Init::refuse_to_overwrite() {
                         "--anchor must lie outside --data, best on another disk: it tells that the "
                         "data directory went back in time");
   }
+  auto there = files_.exists(options_.data);
+  if (!there) return ledger::failure(there);
+  if (*there) {
+    auto names = files_.list(options_.data);
+    if (!names || !names->empty()) {
+      return ledger::fail(
+          ErrorKind::reject,
+          fmt::format("{} is there already and not an empty directory; init never overwrites",
+                      options_.data));
+    }
+  }
   auto anchor = files_.exists(options_.anchor);
   if (!anchor) return ledger::failure(anchor);
-  if (*anchor) {
-    return ledger::fail(ErrorKind::reject, fmt::format("{} is there already; it belongs to another "
-                                                       "log, choose another path",
-                                                       options_.anchor));
-  }
-  auto there = files_.exists(options_.data);
-  if (!there || !*there) return {};
-  auto names = files_.list(options_.data);
-  if (names && names->empty()) return {};
+  if (!*anchor) return {};
   return ledger::fail(ErrorKind::reject,
-                      fmt::format("{} is there already and not an empty directory; init never "
-                                  "overwrites",
-                                  options_.data));
+                      fmt::format("{} is there already; it belongs to another log, choose another "
+                                  "path",
+                                  options_.anchor));
 }
 
 Result<void> Init::make_directories() {

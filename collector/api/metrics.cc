@@ -29,7 +29,8 @@ std::string log_metrics(const ApiContext& context) {
     records += static_cast<double>(stream.state.next_record);
     hollow += static_cast<double>(stream.state.hollow);
     forks += static_cast<double>(stream.state.forks);
-    if (now - stream.state.last_received >= silent_after) ++silent;
+    const bool own = stream.id == context.log->own_stream();  // it seals only what there is
+    if (!own && now - stream.state.last_received >= silent_after) ++silent;
     newest = std::max(newest, stream.state.last_received);
   }
   MetricsText text;

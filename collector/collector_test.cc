@@ -1,0 +1,415 @@
+#include "collector/collector.h"
+
+#include <doctest/doctest.h>
+#include <rapidjson/document.h>
+#include <sys/stat.h>
+
+#include "collector/api/json.h"
+#include "collector/http/testing/test_server.h"
+#include "collector/init.h"
+#include "ledger/archive/tiles.h"
+#include "ledger/checkpoint.h"
+#include "ledger/posix/posix_file_system.h"
+#include "ledger/testing/memory_file_system.h"
+#include "ledger/testing/temporary_directory.h"
+#include "ledger/wire.h"
+
+namespace yunjian::collector {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ClientResponse;
+using testing::request_text;
+using testing::TlsClient;
+
+rapidjson::Document parse(const std::string& text) {
+  CAPTURE(text);
+  rapidjson::Document document;
+  document.Parse(text.c_str());
+  REQUIRE_FALSE(document.HasParseError());
+  return document;
+}
+
+// A collector on the real file system, with real TLS, SQLite and clock.
+struct Fixture {
+  ledger::testing::TemporaryDirectory directory;
+  ledger::PosixFileSystem files;
+  ledger::SystemClock clock;
+  ledger::SystemRandom random;
+  const OwnStream::Tools tools{.files = files, .clock = clock, .random = random};
+  InitResult made;
+  std::unique_ptr<Collector> collector;
+  int fatal = 0;
+
+  std::string data() const { return directory.path() + "/data"; }
+  InitOptions init_options() const {
+    return {.data = data(),
+            .origin = "log.test/yunjian",
+            .anchor = directory.path() + "/anchor",
+            .names = {"localhost", "127.0.0.1"},
+            .suite = &ledger::default_suite()};
+  }
+  CollectorConfig config() const {
+    CollectorConfig config;
+    config.data = data();
+    config.anchor = directory.path() + "/anchor";
+    config.ingest_listen = {.address = "127.0.0.1", .port = 0};
+    config.api_listen = {.address = "127.0.0.1", .port = 0};
+    config.ingest_urls = {"https://127.0.0.1:1"};
+    return config;
+  }
+  void init() {
+    auto result = init_collector(tools, init_options());
+    REQUIRE_MESSAGE(result.has_value(), result.error().message);
+    made = *result;
+  }
+  ledger::Result<std::unique_ptr<Collector>> open() {
+    return Collector::open(tools, {.config = config(),
+                                   .boot_id = "00000000-0000-0000-0000-000000000000",
+                                   .on_fatal = [this](const ledger::Error&) { ++fatal; }});
+  }
+  void serve() {
+    auto opened = open();
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
+    collector = std::move(*opened);
+    const auto served = collector->serve();
+    REQUIRE_MESSAGE(served.has_value(), served.error().message);
+  }
+  void restart() {
+    REQUIRE(collector->stop());
+    collector.reset();
+    serve();
+  }
+  std::string ca() { return *files.read_file(data() + "/tls/ca.crt"); }
+  std::string token() {
+    std::string text = *files.read_file(data() + "/token");
+    return text.substr(0, text.size() - 1);
+  }
+  ClientResponse exchange(const std::string& request) {
+    auto client = TlsClient::connect({.port = collector->api_port(), .ca_pem = ca()});
+    REQUIRE_MESSAGE(client.has_value(), client.error().message);
+    auto response = client->exchange(request);
+    REQUIRE_MESSAGE(response.has_value(), response.error().message);
+    return *response;
+  }
+  ClientResponse get(const std::string& target, const std::string& bearer) {
+    return exchange(request_text("GET", target, "", "Authorization: Bearer " + bearer + "\r\n"));
+  }
+  std::string ask(const AdminRequest& request) {
+    auto answer = ask_admin(data() + "/admin.sock", request);
+    REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
+    REQUIRE(answer->has_value());
+    std::string out = (*answer)->out;
+    if (out.ends_with('\n')) out.pop_back();
+    return out;
+  }
+  std::string problem(const AdminRequest& request) {
+    auto answer = ask_admin(data() + "/admin.sock", request);
+    REQUIRE_FALSE(answer.has_value());
+    return answer.error().message;
+  }
+  void import_unit() {
+    ask({.command = "unit import", .fields = {{"csv", "id,name,county\ntax,税务局,east\n"}}});
+  }
+};
+
+// A host that enrols over the network and then ships batches, as its agent would.
+struct Host {
+  Fixture& fixture;
+  const ledger::Suite& suite = ledger::default_suite();
+  std::unique_ptr<ledger::PrivateKey> key = *suite.generate(fixture.random);
+  testing::KeyAndRequest tls = testing::make_csr();
+  CertificatePair identity = {};
+  ledger::Hash leaf = {};
+  ledger::testing::MemoryFileSystem files = {};
+  std::optional<ledger::Ratchet> ratchet = {};
+
+  std::string post(const std::map<std::string, std::string>& members) {
+    Json json;
+    json.begin_object();
+    for (const auto& [name, value] : members) json.member(name, std::string_view(value));
+    json.end_object();
+    const auto response = fixture.exchange(
+        request_text("POST", "/enrol/v1", json.take(), "Content-Type: application/json\r\n"));
+    CAPTURE(response.body);
+    REQUIRE(response.status == 200);
+    return response.body;
+  }
+
+  void enrol(const std::string& token) {
+    std::map<std::string, std::string> members = {{"token", token},
+                                                  {"host", "web-01"},
+                                                  {"suite", std::string(suite.name())},
+                                                  {"key", ledger::to_base64(key->public_key())},
+                                                  {"csr", tls.csr}};
+    const std::string text = parse(post(members))["text"].GetString();
+    const auto enrolment = *ledger::parse_enrolment(text);
+    const ledger::Verifier name(suite, ledger::agent_key_name(enrolment.origin, enrolment.agent),
+                                key->public_key());
+    members.erase("host");
+    members.erase("suite");
+    members["signature"] =
+        ledger::format_note(text, {*ledger::sign_line(name, *key, text)}).substr(text.size() + 1);
+    const auto done = parse(post(members));
+    identity = {.certificate = done["certificate"].GetString(), .private_key = tls.private_key};
+    leaf = suite.hasher()->leaf(done["leaf"].GetString());
+    auto created = ledger::Ratchet::create(files, "/ratchet",
+                                           {.origin = enrolment.origin,
+                                            .agent = enrolment.agent,
+                                            .incarnation = enrolment.incarnation,
+                                            .enrolment_leaf = leaf},
+                                           *key);
+    REQUIRE(created);
+    ratchet.emplace(std::move(*created));
+  }
+
+  std::string stream() const {
+    return ledger::stream_id(ratchet->identity().agent, ratchet->identity().incarnation);
+  }
+
+  // Seals and ships lines; the answer.
+  ledger::Answer ship(const std::vector<std::string>& lines) {
+    const auto hasher = suite.hasher();
+    ledger::BatchBody body(*hasher);
+    for (const auto& line : lines) REQUIRE(body.add(line));
+    std::string encoded;
+    ledger::BodyEncoder encoder;
+    REQUIRE(encoder.encode(body.lines(), encoded));
+    auto header = ratchet->prepare(fixture.random,
+                                   {.root = body.root(),
+                                    .records = body.records(),
+                                    .sealed = fixture.clock.wall(),
+                                    .boot_id = "00000000-0000-0000-0000-000000000000",
+                                    .boot_ms = 1,
+                                    .flags = {}},
+                                   {});
+    REQUIRE(header);
+    REQUIRE(ratchet->commit());
+    std::string post_body;
+    ledger::append_frame(post_body, *header, encoded);
+    auto client = TlsClient::connect(
+        {.port = fixture.collector->ingest_port(), .ca_pem = fixture.ca(), .identity = &identity});
+    REQUIRE_MESSAGE(client.has_value(), client.error().message);
+    auto response = client->exchange(request_text("POST", "/ingest/v1/batches", post_body,
+                                                  "Content-Type: application/octet-stream\r\n"));
+    REQUIRE(response);
+    CAPTURE(response->body);
+    REQUIRE(response->status == 200);
+    return ledger::parse_answers(response->body)->at(0);
+  }
+};
+
+std::string event(ledger::Time time, std::string_view message) {
+  std::string line;
+  ledger::RecordWriter writer(line, time, "event");
+  writer.text("source", "file").text("log", "/var/log/auth.log").message(message);
+  writer.finish();
+  return line;
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "init makes everything, keeps secrets to the owner, and never overwrites") {
+  init();
+  CHECK(made.vkey.starts_with("log.test/yunjian+"));
+  CHECK(made.ca_fingerprint == read_certificate(ca())->sha256);
+  for (const std::string path : {"/keys/log.key", "/keys/cursor.key", "/tls/ca.key", "/token",
+                                 "/tls/server.key", "/catalog.sqlite", "/stream.state"}) {
+    CAPTURE(path);
+    struct stat status {};
+    REQUIRE(::stat((data() + path).c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777U) == 0600U);
+  }
+  const std::string key = *files.read_file(data() + "/keys/log.key");
+  const auto again = init_collector(tools, init_options());
+  REQUIRE_FALSE(again.has_value());
+  CHECK(again.error().message.find("never overwrites") != std::string::npos);
+  CHECK(*files.read_file(data() + "/keys/log.key") == key);
+  auto elsewhere = init_options();
+  elsewhere.data = directory.path() + "/other";
+  CHECK_FALSE(init_collector(tools, elsewhere));  // the anchor belongs to the first
+  elsewhere.anchor = elsewhere.data + "/anchor";
+  CHECK_FALSE(init_collector(tools, elsewhere));
+  CHECK_FALSE(*files.exists(elsewhere.data));
+}
+
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a host enrols, its records are receipted, found, proven and served again after a restart") {
+  init();
+  serve();
+  import_unit();
+  const std::string enrol_token = ask({.command = "enrol-token", .fields = {{"unit", "tax"}}});
+  Host host{.fixture = *this};
+  host.enrol(enrol_token);
+
+  const auto answer = host.ship({event(clock.wall(), "Failed password for root from 10.0.0.7"),
+                                 event(clock.wall(), "用户登录成功")});
+  CHECK(answer.verdict == ledger::Verdict::accepted);
+  const ledger::Verifier log = *ledger::Verifier::from_vkey(made.vkey);
+  const auto stored = collector->log().batch(host.stream(), 0);
+  REQUIRE(stored);
+  const auto leaf = ledger::default_suite().hasher()->leaf(stored->frame.header);
+  CHECK(ledger::verify_receipt(answer.receipt, log, leaf).has_value());
+
+  for (int run = 0; run < 2; ++run) {
+    const auto found =
+        parse(get("/v1/search?q=%E7%99%BB%E5%BD%95%20and%20host:web-01", token()).body);
+    REQUIRE(found["items"].Size() == 1);
+    CHECK(std::string(found["items"][0]["unit"].GetString()) == "tax");
+    CHECK(std::string(found["items"][0]["stream"].GetString()) == host.stream());
+    const auto checkpoint = get("/checkpoint", token());
+    CHECK(ledger::open_checkpoint(checkpoint.body, log)->tree.size == collector->log().size());
+    restart();
+  }
+  CHECK(host.ship({}).verdict == ledger::Verdict::accepted);
+  CHECK(ask({.command = "verify"}).starts_with("good: "));
+  CHECK(fatal == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "every change by a command is a record that the authority finds") {
+  init();
+  serve();
+  import_unit();
+  ask({.command = "token create",
+       .fields = {{"role", "unit"}, {"name", "监察"}, {"unit", "tax"}, {"days", "2"}}});
+  ask({.command = "enrol-token", .fields = {{"unit", "tax"}}});
+  CHECK(collector->stop());
+  collector.reset();
+  serve();
+  for (const std::string what : {"init", "start", "stop", "import", "grant", "enrol-token"}) {
+    CAPTURE(what);
+    const auto found = parse(get("/v1/search?q=kind:collector%20and%20what:" + what, token()).body);
+    CHECK(found["items"].Size() >= 1);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "tokens work from the moment they are made until they are revoked") {
+  init();
+  serve();
+  import_unit();
+  const std::string unit_token =
+      ask({.command = "token create",
+           .fields = {{"role", "unit"}, {"name", "tax office"}, {"unit", "tax"}}});
+  CHECK(get("/v1/streams", unit_token).status == 200);
+  const std::string list = ask({.command = "token list"});
+  CHECK(list.find("tax office") != std::string::npos);
+  CHECK(list.find(unit_token) == std::string::npos);
+  ask({.command = "token revoke", .fields = {{"id", token_id(unit_token)}}});
+  CHECK(get("/v1/streams", unit_token).status == 401);
+}
+
+TEST_CASE_FIXTURE(Fixture, "mistakes in commands are told and change nothing") {
+  init();
+  serve();
+  import_unit();
+  const auto size_before = collector->log().unsealed_own_count();
+  using Fields = std::map<std::string, std::string>;
+  const std::vector<std::pair<std::string, Fields>> wrong = {
+      {"token create", {{"role", "king"}, {"name", "x"}}},
+      {"token create", {{"role", "unit"}, {"name", "x"}}},
+      {"token create", {{"role", "unit"}, {"name", "x"}, {"unit", "nowhere"}}},
+      {"token create", {{"role", "county"}, {"name", "x"}, {"county", "nowhere"}}},
+      {"token create", {{"role", "authority"}, {"name", "x"}, {"unit", "tax"}}},
+      {"token create", {{"role", "authority"}, {"name", "x"}, {"days", "0"}}},
+      {"token create", {{"role", "authority"}, {"name", ""}}},
+      {"token revoke", {{"id", "none"}}},
+      {"enrol-token", {}},
+      {"enrol-token", {{"unit", "nowhere"}}},
+      {"enrol-token", {{"agent", std::string(32, 'a')}}},
+      {"enrol-token", {{"unit", "tax"}, {"uses", "0"}}},
+      {"unit import", {{"csv", "id,name\n"}}},
+      {"host import",
+       {{"csv", "id,unit,system,name,vcpus,memory_gb,purpose,address\nh,x,,,,,,\n"}}},
+      {"report build", {{"month", "2026-13"}}},
+      {"report build", {{"month", "2999-01"}}},
+      {"no such command", {}},
+  };
+  for (const auto& [command, fields] : wrong) {
+    CAPTURE(command);
+    CHECK_FALSE(problem({.command = command, .fields = fields}).empty());
+  }
+  CHECK(collector->log().unsealed_own_count() == size_before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a report is built and comes back as files") {
+  init();
+  serve();
+  const auto answer = ask_admin(data() + "/admin.sock",
+                                {.command = "report build", .fields = {{"month", "2026-01"}}});
+  REQUIRE(answer);
+  CHECK((*answer)->files.at("utilization.json").find("\"2026-01\"") != std::string::npos);
+  CHECK((*answer)->files.at("utilization.xlsx").starts_with("PK"));
+  CHECK(files.list(data() + "/scratch")->empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "one process holds the data; the admin socket is its owner's only") {
+  init();
+  serve();
+  const auto second = open();
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().kind == ledger::ErrorKind::retry);
+  struct stat status {};
+  REQUIRE(::stat((data() + "/admin.sock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777U) == 0600U);
+  REQUIRE(collector->stop());
+  CHECK_FALSE(ask_admin(data() + "/admin.sock", {.command = "status"})->has_value());
+  collector.reset();
+  CHECK(open().has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a socket left behind by a killed process does not hinder the next") {
+  init();
+  serve();
+  collector.reset();  // without stop(): the socket's file stays
+  REQUIRE(*files.exists(data() + "/admin.sock"));
+  serve();
+  CHECK(ask({.command = "status"}).find("log.test/yunjian") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "without the anchor nothing is served") {
+  init();
+  REQUIRE(files.remove(directory.path() + "/anchor"));
+  const auto opened = open();
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().kind == ledger::ErrorKind::fatal);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the server certificate is issued anew when other names are wanted") {
+  init();
+  serve();
+  const std::string before = *files.read_file(data() + "/tls/server.crt");
+  restart();
+  CHECK(*files.read_file(data() + "/tls/server.crt") == before);
+  REQUIRE(collector->stop());
+  collector.reset();
+  auto renamed = config();
+  renamed.names = {"localhost", "127.0.0.1", "audit.test"};
+  collector = std::move(*Collector::open(
+      tools, {.config = renamed, .boot_id = "b", .on_fatal = [](const ledger::Error&) {}}));
+  REQUIRE(collector->serve());
+  CHECK(*files.read_file(data() + "/tls/server.crt") != before);
+  CHECK(get("/v1/log", token()).status == 200);
+}
+
+TEST_CASE("a request and an answer of the admin socket survive any text") {
+  const AdminRequest request{.command = "token create",
+                             .fields = {{"name", "引号\" \n\\"}, {"units", "a\nb"}}};
+  const auto parsed = parse_request(format_request(request));
+  REQUIRE(parsed);
+  CHECK(parsed->command == request.command);
+  CHECK(parsed->fields == request.fields);
+  AdminAnswer answer{.out = "x\n", .note = "y"};
+  answer.files["a.xlsx"] = std::string("\x00\xff", 2);
+  CHECK(parse_answer(format_answer(answer))->files == answer.files);
+  CHECK(parse_answer(format_answer(ledger::fail(ledger::ErrorKind::full, "no space")))
+            .error()
+            .message == "no space");
+  for (const std::string wrong :
+       {"", "[]", "{\"fields\":[]}", "{\"fields\":{\"a\":1}}", std::string(100'000, '[').c_str()}) {
+    CHECK_FALSE(parse_request(wrong));
+  }
+  CHECK_FALSE(parse_answer(R"({"ok":true,"files":{"../a":""}})"));
+}
+
+}  // namespace
+}  // namespace yunjian::collector
