@@ -110,7 +110,7 @@ StreamState* EvidenceIndex::find(Overlay& overlay, const std::string& id) const 
 }
 
 void EvidenceIndex::apply(EntryFacts&& facts, const Placed& placed) {
-  std::visit([&](auto&& entry) { apply_entry(std::move(entry), placed); }, std::move(facts));
+  std::visit([&](auto& entry) { apply_entry(std::move(entry), placed); }, facts);
 }
 
 void EvidenceIndex::add_leaf(const Placed& placed) {
