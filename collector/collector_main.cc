@@ -76,6 +76,7 @@ int init(const collector::InitOptions& options, const std::string& suite_name) {
   if (!suite) return report(suite.error());
   auto with_suite = options;
   with_suite.suite = *suite;
+  while (with_suite.data.size() > 1 && with_suite.data.ends_with('/')) with_suite.data.pop_back();
   const auto made = collector::init_collector(system.tools(), with_suite);
   if (!made) return report(made.error());
   fmt::print(

@@ -129,6 +129,7 @@ Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
     if (value->empty()) {
       return ledger::fail(ErrorKind::reject, fmt::format("{}:1:1: key '{}' is missing", path, key));
     }
+    while (value->size() > 1 && value->ends_with('/')) value->pop_back();
     if (!value->starts_with('/'))
       *value = ledger::join_path(ledger::parent_directory(path), *value);
   }

@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <source_location>
+
+#include "ledger/base/file_system.h"
+#include "ledger/posix/posix_file_system.h"
+
 namespace yunjian::collector {
 namespace {
 
@@ -54,6 +59,33 @@ TEST_CASE("A mistake is told with file, line and column") {
   CHECK(problem(paths + "api = 1\n").starts_with("/etc/c.toml:3:7: api"));
   CHECK(problem(paths + "[ingest]\nurls = [\"http://a\"]\n").find("https://HOST:PORT") !=
         std::string::npos);
+}
+
+TEST_CASE("The sample file shows every key, and each with its default") {
+  ledger::PosixFileSystem files;
+  const std::string here = std::source_location::current().file_name();
+  const std::string path = here.substr(0, here.rfind("/collector/")) + "/packaging/collector.toml";
+  std::string text = *files.read_file(path);
+  const auto as_it_is = parse_config(text, path);
+  REQUIRE_MESSAGE(as_it_is.has_value(), as_it_is.error().message);
+  for (const std::string key : {"names", "listen", "urls", "log_open", "metrics_open"}) {
+    CAPTURE(key);
+    std::size_t at = 0;
+    bool shown = false;
+    while ((at = text.find("\n# " + key + " = ", at)) != std::string::npos) {
+      text.erase(at + 1, 2);
+      shown = true;
+    }
+    CHECK(shown);
+  }
+  const auto uncommented = parse_config(text, path);
+  REQUIRE_MESSAGE(uncommented.has_value(), uncommented.error().message);
+  CHECK(uncommented->names == as_it_is->names);
+  CHECK(uncommented->ingest_listen.port == as_it_is->ingest_listen.port);
+  CHECK(uncommented->ingest_urls == as_it_is->ingest_urls);
+  CHECK(uncommented->api_listen.port == as_it_is->api_listen.port);
+  CHECK(uncommented->log_open == as_it_is->log_open);
+  CHECK(uncommented->metrics_open == as_it_is->metrics_open);
 }
 
 TEST_CASE("An anchor inside the data directory is refused") {
