@@ -234,7 +234,7 @@ Result<void> Workbook::finish() {
 std::string safe_cell_text(std::string_view value) {
   std::string safe;
   if (!value.empty() && std::string_view("=+-@\t\r").find(value[0]) != std::string_view::npos) {
-    safe = "'";
+    safe += '\'';
   }
   safe += value;
   if (safe.size() > cell_bytes_max) {
