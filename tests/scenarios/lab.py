@@ -202,14 +202,14 @@ class Lab:
     # ---- agents
     # -----------------------------------------------------------------------------------
 
+    def fingerprint(self):
+        """SHA-256 of the CA certificate, as an operator would read it out."""
+        asked = ('openssl', 'x509', '-in', self.ca, '-noout', '-fingerprint', '-sha256')
+        return self.run(*asked).split('=')[1].strip()
+
     def enrol(self, name, config=''):
         """A new agent of host `name`; returns its program, not started. `config` is more TOML."""
         token = self.collect('enrol-token', '--unit', UNIT).strip().splitlines()[-1]
-        fingerprint = (
-            self.run('openssl', 'x509', '-in', self.ca, '-noout', '-fingerprint', '-sha256')
-            .split('=')[1]
-            .strip()
-        )
         state = self.dir / name
         self.run(
             self.bin / 'yunjian-agent',
@@ -219,7 +219,7 @@ class Lab:
             '--token',
             token,
             '--ca-fingerprint',
-            fingerprint,
+            self.fingerprint(),
             '--state',
             state,
             '--host',
