@@ -12,10 +12,11 @@
 if(YUNJIAN_PCH)
   file(WRITE "${CMAKE_BINARY_DIR}/pch.cc" "")
   add_library(yunjian_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cc")
-  target_link_libraries(yunjian_pch PRIVATE yunjian_options yunjian::expected)
+  target_link_libraries(yunjian_pch PRIVATE yunjian_options yunjian::expected fmt::fmt)
   target_precompile_headers(yunjian_pch PRIVATE
     <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span>
-    <string> <string_view> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp>)
+    <string> <string_view> <unordered_map> <utility> <variant> <vector>
+    <fmt/format.h> <tl/expected.hpp>)
 endif()
 
 # While folders arrive one by one, a source that is listed before it is written is left out.
@@ -36,6 +37,9 @@ function(yunjian_target name)
   target_link_libraries(${name} PRIVATE yunjian_options)
   if(YUNJIAN_PCH)
     target_precompile_headers(${name} REUSE_FROM yunjian_pch)
+    # The header holds fmt, which looks at this.
+    target_compile_definitions(${name} PRIVATE
+      $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>)
   endif()
 endfunction()
 
