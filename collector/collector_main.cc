@@ -236,7 +236,7 @@ CLI::App* add_request(CLI::App& parent, CommandLine& line, const std::string& na
                                : parent.get_name() + " " + name;
   command->callback([&line, full] {
     line.request.command = full;
-    if (line.units.size() > 0) {
+    if (!line.units.empty()) {
       line.request.fields["unit"] = fmt::format("{}", fmt::join(line.units, "\n"));
     }
     line.act = [&line] { return run_command(line.config, line.request); };

@@ -35,7 +35,7 @@ Result<void> check_host(const Host& host) {
                                     "digit first",
                                     host.id));
   }
-  if (host.purpose != "" && host.purpose != "production" && host.purpose != "test" &&
+  if (!host.purpose.empty() && host.purpose != "production" && host.purpose != "test" &&
       host.purpose != "dr") {
     return ledger::fail(ErrorKind::reject,
                         fmt::format("host '{}': purpose '{}' is none of production, test, dr",
