@@ -49,7 +49,7 @@ Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths&
   const auto json = JsonObject::parse(*text);
   if (!json) return ledger::fail(ledger::ErrorKind::corrupt, paths.status + " is not JSON");
   const std::string state = json->text("state");
-  const auto or_never = [](std::string value) {
+  const auto or_never = [](const std::string& value) {
     return value.empty() ? "never in this run" : value;
   };
   line("agent", running ? "running, " + state : "not running (last: " + state + ")");

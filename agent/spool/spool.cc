@@ -17,7 +17,8 @@ using ledger::fail;
 using ledger::failure;
 using ledger::Result;
 
-Result<Spool> Spool::open(ledger::FileSystem& files, std::string directory, SpoolLimits limits) {
+Result<Spool> Spool::open(ledger::FileSystem& files, const std::string& directory,
+                          SpoolLimits limits) {
   if (auto made = files.make_directory(directory, 0700); !made) return failure(made);
   const std::string parent = ledger::parent_directory(directory);
   if (auto synced = files.sync_directory(parent); !synced) return failure(synced);

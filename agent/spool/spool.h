@@ -38,7 +38,7 @@ struct BodyLoss {
 // One thread (the loop). Memory does not depend on how much is held.
 class Spool {
  public:
-  static ledger::Result<Spool> open(ledger::FileSystem& files, std::string directory,
+  static ledger::Result<Spool> open(ledger::FileSystem& files, const std::string& directory,
                                     SpoolLimits limits);
 
   bool empty() const { return heads_.empty(); }
