@@ -89,7 +89,7 @@ std::vector<NamedFile> evidence_files() {
   return files;
 }
 
-TEST_CASE("no flipped bit of any evidence file passes") {
+TEST_CASE("no flipped bit of any evidence file passes" * doctest::test_suite("exhaustive")) {
   const bool every_bit = std::getenv("YUNJIAN_EVERY_BIT") != nullptr;
   std::uint64_t total = 0;
   for (const NamedFile& file : evidence_files()) {
@@ -107,7 +107,8 @@ TEST_CASE("no flipped bit of any evidence file passes") {
   MESSAGE(total << " flipped bits, each reported with its place");
 }
 
-TEST_CASE("no truncation of any evidence file at any offset passes") {
+TEST_CASE("no truncation of any evidence file at any offset passes" *
+          doctest::test_suite("exhaustive")) {
   std::uint64_t total = 0;
   for (const NamedFile& file : evidence_files()) {
     const auto cut = [&](SampleLog& log, std::uint64_t i) {

@@ -22,14 +22,16 @@ def count_case(case):
         return (0, 0, 1)
     output = case.findtext('system-out') or ''
     passed = failed = skipped = 0
-    for match in CASES.finditer(re.sub(r'\x1b\[[0-9;]*m', '', output)):
+    summaries = list(CASES.finditer(re.sub(r'\x1b\[[0-9;]*m', '', output)))
+    if not summaries:
+        return (1, 0, 0) if ok else (0, 1, 0)
+    for match in summaries:
         passed += int(match.group(1))
         failed += int(match.group(2))
         skipped += int(match.group(3) or 0)
-    if passed + failed + skipped == 0:
-        return (1, 0, 0) if ok else (0, 1, 0)
-    # A binary that crashed or timed out fails even when its cases passed so far.
-    return (passed, failed + (not ok and failed == 0), skipped)
+    # A binary that crashed, timed out or held no case fails, whatever passed so far.
+    bad = not ok or passed + failed + skipped == 0
+    return (passed, failed + (bad and failed == 0), skipped)
 
 
 def count_results(path):

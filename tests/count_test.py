@@ -24,6 +24,9 @@ class CountTest(unittest.TestCase):
         self.assertEqual(count.count_case(case('fail', DOCTEST.format(12, 0, 0))), (12, 1, 0))
         self.assertEqual(count.count_case(case('fail', 'Segmentation fault')), (0, 1, 0))
 
+    def test_a_binary_without_cases_fails(self):
+        self.assertEqual(count.count_case(case('run', DOCTEST.format(0, 0, 0))), (0, 1, 0))
+
     def test_a_script_is_one_test(self):
         self.assertEqual(count.count_case(case('run', 'ok')), (1, 0, 0))
 

@@ -5,6 +5,7 @@
 #   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
 #   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
 #   yunjian_test_deps(<top> target …)                           links <top>_test with more targets
+#   yunjian_test_exhaustive(<top>)                              some of its cases take long
 #
 # A library without sources becomes an interface target, so that a folder may start with headers.
 
@@ -69,7 +70,8 @@ function(yunjian_test_binary name)
     add_executable(${name})
     yunjian_target(${name})
     target_link_libraries(${name} PRIVATE yunjian_test_main doctest)
-    add_test(NAME ${name} COMMAND ${name} --no-intro)
+    add_test(NAME ${name} COMMAND ${name} --no-intro --no-skipped-summary
+                                  --test-suite-exclude=exhaustive)
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
   endif()
 endfunction()
@@ -89,4 +91,11 @@ endfunction()
 
 function(yunjian_test_deps top)
   yunjian_test(${top}_test DEPS ${ARGN})
+endfunction()
+
+# The cases in TEST_SUITE("exhaustive") become a ctest test of their own, which --quick leaves out.
+function(yunjian_test_exhaustive top)
+  add_test(NAME ${top}_test_exhaustive COMMAND ${top}_test --no-intro --no-skipped-summary
+                                               --test-suite=exhaustive)
+  set_tests_properties(${top}_test_exhaustive PROPERTIES LABELS exhaustive TIMEOUT 1800)
 endfunction()
