@@ -55,6 +55,7 @@ LIBRARY_OWNERS = {
     'sqlite3.h': ('collector/catalog/',),
     'curl/': ('agent/ship/', 'auditor/'),
     'openssl/': ('ledger/suite', 'collector/http/', 'agent/ship/'),
+    'libaudit.h': ('agent/sources/audit/',),
     'systemd/': ('agent/sources/', 'agent/agent_main.cc', 'collector/collector_main.cc'),
     'xlsxwriter': ('collector/report/',),
 }
