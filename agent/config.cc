@@ -17,6 +17,7 @@ using ledger::failure;
 using ledger::Result;
 
 constexpr std::uint64_t spool_bytes_min = 64U << 20;  // some segments of bodies and headers
+constexpr std::size_t socket_path_max = 107;          // sockaddr_un
 
 // One table of the file: hands out typed values and remembers which keys were asked for.
 class Table {
@@ -179,6 +180,22 @@ Result<void> read_files(Table& root, AgentConfig& config) {
   return {};
 }
 
+Result<void> read_audit(Table& root, AgentConfig& config) {
+  auto table = root.table("audit");
+  if (!table) return {};
+  table->read("enabled", config.audit);
+  table->read("log", config.audit_log);
+  table->read("socket", config.audit_socket);
+  if (!config.audit_log.starts_with('/')) table->refuse("log", "must be an absolute path");
+  if (!config.audit_socket.empty() && !config.audit_socket.starts_with('/')) {
+    table->refuse("socket", "must be an absolute path, or empty to read the log");
+  }
+  if (config.audit_socket.size() > socket_path_max) {
+    table->refuse("socket", fmt::format("must be at most {} bytes", socket_path_max));
+  }
+  return table->finish();
+}
+
 Result<void> read_host(Table& root, AgentConfig& config) {
   if (auto table = root.table("journal")) {
     table->read("enabled", config.journal);
@@ -216,6 +233,7 @@ Result<AgentConfig> read_root(const toml::value& value) {
   }
   if (auto done = read_collector(root, config); !done) return failure(done);
   if (auto done = read_files(root, config); !done) return failure(done);
+  if (auto done = read_audit(root, config); !done) return failure(done);
   if (auto done = read_host(root, config); !done) return failure(done);
   if (auto done = root.finish(); !done) return failure(done);
   while (config.state.size() > 1 && config.state.ends_with('/')) config.state.pop_back();
@@ -251,6 +269,13 @@ std::string describe_config(const AgentConfig& config) {
     for (const std::string& path : file.exclude) out += fmt::format("  not    {}\n", path);
   }
   out += fmt::format("journal  {}\n", config.journal ? "yes, when this host has one" : "no");
+  if (!config.audit) {
+    out += "audit    no\n";
+  } else if (config.audit_socket.empty()) {
+    out += fmt::format("audit    {}, when this host has it\n", config.audit_log);
+  } else {
+    out += fmt::format("audit    socket {}\n", config.audit_socket);
+  }
   if (config.usage) {
     out += fmt::format("usage    every {} s\n", config.usage_interval_s);
   } else {

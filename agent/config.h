@@ -23,6 +23,9 @@ struct AgentConfig {
   bool journal = true;
   bool journal_from_end = false;
   std::string journal_directory;
+  bool audit = true;
+  std::string audit_log = "/var/log/audit/audit.log";
+  std::string audit_socket;  // read instead of the file; empty = the file
   bool usage = true;
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;

@@ -20,6 +20,8 @@ proxy = "http://proxy:3128"
 interval_s = 30
 [journal]
 enabled = false
+[audit]
+log = "/var/log/audit.log"
 [spool]
 bytes_max = 100000000
 [[file]]
@@ -35,6 +37,8 @@ paths = ["/var/log/dpkg.log"]
   CHECK(config->urls.size() == 2);
   CHECK(config->usage_interval_s == 30);
   CHECK(!config->journal);
+  CHECK(config->audit);
+  CHECK(config->audit_log == "/var/log/audit.log");
   CHECK(config->spool_bytes_max == 100'000'000);
   REQUIRE(config->files.size() == 2);
   CHECK(config->files[0].from_end);
@@ -60,6 +64,8 @@ TEST_CASE("What is wrong is named with its line and column") {
       {"state = \"/s\"\n[[file]]\npaths = \"/a\"\n", "must be a list of strings"},
       {"state = \"/s\"\n[collector]\nurls = [\"http://a\"]\n", "collector.urls"},
       {"state = \"/s\"\n[spool]\nbytes_max = 5\n", "spool.bytes_max: must be at least"},
+      {"state = \"/s\"\n[audit]\nlog = \"audit.log\"\n", "audit.log: must be an absolute path"},
+      {"state = \"/s\"\n[audit]\nsocket = \"events\"\n", "audit.socket: must be an absolute"},
       {"state = 3\n", "state: must be a string"},
       {"", "state: must be the absolute path"},
       {"state = \"/s\"\n[journal\n", "line 2"},

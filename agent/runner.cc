@@ -7,6 +7,8 @@
 
 #include "agent/agent.h"
 #include "agent/ship/curl_uploader.h"
+#include "agent/sources/audit/audit_log.h"
+#include "agent/sources/audit/audit_socket.h"
 #include "agent/sources/file_tail.h"
 #include "agent/sources/journal.h"
 #include "agent/wake.h"
@@ -46,6 +48,11 @@ std::vector<std::unique_ptr<Source>> make_sources(const AgentConfig& config) {
     options.directory = config.journal_directory;
     options.start = config.journal_from_end ? FileStart::end : FileStart::beginning;
     if (auto journal = make_journal(std::move(options))) sources.push_back(std::move(journal));
+  }
+  if (config.audit && config.audit_socket.empty()) {
+    sources.push_back(std::make_unique<AuditLog>(config.audit_log));
+  } else if (config.audit) {
+    sources.push_back(std::make_unique<AuditSocket>(config.audit_socket));
   }
   return sources;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""packaging/audit/yunjian.rules, field by field: auditctl passes over a line it does not understand,
-and then the host is not watched as the file says.
+"""packaging/audit/yunjian.rules, field by field: auditctl passes over a line that it does not
+understand, and then the host is not watched as the file says.
 
 Where the kernel's audit can be asked, has no rules yet and is switched off, auditctl loads them for
 a moment.

@@ -1,5 +1,8 @@
 #include "agent/sources/audit/audit_log.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 
 #include "agent/sources/file_search.h"
@@ -37,6 +40,12 @@ class LineSink : public RecordSink {
   RecordSink& target_;
 };
 
+bool take_gap(const Gap& gap, ledger::Time now, RecordSink& sink) {
+  std::string line;
+  write_gap(line, now, gap);
+  return sink.take(line);
+}
+
 }  // namespace
 
 AuditLog::AuditLog(std::string path) : path_(std::move(path)), name_("audit:" + path_) {}
@@ -50,32 +59,42 @@ std::string AuditLog::position() const {
   return feed_.position(tail_ ? tail_->position() : tail_position_);
 }
 
-bool AuditLog::open(ledger::Time now) {
-  if (tail_) return true;
-  if (now >= last_look_ && now - last_look_ < look_interval) return false;
+AuditLog::State AuditLog::open(ledger::Time now) {
+  if (tail_) return State::open;
+  if (now >= last_look_ && now - last_look_ < look_interval)
+    return denied_ ? State::denied : State::absent;
   last_look_ = now;
+  const std::string directory = directory_of(path_);
+  denied_ = access(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
+  if (denied_) return State::denied;
   std::error_code error;
-  if (tail_position_.empty() && !std::filesystem::exists(directory_of(path_), error)) return false;
+  if (tail_position_.empty() && !std::filesystem::exists(path_, error)) return State::absent;
   FileTailOptions options;
   options.patterns = {path_};
   tail_.emplace(std::move(options));
   tail_->restore(tail_position_);
   wake_.add(tail_->wake_descriptor());
-  return true;
+  return State::open;
 }
 
 bool AuditLog::poll(ledger::Time now, RecordSink& sink) {
+  Gap gap{.source = "audit", .log = "audit"};
   if (position_lost_) {
-    std::string line;
-    write_gap(line, now,
-              {.cause = "position-lost",
-               .detail = "the audit log is read again from its beginning",
-               .source = "audit",
-               .log = "audit"});
-    if (!sink.take(line)) return true;
+    gap.cause = "position-lost";
+    gap.detail = "the audit log is read again from its beginning";
+    if (!take_gap(gap, now, sink)) return true;
     position_lost_ = false;
   }
-  if (!open(now)) return false;
+  const State state = open(now);
+  if (state == State::denied && !denied_reported_) {
+    gap.cause = "unreadable";
+    gap.detail =
+        "the directory of the audit log is closed to the agent; set log_group in auditd.conf to a "
+        "group of the agent; tried again every 10 s";
+    if (!take_gap(gap, now, sink)) return true;
+    denied_reported_ = true;
+  }
+  if (state != State::open) return false;
   feed_.expire(now);
   LineSink lines(feed_, now, sink);
   const bool full = tail_->poll(now, lines);

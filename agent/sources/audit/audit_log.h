@@ -13,8 +13,7 @@ namespace yunjian::agent {
 //
 // FileTail follows the file over its rotations. Its place counts a line as read once the line is
 // held here; the lines of events that are not complete travel in the position, so that a crash at
-// any moment seals every event once. A host without the file's directory costs nothing but a look
-// every 10 s.
+// any moment seals every event once. A host without the file costs nothing but a look every 10 s.
 class AuditLog : public Source {
  public:
   explicit AuditLog(std::string path);
@@ -26,7 +25,9 @@ class AuditLog : public Source {
   int wake_descriptor() const override { return wake_.descriptor(); }
 
  private:
-  bool open(ledger::Time now);
+  enum class State { open, absent, denied };
+
+  State open(ledger::Time now);
 
   std::string path_;
   std::string name_;
@@ -35,6 +36,8 @@ class AuditLog : public Source {
   AuditFeed feed_;
   std::string tail_position_;  // restored, the tail not yet open
   bool position_lost_ = false;
+  bool denied_ = false;
+  bool denied_reported_ = false;
   ledger::Time last_look_{};
 };
 

@@ -1,7 +1,9 @@
 #include "agent/sources/audit/audit_log.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "agent/sources/audit/testing/sample_log.h"
@@ -172,6 +174,24 @@ TEST_CASE("a host without auditd is asked rarely, and heard when auditd comes") 
   CHECK(host.source->position().empty());
   std::filesystem::create_directory(host.directory / "audit");
   append(host.directory / "audit/audit.log", testing::sudo_line + "\n");
+  host.poll(10s);
+  CHECK(host.sink.messages() == Lines{testing::sudo_line});
+}
+
+TEST_CASE("a directory that the agent may not enter is told once, and read when it opens") {
+  if (geteuid() == 0) {
+    MESSAGE("SKIPPED: nothing is closed to root");
+    return;
+  }
+  Host host;
+  const std::string directory = host.directory / "audit";
+  std::filesystem::create_directory(directory);
+  append(directory + "/audit.log", testing::sudo_line + "\n");
+  std::filesystem::permissions(directory, std::filesystem::perms::none);
+  host.source = std::make_unique<AuditLog>(directory + "/audit.log");
+  for (int i = 0; i < 30; ++i) host.poll();
+  CHECK(host.sink.values("cause") == Lines{"unreadable"});
+  std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
   host.poll(10s);
   CHECK(host.sink.messages() == Lines{testing::sudo_line});
 }
