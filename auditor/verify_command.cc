@@ -31,10 +31,7 @@ Result<std::unique_ptr<Evidence>> open_evidence(ledger::FileSystem& files,
   if (!options.data.empty()) {
     return std::unique_ptr<Evidence>(new DirectoryEvidence(files, options.data, suite));
   }
-  auto token = files.read_file(options.token_file);
-  if (!token) return ledger::failure(token, "cannot read the token");
-  auto client = HttpsClient::open(
-      {.base_url = options.collector, .ca_file = options.ca_file, .token = first_line(*token)});
+  auto client = open_client(files, options.live);
   if (!client) return ledger::failure(client);
   return std::unique_ptr<Evidence>(new LiveEvidence(std::move(*client), suite));
 }
@@ -62,7 +59,7 @@ int run_verify(ledger::FileSystem& files, const VerifyOptions& options) {
   if (!result)
     return complain(exit_cannot_tell, "无法核验 cannot verify: " + result.error().message);
   const VerifyReport report{&*result, log->name(),
-                            options.data.empty() ? options.collector : options.data,
+                            options.data.empty() ? options.live.collector : options.data,
                             std::chrono::steady_clock::now() - start, options.strict};
   fmt::print("{}", options.json ? format_json(report) : format_text(report));
 

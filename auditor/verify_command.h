@@ -2,14 +2,13 @@
 
 #include <string>
 
+#include "auditor/collector_client.h"
 #include "ledger/base/file_system.h"
 
 namespace yunjian::auditor {
 
 struct VerifyOptions {
-  std::string collector;  // live: URL of the api listener
-  std::string ca_file;
-  std::string token_file;
+  LiveOptions live;
   std::string data;   // or a copied data directory
   std::string vkey;   // the text itself
   std::string state;  // directory, may be empty
