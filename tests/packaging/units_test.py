@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Units, users and directories of the services: known to systemd, confined, without root."""
+
+import os
+import re
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import needs
+
+SYSTEMD = needs.PACKAGING / 'systemd'
+SERVICES = ('yunjian-agent', 'yunjian-collector')
+# systemd's own figure, 0 (closed) to 10 (open).
+EXPOSURE_MAX = {'yunjian-agent': 1.5, 'yunjian-collector': 1.3}
+
+
+def setting(service, key):
+    """All values of a key of a unit."""
+    text = (SYSTEMD / f'{service}.service').read_text(encoding='utf-8')
+    return re.findall(rf'^{key}=(.*)$', text, re.MULTILINE)
+
+
+class UnitsTest(unittest.TestCase):
+    def test_systemd_knows_every_line(self):
+        with tempfile.TemporaryDirectory() as root:
+            for service in SERVICES:
+                text = (SYSTEMD / f'{service}.service').read_text(encoding='utf-8')
+                # Not installed here: the program, and the pages that man would be asked for.
+                text = text.replace(f'/usr/bin/{service}', '/bin/true')
+                text = re.sub(r'^Documentation=.*\n', '', text, flags=re.MULTILINE)
+                unit = Path(root) / f'{service}.service'
+                unit.write_text(text, encoding='utf-8')
+                code, said = needs.run('systemd-analyze', 'verify', '--man=no', unit)
+                self.assertEqual((code, said), (0, ''), service)
+
+    def test_a_service_is_confined(self):
+        for service in SERVICES:
+            code, said = needs.run('systemd-analyze', 'security', '--offline=true',
+                                   SYSTEMD / f'{service}.service')
+            found = re.search(r'exposure level for .*: ([0-9.]+)', said)
+            self.assertIsNotNone(found, f'{code} {said}')
+            self.assertLessEqual(float(found.group(1)), EXPOSURE_MAX[service], said)
+
+    def test_a_service_is_never_root_and_leaves_no_core(self):
+        for service in SERVICES:
+            self.assertEqual(setting(service, 'User'), [service])
+            self.assertEqual(setting(service, 'CapabilityBoundingSet'), [''])
+            self.assertEqual(setting(service, 'AmbientCapabilities'), [''])
+            self.assertEqual(setting(service, 'LimitCORE'), ['0'])
+            self.assertEqual(setting(service, 'UMask'), ['0077'])
+
+    def test_the_agent_sees_what_it_reports(self):
+        # /proc/stat, the processes of others, and /home as it is: without them figures are wrong.
+        self.assertEqual(setting('yunjian-agent', 'ProcSubset'), ['all'])
+        self.assertEqual(setting('yunjian-agent', 'ProtectProc'), ['noaccess'])
+        self.assertEqual(setting('yunjian-agent', 'ProtectHome'), ['read-only'])
+
+    def test_notify_stands_only_where_the_program_does(self):
+        root = needs.PACKAGING.parent
+        for service in SERVICES:
+            folder = service.removeprefix('yunjian-')
+            notifies = any('READY=1' in path.read_text(encoding='utf-8')
+                           for path in (root / folder).glob('*.cc'))
+            wanted = 'notify' if notifies else 'exec'
+            self.assertEqual(setting(service, 'Type'), [wanted], service)
+
+    def test_users_and_directories_are_made(self):
+        if os.geteuid() != 0:
+            self.skipTest('another root directory needs root')
+        with tempfile.TemporaryDirectory() as root:
+            for part in ('etc', 'usr/lib/sysusers.d', 'usr/lib/tmpfiles.d', 'var/lib'):
+                (Path(root) / part).mkdir(parents=True)
+            for kind in ('sysusers', 'tmpfiles'):
+                for service in SERVICES:
+                    shutil.copy(SYSTEMD / f'{service}.{kind}',
+                                Path(root) / f'usr/lib/{kind}.d/{service}.conf')
+            # Users first: the directories belong to them.
+            code, said = needs.run('systemd-sysusers', f'--root={root}')
+            self.assertEqual(code, 0, said)
+            code, said = needs.run('systemd-tmpfiles', f'--root={root}', '--create')
+            self.assertEqual(code, 0, said)
+            self.check_made(Path(root))
+
+    def check_made(self, root):
+        groups = {line.split(':')[0]: line.split(':')[3].split(',')
+                  for line in (root / 'etc/group').read_text(encoding='utf-8').splitlines()}
+        self.assertIn('yunjian-agent', groups['adm'])
+        self.assertIn('yunjian-agent', groups['systemd-journal'])
+        self.assertFalse([name for name, members in groups.items()
+                          if 'yunjian-collector' in members])
+        users = {line.split(':')[0]: int(line.split(':')[2])
+                 for line in (root / 'etc/passwd').read_text(encoding='utf-8').splitlines()}
+        for path, user in (('yunjian-agent', 'yunjian-agent'),
+                           ('yunjian/collector', 'yunjian-collector'),
+                           ('yunjian-anchor', 'yunjian-collector')):
+            status = (root / 'var/lib' / path).stat()
+            self.assertEqual((status.st_uid, status.st_mode & 0o777), (users[user], 0o700), path)
+
+    def test_the_samples_use_the_directories_of_the_units(self):
+        for service, sample, pattern in (
+                ('yunjian-agent', 'agent.toml', r'^state = "/var/lib/(.*)"'),
+                ('yunjian-collector', 'collector.toml', r'^data = "/var/lib/(.*)"'),
+                ('yunjian-collector', 'collector.toml', r'^anchor = "/var/lib/(.*)/anchor"')):
+            text = (needs.PACKAGING / sample).read_text(encoding='utf-8')
+            place = re.search(pattern, text, re.MULTILINE).group(1)
+            self.assertIn(place, setting(service, 'StateDirectory')[0].split())
+
+
+if __name__ == '__main__':
+    needs.need('systemd-analyze', 'systemd')
+    needs.need('systemd-sysusers', 'systemd')
+    unittest.main()
