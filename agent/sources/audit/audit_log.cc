@@ -1,5 +1,6 @@
 #include "agent/sources/audit/audit_log.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +41,14 @@ class LineSink : public RecordSink {
   RecordSink& target_;
 };
 
+// access(2) would not count the capabilities of the agent.
+bool is_closed(const std::string& directory) {
+  const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return errno == EACCES;
+  close(descriptor);
+  return false;
+}
+
 bool take_gap(const Gap& gap, ledger::Time now, RecordSink& sink) {
   std::string line;
   write_gap(line, now, gap);
@@ -65,7 +74,7 @@ AuditLog::State AuditLog::open(ledger::Time now) {
     return denied_ ? State::denied : State::absent;
   last_look_ = now;
   const std::string directory = directory_of(path_);
-  denied_ = access(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
+  denied_ = is_closed(directory);
   if (denied_) return State::denied;
   std::error_code error;
   if (tail_position_.empty() && !std::filesystem::exists(path_, error)) return State::absent;

@@ -116,7 +116,7 @@ class Decoder {
   void take_program(const AuditField& field);
   void name_unset_ids();
   void keep_limit();
-  void set(std::string_view key, AuditValue value);
+  void set(std::string_view key, AuditValue&& value);
   void set_text(std::string_view key, std::string_view bytes, std::size_t limit = field_bytes_max);
 
   AuditFieldMap fields_;
@@ -272,7 +272,7 @@ void Decoder::keep_limit() {
   }
 }
 
-void Decoder::set(std::string_view key, AuditValue value) {
+void Decoder::set(std::string_view key, AuditValue&& value) {
   fields_.try_emplace(std::string(key), std::move(value));
 }
 
