@@ -123,8 +123,7 @@ int main(int argc, char** argv) {
   enrol_command->add_option("--host", enrolment.options.host, "this host's name in all reports")
       ->capture_default_str();
   enrol_command->add_option("--proxy", enrolment.proxy, "proxy URL, if one is needed");
-  enrol_command->add_option("--suite", enrolment.options.suite, "the collector's suite")
-      ->capture_default_str();
+  enrol_command->add_option("--suite", enrolment.options.suite, "insist on this suite of the log");
 
   std::string config;
   CLI::App* run_command = app.add_subcommand("run", "run until SIGTERM");

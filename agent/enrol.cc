@@ -60,6 +60,7 @@ class Enrolment {
   Result<void> prepare_keys();
   Result<Pending> load_pending() const;
   Result<void> fetch_ca();
+  Result<void> reserve_in_its_suite();
   Result<void> reserve();
   Result<void> complete();
   Result<void> check_leaf(const JsonObject& answer);
@@ -73,6 +74,7 @@ class Enrolment {
   EnrolTools tools_;
   StatePaths paths_;
   const ledger::Suite* suite_ = nullptr;
+  bool other_suite_ = false;  // the collector refused the key for its suite
   Pending pending_;
   std::string ca_;
   std::string request_;
@@ -106,9 +108,11 @@ Result<void> check_options(const EnrolOptions& options) {
 
 Result<AgentIdentity> Enrolment::run() {
   if (auto good = check_options(options_); !good) return failure(good);
-  auto suite = ledger::find_suite(options_.suite);
-  if (!suite) return failure(suite);
-  suite_ = *suite;
+  if (!options_.suite.empty()) {
+    auto suite = ledger::find_suite(options_.suite);
+    if (!suite) return failure(suite);
+    suite_ = *suite;
+  }
   if (auto made = tools_.files->make_directory(paths_.directory, 0700); !made) return failure(made);
   // The directory's own name must outlast a power cut too.
   auto synced = tools_.files->sync_directory(ledger::parent_directory(paths_.directory));
@@ -119,9 +123,8 @@ Result<AgentIdentity> Enrolment::run() {
   if (!done) return failure(done);
   if (*done) return **done;
 
-  if (auto step = prepare_keys(); !step) return failure(step);
   if (auto step = fetch_ca(); !step) return failure(step);
-  if (auto step = reserve(); !step) return failure(step);
+  if (auto step = reserve_in_its_suite(); !step) return failure(step);
   if (auto step = complete(); !step) return failure(step);
   if (auto step = move_old_aside(); !step) return failure(step);
   if (auto step = write_state(); !step) return failure(step, "cannot write the state directory");
@@ -177,6 +180,7 @@ Result<Pending> Enrolment::load_pending() const {
   auto json = JsonObject::parse(*text);
   ledger::wipe(*text);
   if (!json) return failure(json, paths_.pending);
+  // Keys of the other suite are left from a try that the collector refused.
   if (json->text("suite") != suite_->name()) return Pending{};
   auto secret = ledger::from_base64(json->text("key"));
   if (!secret) return failure(secret, paths_.pending);
@@ -221,6 +225,7 @@ Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>>
   if (!answer) return failure(answer, "cannot enrol");
   auto json = JsonObject::parse(answer->body);
   if (answer->status == 200 && json) return json;
+  other_suite_ = json && json->text("type") == "urn:yunjian:problem:suite-mismatch";
   std::string detail = json ? json->text("detail") : std::string();
   if (detail.empty() && json) detail = json->text("title");
   const bool later = answer->status == 429 || answer->status >= 500;
@@ -231,6 +236,22 @@ Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>>
   return fail(later ? ErrorKind::retry : ErrorKind::reject,
               fmt::format("the collector refused to enrol (HTTP {}): {}{}", answer->status, detail,
                           advice));
+}
+
+// A collector's suite is learned by asking with a key of each, unless the operator insists on one.
+Result<void> Enrolment::reserve_in_its_suite() {
+  Result<void> step;
+  if (suite_ != nullptr) {
+    step = prepare_keys();
+    return step ? reserve() : step;
+  }
+  for (const ledger::Suite* suite : ledger::all_suites()) {
+    suite_ = suite;
+    step = prepare_keys();
+    if (step) step = reserve();
+    if (step || !other_suite_) return step;
+  }
+  return step;
 }
 
 // First POST: the collector names the agent; its text must say what we asked for and nothing else.

@@ -28,7 +28,7 @@ struct EnrolOptions {
   std::string ca_fingerprint;
   std::string state;  // directory
   std::string host;   // as the reports name it
-  std::string suite = "ed25519-sha256";
+  std::string suite;  // empty: the one that the collector's log uses
 };
 
 struct EnrolTools {

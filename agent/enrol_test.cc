@@ -157,5 +157,25 @@ TEST_CASE("A host name that no report could show is refused before anything happ
   CHECK(enrolling.server.posts.empty());
 }
 
+TEST_CASE("the log's suite is learned from the collector's answer") {
+  Enrolling host;
+  host.server.answer = [](const JsonObject& asked) -> Result<HttpAnswer> {
+    if (asked.text("suite") == "sm2-sm3") {
+      return HttpAnswer{.status = 409, .body = R"({"detail":"this host is known"})"};
+    }
+    return HttpAnswer{.status = 409,
+                      .body = R"({"type":"urn:yunjian:problem:suite-mismatch","detail":"no"})"};
+  };
+  CHECK(host.problem().find("this host is known") != std::string::npos);
+  REQUIRE(host.server.posts.size() == 2);
+  const auto second = JsonObject::parse(host.server.posts[1]);
+  CHECK(ledger::from_base64(second->text("key"))->size() == 65);
+
+  host.options.suite = "ed25519-sha256";
+  host.server.posts.clear();
+  CHECK(host.problem().find("refused to enrol") != std::string::npos);
+  CHECK(host.server.posts.size() == 1);
+}
+
 }  // namespace
 }  // namespace yunjian::agent

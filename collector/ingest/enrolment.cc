@@ -82,17 +82,18 @@ OrProblem<void> check_clock(const std::string& text, ledger::Time now) {
                                       ": set the wrong one (NTP) and enrol again."));
 }
 
-OrProblem<void> check_wish(const EnrolmentOffice::Wish& wish, const ledger::Suite& suite,
-                           ledger::Time now) {
+// Before the key is looked at, which is one of the wished suite: agents try another one then.
+OrProblem<void> check_suite(const EnrolmentOffice::Wish& wish, const ledger::Suite& suite) {
+  if (wish.suite == suite.name()) return {};
+  return refuse(conflict("suite-mismatch", "This log uses the suite " + std::string(suite.name()) +
+                                               "; enrol with that one."));
+}
+
+OrProblem<void> check_wish(const EnrolmentOffice::Wish& wish, ledger::Time now) {
   if (!ledger::is_host_name(wish.host)) {
     return refuse(
         invalid("\"host\" must be lower-case letters, digits, '.', '-' and '_', beginning "
                 "with a letter or digit; enrol with --host."));
-  }
-  if (wish.suite != suite.name()) {
-    return refuse(conflict(
-        "suite-mismatch",
-        "This log uses the suite " + std::string(suite.name()) + "; enrol with that one."));
   }
   return check_clock(wish.time, now);
 }
@@ -102,8 +103,9 @@ OrProblem<void> check_wish(const EnrolmentOffice::Wish& wish, const ledger::Suit
 OrProblem<Reservation> EnrolmentOffice::reserve(const Application& application, const Wish& wish) {
   const std::lock_guard one_at_a_time(mutex_);
   const ledger::Time now = parts_.clock.wall();
-  auto good = check_application(application, parts_.log.suite());
-  if (good) good = check_wish(wish, parts_.log.suite(), now);
+  auto good = check_suite(wish, parts_.log.suite());
+  if (good) good = check_application(application, parts_.log.suite());
+  if (good) good = check_wish(wish, now);
   if (!good) return refuse(std::move(good).error());
   auto token = parts_.catalog.enrol_token(application.token, application.first_key, now);
   if (!token) return refuse(token_refused(token.error()));

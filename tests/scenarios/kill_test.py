@@ -84,13 +84,14 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument('--lines', type=int, default=200000)
     arguments.add_argument('--kills', type=int, default=20)
+    arguments.add_argument('--suite', default='ed25519-sha256')
     arguments.add_argument('--seed', type=int, default=random.SystemRandom().randrange(10**6))
     options = arguments.parse_args()
     print(f'seed {options.seed}')
     with lab.Lab(lab.bin_directory()) as bench:
         logs = bench.dir / 'logs'
         logs.mkdir()
-        bench.init()
+        bench.init(options.suite)
         bench.start_collector()
         agent = bench.enrol(
             'web-01', f'[journal]\nenabled = false\n[[file]]\npaths = ["{logs}/*.log"]\n'

@@ -123,7 +123,7 @@ class Lab:
     # ---- collector
     # --------------------------------------------------------------------------------
 
-    def init(self):
+    def init(self, suite='ed25519-sha256'):
         self.run(
             self.bin / 'yunjian-collector',
             'init',
@@ -137,6 +137,8 @@ class Lab:
             'localhost',
             '--name',
             '127.0.0.1',
+            '--suite',
+            suite,
         )
         (self.dir / 'collector.toml').write_text(
             f'data = "{self.dir}/collector"\nanchor = "{self.dir}/anchor"\n'
