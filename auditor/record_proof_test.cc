@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include "auditor/prover.h"
 #include "auditor/testing/sample_source.h"
 
@@ -242,6 +246,41 @@ TEST_CASE("what cannot be proven is told apart: missing, unknown, against what w
   CHECK(kind_of(prove(log, source, 3, other)) == FindingKind::tampered);
   other.size = 1000;
   CHECK(kind_of(prove(log, source, 3, other)) == FindingKind::missing);
+}
+
+TEST_CASE("a proof holds in a log of either suite, and not under the other suite's key") {
+  const auto sm = ledger::find_suite("sm2-sm3");
+  REQUIRE(sm);
+  SampleLog log(1, **sm);
+  fill(log);
+  const std::string bytes = format_proof(good_proof(log, lines_a_batch));
+  CHECK(bytes.size() < 4096);
+  CHECK(holds(bytes, log.verifier()));
+  CHECK_FALSE(holds(bytes, SampleLog().verifier()));
+}
+
+// YUNJIAN_WRITE_EXAMPLE=1 writes the page anew.
+TEST_CASE("the worked example of the README is a proof that holds") {
+  SampleLog log;
+  fill(log);
+  const RecordProof proof = good_proof(log, lines_a_batch + 2);
+  REQUIRE(holds(proof, log));
+  const std::string example = "\n`vkey of the log`\n\n```text\n" + log.verifier().vkey() +
+                              "\n```\n\n`proof`\n\n```text\n" + format_proof(proof) + "```\n\n";
+  const std::string path = std::string(YUNJIAN_SOURCE_DIR) + "/auditor/README.md";
+  std::stringstream page;
+  page << std::ifstream(path).rdbuf();
+  const std::string text = page.str();
+  constexpr std::string_view begin_mark = "<!-- example begin -->\n";
+  const std::size_t begin = text.find(begin_mark) + begin_mark.size();
+  const std::size_t end = text.find("<!-- example end -->");
+  REQUIRE(end != std::string::npos);
+  REQUIRE(begin <= end);
+  if (std::getenv("YUNJIAN_WRITE_EXAMPLE") != nullptr) {
+    std::ofstream(path) << text.substr(0, begin) << example << text.substr(end);
+    return;
+  }
+  CHECK(text.substr(begin, end - begin) == example);
 }
 
 TEST_CASE("a record is named as search prints it") {

@@ -20,10 +20,9 @@ void must(const ledger::Result<void>& result) {
 
 }  // namespace
 
-SampleLog::SampleLog(std::uint64_t seed)
-    : random_(seed), key_(ledger::default_suite().generate(random_).value()) {
-  log_ = std::make_unique<ledger::Verifier>(ledger::default_suite(), std::string(origin),
-                                            key_->public_key());
+SampleLog::SampleLog(std::uint64_t seed, const ledger::Suite& suite)
+    : suite_(&suite), random_(seed), key_(suite.generate(random_).value()) {
+  log_ = std::make_unique<ledger::Verifier>(suite, std::string(origin), key_->public_key());
   must(state_.make_directory("/state", 0700));
 }
 
@@ -34,22 +33,21 @@ ledger::SignatureLine SampleLog::log_line(const std::string& text) const {
 std::size_t SampleLog::enrol(const std::string& unit, const std::string& host) {
   std::string id(16, '\0');
   random_.fill(std::span(reinterpret_cast<std::uint8_t*>(id.data()), id.size()));
-  const auto first = ledger::default_suite().generate(random_).value();
+  const auto first = suite_->generate(random_).value();
   ledger::Enrolment enrolment;
   enrolment.origin = origin;
   enrolment.agent = ledger::to_hex(id);
   enrolment.unit = unit;
   enrolment.host = host;
-  enrolment.suite = ledger::default_suite().name();
+  enrolment.suite = suite_->name();
   enrolment.first_key = first->public_key();
   enrolment.enrolled = sample_time();
   const std::string text = ledger::format_enrolment(enrolment);
-  const ledger::Verifier agent(ledger::default_suite(),
-                               ledger::agent_key_name(origin, enrolment.agent),
+  const ledger::Verifier agent(*suite_, ledger::agent_key_name(origin, enrolment.agent),
                                first->public_key());
   const std::string leaf =
       ledger::format_note(text, {log_line(text), ledger::sign_line(agent, *first, text).value()});
-  const Hash leaf_hash = ledger::default_suite().hasher()->leaf(leaf);
+  const Hash leaf_hash = suite_->hasher()->leaf(leaf);
   auto ratchet =
       ledger::Ratchet::create(state_, "/state/" + std::to_string(streams_.size()),
                               {std::string(origin), enrolment.agent, 1, leaf_hash}, *first);
@@ -61,7 +59,7 @@ std::size_t SampleLog::enrol(const std::string& unit, const std::string& host) {
 std::size_t SampleLog::seal(std::size_t stream, const std::vector<std::string>& lines,
                             bool hollow) {
   ledger::Ratchet& ratchet = *streams_[stream].ratchet;
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = suite_->hasher();
   ledger::Ratchet::Content content;
   content.root = ledger::lines_root(*hasher, {lines.begin(), lines.end()});
   content.records = lines.size();
@@ -101,7 +99,7 @@ std::string SampleLog::stream_id(std::size_t stream) const {
 }
 
 std::vector<Hash> SampleLog::leaf_hashes() const {
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = suite_->hasher();
   std::vector<Hash> hashes;
   for (const Entry& entry : entries_) {
     if (entry.type != ledger::WalType::body_fill) hashes.push_back(hasher->leaf(entry.leaf));
@@ -115,8 +113,7 @@ void SampleLog::write(std::size_t frames_per_segment) {
   write_segments(frames_per_segment);
   const auto hashes = leaf_hashes();
   const auto leaf = [&](std::uint64_t index) -> ledger::Result<Hash> { return hashes[index]; };
-  const auto tiles =
-      ledger::TileStore::open(files_, "/data", ledger::default_suite(), {hashes.size(), leaf});
+  const auto tiles = ledger::TileStore::open(files_, "/data", *suite_, {hashes.size(), leaf});
   ledger::require(tiles.has_value(), "the sample log's tiles can be written");
   write_checkpoint(hashes);
 }
@@ -152,7 +149,7 @@ void SampleLog::write_segments(std::size_t frames_per_segment) {
 }
 
 void SampleLog::write_checkpoint(const std::vector<Hash>& leaves) {
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = suite_->hasher();
   const std::string text = ledger::format_checkpoint(
       {std::string(origin), {leaves.size(), ledger::merkle_root(*hasher, leaves)}, {}});
   files_.overwrite("/data/checkpoint", ledger::format_note(text, {log_line(text)}));

@@ -18,7 +18,7 @@ namespace yunjian::auditor::testing {
 // leave it in its data directory. One thread.
 class SampleLog {
  public:
-  explicit SampleLog(std::uint64_t seed = 1);
+  explicit SampleLog(std::uint64_t seed = 1, const ledger::Suite& suite = ledger::default_suite());
 
   const ledger::Verifier& verifier() const { return *log_; }
   ledger::testing::MemoryFileSystem& files() { return files_; }
@@ -58,6 +58,7 @@ class SampleLog {
   };
   void write_segments(std::size_t frames_per_segment);
 
+  const ledger::Suite* suite_;
   ledger::testing::MemoryFileSystem files_;
   ledger::testing::MemoryFileSystem state_;
   ledger::testing::SeededRandom random_;

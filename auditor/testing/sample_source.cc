@@ -17,7 +17,7 @@ ledger::Failure nothing() { return ledger::fail(ErrorKind::reject, "there is no 
 
 ledger::TreeHead SampleSource::head() const {
   const auto hashes = log_->leaf_hashes();
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = log_->verifier().suite().hasher();
   return {hashes.size(), ledger::merkle_root(*hasher, hashes)};
 }
 
@@ -35,7 +35,7 @@ Result<std::string> SampleSource::tile(const ledger::TileId& id) {
     for (std::uint64_t i = 0; i < id.width; ++i) entries.push_back(log_->entries()[first + i].leaf);
     return ledger::format_entries(entries);
   }
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = log_->verifier().suite().hasher();
   const auto subtree = ledger::subtrees_of(*hasher, hashes);
   std::string tile;
   for (std::uint64_t i = 0; i < id.width; ++i) {
