@@ -3,7 +3,9 @@
 
 Search finds it, `prove` writes the proof, `verify --proof` holds offline, years after the collector
 is gone; a proof with one byte changed, or held against another key, is refused.
+`prove_test.py [--suite S]`
 """
+import argparse
 import json
 import subprocess
 import sys
@@ -105,8 +107,11 @@ def stranger_key(bench):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--suite', default='ed25519-sha256')
+    suite = parser.parse_args().suite
     with lab.Lab(lab.bin_directory()) as bench:
-        bench.init()
+        bench.init(suite)
         bench.start_collector()
         log = bench.dir / 'a.log'
         log.write_text(''.join(f'用户登录 {number:03d}\n' for number in range(LINES)))
