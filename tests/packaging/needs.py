@@ -1,5 +1,6 @@
 """Where things are, and what a test cannot do without."""
 
+import functools
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ def run(*command, **more):
     return done.returncode, done.stdout
 
 
+@functools.cache
 def help_of(program, *command):
     path = Path(os.environ['YUNJIAN_BIN']) / program
     code, text = run(path, *command, '--help', env={'LC_ALL': 'C.UTF-8'})
@@ -46,10 +48,11 @@ def commands_in(text):
     return re.findall(r'^  (\S+)', part.group(1), re.MULTILINE) if part else []
 
 
+@functools.cache
 def command_tree(program, *command):
     """Every command that is run as such, the program itself included, with its options."""
     text = help_of(program, *command)
     tree = {command: options_in(text)}
     for name in commands_in(text):
-        tree.update(command_tree(program, *command, name))
+        tree |= command_tree(program, *command, name)
     return tree
