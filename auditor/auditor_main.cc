@@ -39,14 +39,15 @@ void add_verify(CLI::App& app, VerifyOptions& options, std::string& proof) {
   auto* data =
       verify->add_option("--data", options.data, "复制的数据目录 / a copied data directory");
   collector->excludes(data);
-  verify->add_option("--proof", proof, "一条记录的证明文件 / proof file of one record")
-      ->excludes(collector)
-      ->excludes(data);
+  auto* offline =
+      verify->add_option("--proof", proof, "一条记录的证明文件 / proof file of one record");
+  offline->excludes(collector)->excludes(data);
   add_key(*verify, options.vkey);
   verify->add_option("--state", options.state,
                      "保存已核验检查点的目录 / directory that remembers what was verified");
   verify->add_flag("--json", options.json, "输出 JSON / print JSON");
-  verify->add_flag("--strict", options.strict, "提示也算作无法判定 / notices make the exit code 4");
+  verify->add_flag("--strict", options.strict, "提示也算作无法判定 / notices make the exit code 4")
+      ->excludes(offline);
   verify->callback([&options, &proof] {
     if (options.live.collector.empty() && options.data.empty() && proof.empty()) {
       throw CLI::ValidationError("verify", "give --collector URL, --data DIR or --proof FILE");

@@ -66,8 +66,8 @@ ledger::Error problem_of(std::string_view path, const HttpAnswer& answer) {
   if (!problem.HasParseError() && problem.IsObject()) {
     said = fmt::format(": {}: {}", text_of(problem, "title"), text_of(problem, "detail"));
   }
-  const bool later = answer.status == 429 || answer.status >= 500;
-  return {later ? ErrorKind::retry : ErrorKind::reject,
+  const bool wrong = answer.status == 400 || answer.status == 404;
+  return {wrong ? ErrorKind::reject : ErrorKind::retry,
           fmt::format("GET {} was answered with {}{}", path, answer.status, said)};
 }
 

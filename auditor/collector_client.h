@@ -39,8 +39,9 @@ struct SearchQuestion {
   std::uint64_t limit = 100;  // of all pages together
 };
 
-// A running collector's audit API. One thread. Errors: retry (no answer, or not now), reject (the
-// collector says no, in its own words: RFC 9457).
+// A running collector's audit API. One thread. Errors: retry (no answer, no access, or not
+// now), reject (there is no such thing, or the question is wrong); in the collector's own words
+// where it has some (RFC 9457).
 class CollectorClient : public ProofSource {
  public:
   static ledger::Result<CollectorClient> open(ledger::FileSystem& files,

@@ -23,6 +23,8 @@ TEST_CASE("a refusal is told in the collector's words, and whether to ask again"
   CHECK(refused.kind == ledger::ErrorKind::reject);
   CHECK(refused.message ==
         "GET /v1/search was answered with 400: Not understood: at 3: what is this");
+  CHECK(problem_of("/x", {404, ""}).kind == ledger::ErrorKind::reject);
+  CHECK(problem_of("/x", {401, ""}).kind == ledger::ErrorKind::retry);
   CHECK(problem_of("/x", {503, "<html>"}).kind == ledger::ErrorKind::retry);
   CHECK(problem_of("/x", {429, ""}).kind == ledger::ErrorKind::retry);
 }
