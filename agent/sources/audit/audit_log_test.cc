@@ -86,9 +86,10 @@ TEST_CASE("a crash at any line and any record seals every event once") {
   for (std::size_t cut = 0; cut <= lines.size(); ++cut) {
     for (std::size_t room = 0; room <= 3; ++room) {
       CAPTURE(cut);
+      const auto middle = lines.begin() + static_cast<std::ptrdiff_t>(cut);
       CAPTURE(room);
       Host host;
-      if (cut > 0) append(host.log(), file_text({lines.begin(), lines.begin() + cut}));
+      if (cut > 0) append(host.log(), file_text({lines.begin(), middle}));
       host.sink.limit = room;
       host.poll();
       host.seal();
@@ -96,7 +97,7 @@ TEST_CASE("a crash at any line and any record seals every event once") {
       host.poll(1ms);
       host.crash();
       host.sink.limit = static_cast<std::size_t>(-1);
-      if (cut < lines.size()) append(host.log(), file_text({lines.begin() + cut, lines.end()}));
+      if (cut < lines.size()) append(host.log(), file_text({middle, lines.end()}));
       host.poll();
       host.poll(3s);
       auto messages = host.sink.messages();

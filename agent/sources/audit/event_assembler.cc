@@ -77,7 +77,7 @@ void EventAssembler::append(AuditEvent& event, std::string_view line) {
   open_bytes_ += line.size() + 1;
 }
 
-void EventAssembler::complete(Open event) {
+void EventAssembler::complete(const Open& event) {
   open_bytes_ -= event->bytes;
   remember(*event);
   complete_.push_back(std::move(*event));

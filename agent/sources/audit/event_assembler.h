@@ -51,7 +51,7 @@ class EventAssembler {
 
   Open find(const AuditLine& parsed);
   void append(AuditEvent& event, std::string_view line);
-  void complete(Open event);
+  void complete(const Open& event);
   void close_older(const AuditLine& newest);
   void keep_limits();
   bool is_done(std::string_view line) const;

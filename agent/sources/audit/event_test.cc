@@ -119,7 +119,7 @@ TEST_CASE("what is no audit record is kept as it is") {
                      "type= msg=audit(1.000:1): x",
                      "type=X msg=audit(99999999999999.000:1): x",
                      "node=a",
-                     "\xff\x00"};
+                     std::string("\xff\x00", 2)};
   for (const auto& line : odd) events.add(line, start);
   REQUIRE(events.complete().size() == odd.size());
   for (std::size_t i = 0; i < odd.size(); ++i) {

@@ -8,6 +8,16 @@ namespace yunjian::agent::testing {
 
 // What auditd writes (log_format ENRICHED but where said otherwise), one record each.
 
+inline const std::string exec_program_path =
+    "type=PATH msg=audit(1764403200.123:501): item=0 name=\"/usr/bin/ls\" inode=1311 dev=08:01 "
+    "mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0 "
+    "cap_frootid=0\x1DOUID=\"root\" OGID=\"root\"";
+
+inline const std::string exec_loader_path =
+    "type=PATH msg=audit(1764403200.123:501): item=1 name=\"/lib64/ld-linux-x86-64.so.2\" "
+    "inode=2822 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 "
+    "cap_fe=0 cap_fver=0 cap_frootid=0\x1DOUID=\"root\" OGID=\"root\"";
+
 // `ls -l "my file"` by a person who became root; the last argument holds a blank, hence hex.
 inline const std::vector<std::string> exec_event = {
     "type=SYSCALL msg=audit(1764403200.123:501): arch=c000003e syscall=59 success=yes exit=0 "
@@ -18,12 +28,8 @@ inline const std::vector<std::string> exec_event = {
     "SUID=\"root\" FSUID=\"root\" EGID=\"root\" SGID=\"root\" FSGID=\"root\"",
     "type=EXECVE msg=audit(1764403200.123:501): argc=3 a0=\"ls\" a1=\"-l\" a2=6D792066696C65",
     "type=CWD msg=audit(1764403200.123:501): cwd=\"/root\"",
-    "type=PATH msg=audit(1764403200.123:501): item=0 name=\"/usr/bin/ls\" inode=1311 dev=08:01 "
-    "mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0 "
-    "cap_frootid=0\x1DOUID=\"root\" OGID=\"root\"",
-    "type=PATH msg=audit(1764403200.123:501): item=1 name=\"/lib64/ld-linux-x86-64.so.2\" "
-    "inode=2822 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 "
-    "cap_fe=0 cap_fver=0 cap_frootid=0\x1DOUID=\"root\" OGID=\"root\"",
+    exec_program_path,
+    exec_loader_path,
     "type=PROCTITLE msg=audit(1764403200.123:501): proctitle=6C73002D6C006D792066696C65"};
 
 // A refused read (not enriched) by a program whose name needs hex.
