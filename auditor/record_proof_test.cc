@@ -193,7 +193,7 @@ TEST_CASE("a record is found in a log of several tiles") {
   log.seal(0, {log.random_line(60)});
   SampleSource source(log);
   Prover prover(source, log.verifier(), std::nullopt);
-  for (const std::uint64_t number : {0, 200, 255, 256, 529}) {
+  for (const std::uint64_t number : {0UL, 200UL, 255UL, 256UL, 529UL}) {
     const auto proof = prover.prove({log.stream_id(late), number});
     REQUIRE(proof);
     CHECK(format_proof(*proof).size() < 4096);
