@@ -57,7 +57,6 @@ MountState state_of(const std::string& path, const struct statvfs& status) {
     const auto free_inodes = static_cast<double>(std::min(status.f_ffree, status.f_files));
     state.inodes_percent = 100.0 * (1 - free_inodes / static_cast<double>(status.f_files));
   }
-  state.read_only = (status.f_flag & ST_RDONLY) != 0;
   return state;
 }
 
@@ -92,16 +91,19 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     if (dash == std::string_view::npos) continue;
     line.remove_prefix(dash + 3);
     const std::string_view type = next_word(line);
+    // What is mounted later on the same place hides what was there.
+    std::erase_if(mounts, [&](const Mount& hidden) { return hidden.path == path; });
     const bool remote = contains(remote_types, type);
     if (!remote && !contains(local_types, type)) continue;
     const bool skipped =
         std::any_of(skipped_places.begin(), skipped_places.end(),
                     [&](std::string_view place) { return path.starts_with(place); });
     if (skipped || path.size() > mount_path_max) continue;
-    // What is mounted later on the same place hides what was there.
-    std::erase_if(mounts, [&](const Mount& hidden) { return hidden.path == path; });
     if (!devices.insert(device).second) continue;
-    if (mounts.size() < mounts_max) mounts.push_back({path, remote});
+    next_word(line);
+    const std::string_view options = next_word(line);
+    const bool read_only = options == "ro" || options.starts_with("ro,");
+    if (mounts.size() < mounts_max) mounts.push_back({path, remote, read_only});
   }
   return mounts;
 }
@@ -132,6 +134,7 @@ const std::vector<MountState>& MountProbe::look() {
     } else {
       states_[i] = ask_now(ask_, mounts_[i].path, prefix_ + mounts_[i].path);
     }
+    states_[i].read_only = mounts_[i].read_only;
   }
   return states_;
 }

@@ -19,6 +19,8 @@ inline constexpr std::size_t stuck_probes_max = 4;  // threads that may wait for
 struct Mount {
   std::string path;
   bool remote = false;  // its server may die and leave every call on it waiting
+  // Of the file system itself: statvfs tells of the mount, and a sandbox mounts all read-only.
+  bool read_only = false;
 };
 
 // The file systems of a /proc/self/mountinfo that hold data of this host: one for each device, at

@@ -371,19 +371,24 @@ TEST_CASE("this host is measured for real") {
 TEST_CASE("mounts: real file systems once each, what lies on top, names decoded") {
   const auto mounts = parse_mountinfo(
       "21 26 0:20 / /proc rw,relatime - proc proc rw\n"
-      "26 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+      "26 1 254:0 / / ro,relatime shared:1 - ext4 /dev/vda rw\n"
       "27 26 254:0 /srv /srv rw,relatime - ext4 /dev/vda rw\n"
-      "28 26 254:16 / /mnt/my\\040data rw - xfs /dev/vdb rw\n"
+      "28 26 254:16 / /mnt/my\\040data rw - xfs /dev/vdb ro,noatime\n"
       "29 26 0:50 / /mnt/share rw - nfs4 server:/x rw\n"
       "30 26 254:32 / /mnt/over rw - ext4 /dev/vdc rw\n"
       "31 26 254:48 / /mnt/over rw - ext4 /dev/vdd rw\n"
       "32 26 254:64 / /var/lib/docker/x rw - ext4 /dev/vde rw\n"
       "33 26 0:60 / /run rw - tmpfs tmpfs rw\n"
+      "34 26 254:80 / /home rw - ext4 /dev/vdf rw\n"
+      "35 26 0:61 / /home rw - tmpfs tmpfs rw\n"
       "broken line\n");
   std::vector<std::string> paths;
   for (const auto& mount : mounts) paths.push_back(mount.path);
   CHECK(paths == std::vector<std::string>{"/", "/mnt/my data", "/mnt/share", "/mnt/over"});
   CHECK(mounts[2].remote);
+  // The file system's own state, not that of a mount that a sandbox made read-only.
+  CHECK_FALSE(mounts[0].read_only);
+  CHECK(mounts[1].read_only);
   CHECK(device_key("/mnt/my data") == "/mnt/my%20data");
 }
 

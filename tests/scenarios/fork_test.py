@@ -30,7 +30,7 @@ def append(log, *lines):
 
 
 def clone(bench, log):
-    """A second agent over a copy of the first one's state, with a log of its own at the same path."""
+    """A second agent over a copy of the first one, reading the same log."""
     shutil.copytree(bench.dir / 'web-01', bench.dir / 'clone')
     path = bench.dir / 'clone.toml'
     path.write_text(f'state = "{bench.dir}/clone"\n' + config(log))
