@@ -29,7 +29,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT YUNJIAN_SANITIZE)
   target_compile_options(yunjian_options INTERFACE -fstack-protector-strong
                                                    -fstack-clash-protection -fcf-protection)
   # GCC 12 sees overlaps and overruns in inlined strings where there are none (PR 105651, 105329).
-  target_compile_options(yunjian_options INTERFACE -Wno-restrict -Wno-array-bounds)
+  target_compile_options(yunjian_options INTERFACE -Wno-restrict -Wno-array-bounds
+                                                   -Wno-stringop-overflow)
   target_link_options(yunjian_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 if(YUNJIAN_SANITIZE)
