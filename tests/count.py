@@ -48,10 +48,10 @@ def count_results(path):
 def count_checks(path):
     totals, failures = [0, 0, 0], []
     with open(path, encoding='utf-8') as lines:
-        for verdict, name in (line.split() for line in lines):
+        for verdict, name in (line.split(None, 1) for line in lines):
             totals[verdict != 'passed'] += 1
             if verdict != 'passed':
-                failures.append(name)
+                failures.append(name.strip())
     return totals, failures
 
 
