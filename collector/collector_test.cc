@@ -404,8 +404,9 @@ TEST_CASE("a request and an answer of the admin socket survive any text") {
   CHECK(parse_answer(format_answer(ledger::fail(ledger::ErrorKind::full, "no space")))
             .error()
             .message == "no space");
-  for (const std::string wrong :
-       {"", "[]", "{\"fields\":[]}", "{\"fields\":{\"a\":1}}", std::string(100'000, '[').c_str()}) {
+  const std::string deep(100'000, '[');
+  for (const std::string_view wrong :
+       {"", "[]", "{\"fields\":[]}", "{\"fields\":{\"a\":1}}", deep.c_str()}) {
     CHECK_FALSE(parse_request(wrong));
   }
   CHECK_FALSE(parse_answer(R"({"ok":true,"files":{"../a":""}})"));
