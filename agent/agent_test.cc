@@ -57,6 +57,7 @@ struct Host {
   MemoryFileSystem files;
   ManualClock clock{ledger::Time(seconds(1'795'334'400))};
   ledger::testing::SeededRandom random{7};
+  ledger::testing::SeededRandom ship_random{8};  // the ship thread's own
   SmallCollector collector;
   std::uint64_t lines = 0;  // that the source has
   SpoolLimits limits;
@@ -88,7 +89,8 @@ struct Host {
                                 .boot_id = "6f7b2f5e-0000-4000-8000-000000000001"});
     REQUIRE(sealer);
     shipper = std::make_unique<Shipper>(
-        std::make_unique<testing::SmallUploader>(target), ReceiptBook(target.verifier()), random,
+        std::make_unique<testing::SmallUploader>(target), ReceiptBook(target.verifier()),
+        ship_random,
         ShipperOptions{.stream = ledger::stream_id(agent_id, 1),
                        .backoff = {.base = milliseconds(1), .cap = milliseconds(4)}});
     std::vector<std::unique_ptr<Source>> sources;
