@@ -1,0 +1,98 @@
+#include "agent/config_sources.h"
+
+#include <fmt/format.h>
+
+namespace yunjian::agent {
+namespace {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::failure;
+using ledger::Result;
+
+constexpr std::size_t socket_path_max = 107;  // sockaddr_un
+
+// "beginning" or "end"; false for anything else.
+bool read_start(Table& table, bool& from_end) {
+  std::string start = from_end ? "end" : "beginning";
+  table.read("start", start);
+  from_end = start == "end";
+  return from_end || start == "beginning";
+}
+
+Result<FileConfig> read_file(Table& table) {
+  FileConfig file;
+  table.read("paths", file.paths);
+  table.read("exclude", file.exclude);
+  if (!read_start(table, file.from_end)) table.refuse("start", "must be \"beginning\" or \"end\"");
+  if (file.paths.empty()) table.refuse("paths", "name at least one path or glob");
+  for (const std::string& path : file.paths) {
+    if (!path.starts_with('/'))
+      table.refuse("paths", fmt::format("{} is not an absolute path", path));
+  }
+  if (auto done = table.finish(); !done) return failure(done);
+  return file;
+}
+
+Result<void> read_files(Table& root, AgentConfig& config) {
+  std::set<std::string> names;
+  for (Table& table : root.tables("file")) {
+    auto file = read_file(table);
+    if (!file) return failure(file);
+    // The first path names the place where reading goes on after a restart.
+    if (!names.insert(file->paths.front()).second) {
+      return fail(ErrorKind::reject,
+                  fmt::format("file.paths: two [[file]] tables begin with {}: join them",
+                              file->paths.front()));
+    }
+    config.files.push_back(std::move(*file));
+  }
+  return {};
+}
+
+Result<void> read_audit(Table& root, AgentConfig& config) {
+  auto table = root.table("audit");
+  if (!table) return {};
+  table->read("enabled", config.audit);
+  table->read("log", config.audit_log);
+  table->read("socket", config.audit_socket);
+  if (!config.audit_log.starts_with('/')) table->refuse("log", "must be an absolute path");
+  if (!config.audit_socket.empty() && !config.audit_socket.starts_with('/')) {
+    table->refuse("socket", "must be an absolute path, or empty to read the log");
+  }
+  if (config.audit_socket.size() > socket_path_max) {
+    table->refuse("socket", fmt::format("must be at most {} bytes", socket_path_max));
+  }
+  return table->finish();
+}
+
+Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
+  if (auto table = root.table("journal")) {
+    table->read("enabled", config.journal);
+    table->read("directory", config.journal_directory);
+    if (!read_start(*table, config.journal_from_end)) {
+      table->refuse("start", "must be \"beginning\" or \"end\"");
+    }
+    if (auto done = table->finish(); !done) return done;
+  }
+  if (auto table = root.table("usage")) {
+    table->read("enabled", config.usage);
+    table->read("interval_s", config.usage_interval_s);
+    if (config.usage_interval_s == 0 || config.usage_interval_s > 60 ||
+        60 % config.usage_interval_s != 0) {
+      table->refuse("interval_s", "must divide 60: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60");
+    }
+    if (auto done = table->finish(); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_sources(Table& root, AgentConfig& config) {
+  if (auto done = read_files(root, config); !done) return done;
+  if (auto done = read_audit(root, config); !done) return done;
+  return read_journal_and_usage(root, config);
+}
+
+}  // namespace yunjian::agent
