@@ -6,7 +6,9 @@
 
 #include "ledger/checkpoint.h"
 #include "ledger/leaves.h"
+#include "ledger/list_leaves.h"
 #include "ledger/record.h"
+#include "ledger/statement_leaves.h"
 #include "ledger/wire.h"
 
 // The worked example of README.md: made here from fixed keys, compared byte for byte with the page,
@@ -55,6 +57,41 @@ std::string block(std::string_view title, std::string_view text) {
          (text.ends_with('\n') ? "" : "\n") + "```\n\n";
 }
 
+std::string list_blocks(const PrivateKey& log) {
+  const auto hasher = default_suite().hasher();
+  const Time time = parse_time("2026-11-23T03:00:00.000000Z").value();
+  std::string lines;
+  append_roster_line(lines, {agent, 1, 0, false});
+  append_roster_line(lines, {"f00102030405060708090a0b0c0d0e0f", 2, std::nullopt, true});
+  const std::string roster = format_roster({time, 2, true, list_head(lines, *hasher).value()});
+  std::string out = block("lines of a roster", lines);
+  out += block("roster leaf", format_note(roster, {line_by(log, origin, roster)}));
+  lines.clear();
+  append_purge_line(lines, {stream_id(agent, 1), 0, 0});
+  const std::string purge =
+      format_purge({time, 2, "2026-11-22", list_head(lines, *hasher).value()});
+  out += block("lines of a purge", lines);
+  out += block("purge leaf", format_note(purge, {line_by(log, origin, purge)}));
+  return out;
+}
+
+std::string statement_blocks(const PrivateKey& log, const Hash& enrolment, const Hash& header) {
+  const Time time = parse_time("2026-11-23T03:00:00.000000Z").value();
+  const auto authority = key_of('\x04');
+  const std::string retirement = format_retirement({agent, 1, 1, header, time});
+  const std::string endorsement = format_endorsement({std::string(origin), 0, enrolment, time});
+  const std::string report = format_report({"2026-11", 2, sha256("manifest"), time});
+  std::string out =
+      block("retirement leaf", format_note(retirement, {line_by(log, origin, retirement)}));
+  const Verifier named(default_suite(), "authority.example.gov.cn", authority->public_key());
+  out += block("vkey of the authority", named.vkey());
+  out += block("endorsement leaf",
+               format_note(endorsement, {line_by(*authority, named.name(), endorsement),
+                                         line_by(log, origin, endorsement)}));
+  out += block("report leaf", format_note(report, {line_by(log, origin, report)}));
+  return out;
+}
+
 std::string make_example() {
   const auto hasher = default_suite().hasher();
   const auto log_key = key_of('\x01');
@@ -101,6 +138,8 @@ std::string make_example() {
   out += block("checkpoint", checkpoint);
   out += block("receipt", format_tlog_proof({"", 1, path, checkpoint}));
   out += block("frame, base64", to_base64(frame));
+  out += list_blocks(*log_key);
+  out += statement_blocks(*log_key, leaves[0], leaves[1]);
   return out;
 }
 

@@ -159,7 +159,25 @@ def main():
     assert int.from_bytes(frame[4 + size : 8 + size], 'big') == len(body)
     plain = subprocess.run(['zstd', '-dc'], input=body, stdout=subprocess.PIPE, check=True).stdout
     assert plain == b'\n'.join(records)
-    print('the worked example holds: 2 notes, 1 checkpoint, 1 receipt, 1 frame')
+
+    lists_hold(blocks, origin, log_key)
+    retirement = fields(check_note(blocks['retirement leaf'].encode(), origin, log_key))
+    assert b64(retirement['head']) == leaf(header_note) and retirement['batches'] == '1'
+    endorsement = blocks['endorsement leaf'].encode()
+    check_note(endorsement, origin, log_key)
+    authority, _, authority_key = blocks['vkey of the authority'].strip().split('+')
+    endorsed = fields(check_note(endorsement, authority, b64(authority_key)[1:]))
+    assert b64(endorsed['hash']) == leaf(enrolment) and endorsed['leaf'] == '0'
+    check_note(blocks['report leaf'].encode(), origin, log_key)
+    print('the worked example holds: 7 notes, 2 lists, 1 checkpoint, 1 receipt, 1 frame')
+
+
+def lists_hold(blocks, origin, log_key):
+    for name in ('roster', 'purge'):
+        lines = blocks[f'lines of a {name}'].encode().splitlines()
+        named = fields(check_note(blocks[f'{name} leaf'].encode(), origin, log_key))
+        assert lines == sorted(lines) and named['count'] == str(len(lines))
+        assert b64(named['root']) == tree([leaf(line) for line in lines])
 
 
 if __name__ == '__main__':
