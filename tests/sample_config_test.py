@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 READ_KEY = re.compile(r'(?:read|tables?|read_\w+|check_keys)\(\s*\{?((?:"\w+"(?:,\s*)?)+)')
 
 
-def keys_in_code(path):
-    """The names that a config.cc hands to its readers."""
-    code = (ROOT / path).read_text(encoding='utf-8')
+def keys_in_code(folder):
+    """The names that config.cc and config_*.cc of a folder hand to their readers."""
+    code = ''.join(path.read_text(encoding='utf-8')
+                   for path in sorted((ROOT / folder).glob('config*.cc')))
     return {key for match in READ_KEY.finditer(code)
             for key in re.findall(r'"(\w+)"', match.group(1))}
 
@@ -29,17 +30,17 @@ def sample(name):
 
 
 class SampleConfigTest(unittest.TestCase):
-    def assert_names_all(self, name, code):
+    def assert_names_all(self, name, folder):
         text = sample(name)
-        keys = keys_in_code(code)
-        self.assertGreater(len(keys), 5, f'no keys found in {code}')
+        keys = keys_in_code(folder)
+        self.assertGreater(len(keys), 5, f'no keys found in {folder}')
         missing = [key for key in sorted(keys)
                    if not re.search(rf'^(?:{key} = |\[+{key}\]+$)', text, re.MULTILINE)]
-        self.assertEqual(missing, [], f'{name} does not explain these keys of {code}')
+        self.assertEqual(missing, [], f'{name} does not explain these keys of {folder}')
 
     def test_every_key_is_explained(self):
-        self.assert_names_all('collector.toml', 'collector/config.cc')
-        self.assert_names_all('agent.toml', 'agent/config.cc')
+        self.assert_names_all('collector.toml', 'collector')
+        self.assert_names_all('agent.toml', 'agent')
 
     def check(self, program, text):
         """What `check` says of a configuration; its directories do not exist."""
