@@ -99,7 +99,7 @@ Result<std::uint64_t> give_hours(RecordStore& records, const Scope& scope, const
   if (!stats->complete) {
     return ledger::fail(ledger::ErrorKind::full,
                         fmt::format("host {}: more than {} hour records in the month",
-                                    query.host.value_or(""), hours_max));
+                                    query.filter.hosts.front(), hours_max));
   }
   std::sort(hours.begin(), hours.end(), [](const HourRecord& a, const HourRecord& b) {
     return std::tie(a.stream, a.number) < std::tie(b.stream, b.number);
@@ -117,7 +117,7 @@ ScanQuery hours_query(const std::string& host, Time from, Time to) {
   query.lanes = {Lane::hour};
   query.from = from;
   query.to = to + record_time_lag;
-  query.host = host;
+  query.filter.hosts = {host};
   query.order = Order::oldest_first;
   query.limit = hours_max;
   query.bytes_max = ~std::uint64_t{0};

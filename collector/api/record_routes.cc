@@ -147,7 +147,7 @@ Outcome<Response> search(const ApiContext& context, const Call& call) {
                   "Parameter 'q', " + query.error().message + ".");
   }
   if (!may_see_events(call.credential)) page->scan.lanes = {Lane::usage, Lane::hour};
-  page->scan.host = query->host();
+  if (auto host = query->host()) page->scan.filter.hosts = {std::move(*host)};
   if (!query->matches_everything()) {
     page->scan.matches = [&query](const ledger::ParsedRecord* record, const StoredRecord& stored) {
       return query->matches({.record = record,
@@ -179,7 +179,8 @@ Outcome<Response> get_record(const ApiContext& context, const Call& call) {
                     .host = record->host,
                     .unit = record->unit,
                     .received = record->received,
-                    .line = record->line});
+                    .line = record->line,
+                    .derived = record->derived});
   Response response;
   response.body = json.take();
   return response;
@@ -197,7 +198,7 @@ Outcome<Response> host_usage(const ApiContext& context, const Call& call) {
   if (!host) return storage_problem(host.error());
   if (!*host) return not_found();
   page->scan.lanes = {*step == "hour" ? Lane::hour : Lane::usage};
-  page->scan.host = call.parts[0];
+  page->scan.filter.hosts = {std::string(call.parts[0])};
   Act act = page_look(context, call, *parameters);
   act.text("host", call.parts[0]);
   return answer_page(context, call, *page, std::move(act));

@@ -1,13 +1,18 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "collector/store/deriver.h"
+#include "collector/store/filter.h"
 #include "collector/store/line_glance.h"
 #include "collector/store/scope.h"
 #include "ledger/base/clock.h"
@@ -30,29 +35,53 @@ struct StoredRecord {
   std::string_view unit;
   ledger::Time received{};
   std::string_view line;  // exact bytes
+  std::span<const DerivedField> derived;
 };
+
+// The last word about a record. Null record: the line is not JSON.
+using RecordTest = std::function<bool(const ledger::ParsedRecord*, const StoredRecord&)>;
 
 enum class Order { oldest_first, newest_first };
 
-struct ScanQuery {
+// Which records a question is about.
+struct Selection {
   std::vector<Lane> lanes;  // empty = all
   ledger::Time from{};      // from <= time < to
   ledger::Time to{};
-  std::optional<std::string> host;
-  // Null record: the line is not JSON. Empty function: every record matches.
-  std::function<bool(const ledger::ParsedRecord*, const StoredRecord&)> matches;
+  Filter filter;
+  RecordTest matches;  // asked of what the filter lets through; empty: all of it matches
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+struct ScanQuery : Selection {
   Order order = Order::newest_first;
   std::optional<RecordKey> after;  // go on behind this key, in `order`
   std::size_t limit = 100;
   std::uint64_t bytes_max = 32U << 20;  // of visited lines: stops like `limit`, after at least one
-  const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct ScanStats {
-  std::uint64_t batches = 0;  // decoded
+  std::uint64_t batches = 0;  // decoded, or blocks of them
   std::uint64_t records = 0;  // looked at
   std::uint64_t bytes = 0;    // of their lines
   bool complete = true;       // false: `limit` or `bytes_max` was reached, there may be more
+};
+
+// Counts by time and by the value of a field.
+struct AggregateQuery : Selection {
+  std::chrono::microseconds step{0};  // width of a time step, beginning at 1970; 0: one step
+  std::string field;                  // of the record or derived; empty: one value, ""
+  std::size_t groups_max = 100'000;
+};
+struct AggregateGroup {
+  ledger::Time step{};               // where it begins; 1970 when there is only one
+  std::optional<std::string> value;  // absent: records without the field
+  auto operator<=>(const AggregateGroup&) const = default;
+};
+struct Aggregate {
+  std::map<AggregateGroup, std::uint64_t> counts;
+  ScanStats stats;  // complete = false: `groups_max` was reached, some groups are not there
+  void merge(Aggregate&& other);  // of other records
 };
 
 // A record with nothing borrowed.
@@ -62,9 +91,11 @@ struct OwnedRecord {
   std::string unit;
   ledger::Time received{};
   std::string line;
+  std::vector<DerivedField> derived;
 };
 
 // What search stands on; below WAL and log, so that another store can take its place. Any thread.
+// What was committed before a call is seen by it, filed or not.
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
@@ -75,6 +106,11 @@ class RecordStore {
   // One record; reject when absent or outside the scope (the same answer).
   virtual ledger::Result<OwnedRecord> record(const Scope& scope, std::string_view stream,
                                              std::uint64_t number) = 0;
+  // How many records match, by group. Errors as scan().
+  virtual ledger::Result<Aggregate> aggregate(const Scope& scope, const AggregateQuery& query) = 0;
+  // The exact lines of a batch, joined by LF; reject when absent, hollow or outside the scope.
+  virtual ledger::Result<std::string> lines(const Scope& scope, std::string_view stream,
+                                            std::uint64_t batch) = 0;
 };
 
 }  // namespace yunjian::collector

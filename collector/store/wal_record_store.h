@@ -12,15 +12,20 @@ namespace yunjian::collector {
 // Any thread; sees what was committed before the scan began, and maybe what came during it.
 class WalRecordStore : public RecordStore {
  public:
-  explicit WalRecordStore(const EvidenceLog& log);  // which must outlive the store
+  // Both outlive the store; without a deriver no record has derived fields.
+  explicit WalRecordStore(const EvidenceLog& log, const Deriver* deriver = nullptr);
 
   ledger::Result<ScanStats> scan(const Scope& scope, const ScanQuery& query,
                                  const std::function<void(const StoredRecord&)>& visit) override;
   ledger::Result<OwnedRecord> record(const Scope& scope, std::string_view stream,
                                      std::uint64_t number) override;
+  ledger::Result<Aggregate> aggregate(const Scope& scope, const AggregateQuery& query) override;
+  ledger::Result<std::string> lines(const Scope& scope, std::string_view stream,
+                                    std::uint64_t batch) override;
 
  private:
   const EvidenceLog& log_;
+  const Deriver* const deriver_;
   Pool<ledger::BodyDecoder> decoders_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "collector/store/record_gate.h"
 #include "collector/store/testing/log_kit.h"
 
 namespace yunjian::collector {
@@ -92,7 +93,7 @@ struct Fixture {
     std::vector<const Expected*> found;
     for (const Expected& record : all) {
       if (!scope.allows(record.unit)) continue;
-      if (query.host && record.host != *query.host) continue;
+      if (!query.filter.hosts.empty() && record.host != query.filter.hosts.front()) continue;
       if (record.key.time < query.from || record.key.time >= query.to) continue;
       if (!query.lanes.empty() && std::ranges::count(query.lanes, record.lane) == 0) continue;
       found.push_back(&record);
@@ -154,7 +155,7 @@ TEST_CASE("a scan gives what looking at every record would give, in either order
         query.from = test_start + 100s;
         query.to = test_start + 200s;
         CHECK(pages(store, scope, query) == fixture.brute_force(scope, query));
-        query.host = "web-02";
+        query.filter.hosts = {"web-02"};
         CHECK(pages(store, scope, query) == fixture.brute_force(scope, query));
       }
     }
@@ -284,6 +285,84 @@ TEST_CASE("records of a hollow batch are not found until its body has come") {
       fixture.log->commit(only(BodyFill{fixture.agents[0].stream(), 0, frame.body, std::nullopt})));
   CHECK(pages(store, Scope::all(), everything()).size() == 3);
   CHECK(store.record(Scope::all(), fixture.agents[0].stream(), 1));
+}
+
+// Derives the number behind "user" in a message.
+const Deriver& user_deriver() {
+  static const Deriver deriver{
+      1, {"actor.user.name"}, [](const ledger::ParsedRecord& record, auto& out) {
+        const auto message = record.find("message").value_or("");
+        const std::size_t at = message.find("user");
+        if (at != std::string_view::npos) {
+          out.push_back({"actor.user.name", std::string(message.substr(at)), true});
+        }
+      }};
+  return deriver;
+}
+
+Selection all_times() {
+  Selection all;
+  all.from = Time{};
+  all.to = test_start + 1000h;
+  return all;
+}
+
+TEST_CASE("counts by time and by the value of a field, derived ones too") {
+  Fixture fixture;
+  fixture.commit(0, {{Lane::event, line_at(test_start, "event", "user1")},
+                     {Lane::event, line_at(test_start + 1h, "event", "user2")}});
+  fixture.commit(1, {{Lane::event, line_at(test_start + 61min, "event", "user2")},
+                     {Lane::event, "no record"}});
+  WalRecordStore store(*fixture.log.log, &user_deriver());
+  AggregateQuery query;
+  static_cast<Selection&>(query) = all_times();
+  query.field = "actor.user.name";
+  auto counted = store.aggregate(Scope::all(), query);
+  REQUIRE(counted);
+  CHECK(counted->counts.at({{}, "user1"}) == 1);
+  CHECK(counted->counts.at({{}, "user2"}) == 2);
+  CHECK(counted->counts.at({{}, std::nullopt}) == 1);
+  query.step = 1h;
+  query.filter.columns = {{"message", [](auto value, bool) { return value == "user2"; }}};
+  counted = store.aggregate(Scope::units({"water"}), query);
+  REQUIRE(counted);
+  REQUIRE(counted->counts.size() == 1);
+  CHECK(counted->counts.begin()->second == 1);
+  CHECK(counted->counts.begin()->first.step == step_of(test_start + 61min, 1h));
+  query.groups_max = 0;
+  CHECK(!store.aggregate(Scope::units({"water"}), query)->stats.complete);
+}
+
+TEST_CASE("a filter asks for columns, and a record brings what was derived from it") {
+  Fixture fixture;
+  fixture.commit(0, {{Lane::event, line_at(test_start, "event", "user1")},
+                     {Lane::event, line_at(test_start + 1s, "event", "user2")},
+                     {Lane::event, line_at(test_start + 2s, "event", "nobody")}});
+  WalRecordStore store(*fixture.log.log, &user_deriver());
+  ScanQuery query;
+  static_cast<Selection&>(query) = all_times();
+  query.filter.columns = {
+      {"actor.user.name", [](auto value, bool) { return value == "user2"; }, true}};
+  std::vector<std::string> names;
+  REQUIRE(store.scan(Scope::all(), query, [&](const StoredRecord& record) {
+    names.push_back(record.derived.empty() ? "" : record.derived.front().value);
+  }));
+  CHECK(names == std::vector<std::string>{"", "user2"});
+  const auto& second = fixture.all[1];
+  const auto record = store.record(Scope::all(), second.key.stream, second.key.number);
+  REQUIRE(record);
+  REQUIRE(record->derived.size() == 1);
+  CHECK(record->derived.front().value == "user2");
+}
+
+TEST_CASE("the lines of a batch come back exactly, within the scope only") {
+  Fixture fixture;
+  fixture.commit(0, {{Lane::event, "one"}, {Lane::event, "two"}});
+  WalRecordStore store(*fixture.log.log);
+  const std::string stream = fixture.agents[0].stream();
+  CHECK(store.lines(Scope::all(), stream, 0) == "one\ntwo");
+  CHECK(!store.lines(Scope::units({"water"}), stream, 0));
+  CHECK(!store.lines(Scope::all(), stream, 1));
 }
 
 }  // namespace
