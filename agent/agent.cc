@@ -237,6 +237,13 @@ Result<void> Agent::save_checkpoint() {
   return replace_file(*parts_.files, parts_.paths.checkpoint, saved_checkpoint_, 0644);
 }
 
+std::string Agent::summary() const {
+  std::string line = fmt::format("{} batches sealed, {} receipted", sealer_->ratchet().next_batch(),
+                                 spool_->receipted());
+  if (const std::string error = delivery_.error(); !error.empty()) line += "; " + error;
+  return line;
+}
+
 Result<void> Agent::show_status(bool at_once) {
   const milliseconds now = sealer_->now().boot;
   if (!at_once && (!status_stale_ || now - status_at_ < status_interval)) return {};

@@ -51,6 +51,8 @@ class Agent {
   // Only ships and takes receipts.
   ledger::Result<void> deliver();
   bool drained() const { return delivery_.drained(); }
+  // For people, one line: what was sealed and receipted, and what is wrong.
+  std::string summary() const;
   ledger::Result<void> close();
 
  private:

@@ -9,6 +9,7 @@
 #include "agent/runner.h"
 #include "agent/status.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
 
 namespace {
@@ -44,6 +45,8 @@ struct EnrolArguments {
 };
 
 int enrol(const EnrolArguments& arguments) {
+  if (auto became = ledger::become_owner(arguments.options.state); !became)
+    return report(became.error());
   ledger::PosixFileSystem files;
   ledger::SystemClock clock;
   ledger::SystemRandom random;
@@ -67,6 +70,7 @@ ledger::Result<agent::AgentConfig> load_config(const std::string& path) {
 int run(const std::string& config_path) {
   const auto config = load_config(config_path);
   if (!config) return report(config.error());
+  if (auto became = ledger::become_owner(config->state); !became) return report(became.error());
   const auto ended = agent::run_agent(*config, version, log_line);
   return ended ? exit_good : report(ended.error());
 }
@@ -88,6 +92,7 @@ int check(const std::string& config_path) {
 int status(const std::string& config_path) {
   const auto config = load_config(config_path);
   if (!config) return report(config.error());
+  if (auto became = ledger::become_owner(config->state); !became) return report(became.error());
   ledger::PosixFileSystem files;
   const agent::StatePaths paths(config->state);
   const auto identity = agent::read_identity(files, paths);

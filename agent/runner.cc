@@ -10,6 +10,7 @@
 #include "agent/source_list.h"
 #include "agent/wake.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
 
 namespace yunjian::agent {
@@ -22,6 +23,9 @@ using std::chrono::seconds;
 
 constexpr seconds ship_at_stop{10};
 constexpr milliseconds source_rest{20};
+// An enrolment that has just ended, or the run before, lets go of the state within this.
+constexpr milliseconds lock_wait{5000};
+constexpr milliseconds lock_pause{100};
 
 // One descriptor for each tailed file.
 void raise_descriptor_limit() {
@@ -42,6 +46,7 @@ class Run {
   Result<void> finish();
 
  private:
+  Result<std::unique_ptr<ledger::File>> wait_for_lock();
   Result<std::unique_ptr<Sealer>> open_sealer();
   Result<std::string> read_optional(const std::string& path);
   Result<void> start_shipper(const std::string& checkpoint);
@@ -54,6 +59,7 @@ class Run {
   ledger::PosixFileSystem files_;
   ledger::SystemClock clock_;
   ledger::SystemRandom random_;
+  ledger::ServiceManager service_ = ledger::ServiceManager::from_environment();
   std::unique_ptr<ledger::File> lock_;
   AgentIdentity identity_;
   std::optional<Wake> wake_;
@@ -63,15 +69,15 @@ class Run {
 };
 
 Result<void> Run::build() {
-  auto lock = lock_state(files_, paths_);
+  auto wake = Wake::open();
+  if (!wake) return failure(wake);
+  wake_.emplace(std::move(*wake));
+  auto lock = wait_for_lock();
   if (!lock) return failure(lock);
   lock_ = std::move(*lock);
   auto identity = read_identity(files_, paths_);
   if (!identity) return failure(identity);
   identity_ = std::move(*identity);
-  auto wake = Wake::open();
-  if (!wake) return failure(wake);
-  wake_.emplace(std::move(*wake));
 
   auto sealer = open_sealer();
   if (!sealer) return failure(sealer);
@@ -99,6 +105,14 @@ Result<void> Run::build() {
   if (!agent) return failure(agent);
   agent_ = std::move(*agent);
   return {};
+}
+
+Result<std::unique_ptr<ledger::File>> Run::wait_for_lock() {
+  const milliseconds deadline = clock_.boot() + lock_wait;
+  for (;;) {
+    auto lock = lock_state(files_, paths_);
+    if (lock || clock_.boot() >= deadline || wake_->wait({}, lock_pause).stop) return lock;
+  }
 }
 
 Result<std::unique_ptr<Sealer>> Run::open_sealer() {
@@ -147,11 +161,14 @@ Result<void> Run::start_shipper(const std::string& checkpoint) {
 Result<void> Run::loop() {
   const std::vector<int> descriptors = agent_->wake_descriptors();
   log_("runs as " + identity_.stream() + " for host " + identity_.host);
+  service_.ready();
   Wake::Reason reason;
   while (!reason.stop) {
     auto wait = agent_->step(reason.source);
     if (!wait) return failure(wait);
-    reason = wake_->wait(descriptors, *wait);
+    service_.status(agent_->summary());
+    service_.alive(clock_.boot());
+    reason = wake_->wait(descriptors, service_.rest_max(*wait));
     if (!reason.source || reason.stop || *wait == milliseconds(0)) continue;
     // A busy file is read in gulps, not in sips.
     reason.stop = wake_->wait({}, source_rest).stop;
@@ -160,10 +177,12 @@ Result<void> Run::loop() {
 }
 
 Result<void> Run::finish() {
+  service_.stopping();
   log_("stops: seals what is open and ships for at most 10 s");
   const milliseconds deadline = clock_.boot() + ship_at_stop;
   if (auto stopped = agent_->stop(); !stopped) return failure(stopped);
   while (!agent_->drained() && clock_.boot() < deadline) {
+    service_.alive(clock_.boot());
     wake_->wait({}, milliseconds(200));
     if (auto delivered = agent_->deliver(); !delivered) return failure(delivered);
   }

@@ -11,10 +11,8 @@
 #include "collector/tokens.h"
 #include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 namespace {
 
@@ -31,14 +29,6 @@ void say(std::string_view line) { fmt::print(stderr, "yunjian-collector: {}\n", 
 int report(const ledger::Error& error) {
   say(error.message);
   return exit_failed;
-}
-
-void notify(const char* state) {
-#ifdef HAVE_SYSTEMD
-  ::sd_notify(0, state);
-#else
-  static_cast<void>(state);
-#endif
 }
 
 // The real file system, clock and random source, as every command uses them.
@@ -77,6 +67,7 @@ int init(const collector::InitOptions& options, const std::string& suite_name) {
   auto with_suite = options;
   with_suite.suite = *suite;
   while (with_suite.data.size() > 1 && with_suite.data.ends_with('/')) with_suite.data.pop_back();
+  if (auto became = ledger::become_owner(with_suite.data); !became) return report(became.error());
   const auto made = collector::init_collector(system.tools(), with_suite);
   if (!made) return report(made.error());
   fmt::print(
@@ -98,6 +89,7 @@ int check(const std::string& config_path) {
   System system;
   const auto config = load_config(system, config_path);
   if (!config) return report(config.error());
+  if (auto became = ledger::become_owner(config->data); !became) return report(became.error());
   const collector::DataDirectory directory{config->data};
   auto facts = collector::read_log_facts(system.files, directory.log_facts());
   if (!facts) return report(facts.error());
@@ -122,9 +114,12 @@ int check(const std::string& config_path) {
 }
 
 // Steps until a signal asks to stop. Errors of a step are told once each.
-int run_until_signal(collector::Collector& collector, const sigset_t& signals) {
+int run_until_signal(collector::Collector& collector, ledger::ServiceManager& service,
+                     const sigset_t& signals) {
+  const ledger::SystemClock clock;
   std::string told;
   for (;;) {
+    service.alive(clock.boot());
     const timespec second{.tv_sec = 1, .tv_nsec = 0};
     const int signal = ::sigtimedwait(&signals, nullptr, &second);
     if (signal > 0) {
@@ -142,6 +137,7 @@ int serve(const std::string& config_path, const sigset_t& signals) {
   System system;
   const auto config = load_config(system, config_path);
   if (!config) return report(config.error());
+  if (auto became = ledger::become_owner(config->data); !became) return report(became.error());
   auto collector = open_collector(system, *config);
   if (!collector) return report(collector.error());
   for (const auto& line : (*collector)->recovered()) say(line);
@@ -151,9 +147,10 @@ int serve(const std::string& config_path, const sigset_t& signals) {
                   config->ingest_listen.address, (*collector)->ingest_port(),
                   config->api_listen.address, (*collector)->api_port(),
                   (*collector)->authority().fingerprint()));
-  notify("READY=1");
-  const int ended = run_until_signal(**collector, signals);
-  notify("STOPPING=1");
+  auto service = ledger::ServiceManager::from_environment();
+  service.ready();
+  const int ended = run_until_signal(**collector, service, signals);
+  service.stopping();
   if (auto stopped = (*collector)->stop(); !stopped) return report(stopped.error());
   say("stopped");
   return ended;
@@ -178,10 +175,11 @@ int print_answer(System& system, const collector::AdminAnswer& answer, const std
 }
 
 int run_here(System& system, const collector::CollectorConfig& config, AdminRequest request) {
+  request.who = collector::local_operator();
+  if (auto became = ledger::become_owner(config.data); !became) return report(became.error());
   auto collector = open_collector(system, config);
   if (!collector) return report(collector.error());
   for (const auto& line : (*collector)->recovered()) say(line);
-  request.who = collector::local_operator();
   const auto answer = (*collector)->admin().run(request);
   if (auto stopped = (*collector)->stop(); !stopped) return report(stopped.error());
   if (!answer) return report(answer.error());

@@ -57,14 +57,15 @@ class UnitsTest(unittest.TestCase):
         self.assertEqual(setting('yunjian-agent', 'ProtectProc'), ['noaccess'])
         self.assertEqual(setting('yunjian-agent', 'ProtectHome'), ['read-only'])
 
-    def test_notify_stands_only_where_the_program_does(self):
-        root = needs.PACKAGING.parent
+    def test_a_service_that_hangs_is_started_again_and_one_that_ends_too(self):
         for service in SERVICES:
-            folder = service.removeprefix('yunjian-')
-            notifies = any('READY=1' in path.read_text(encoding='utf-8')
-                           for path in (root / folder).glob('*.cc'))
-            wanted = 'notify' if notifies else 'exec'
-            self.assertEqual(setting(service, 'Type'), [wanted], service)
+            self.assertEqual(setting(service, 'Type'), ['notify'])
+            self.assertEqual(setting(service, 'NotifyAccess'), ['main'])
+            self.assertEqual(setting(service, 'WatchdogSec'), ['60s'])
+            self.assertEqual(setting(service, 'Restart'), ['always'])
+            self.assertEqual(setting(service, 'RestartPreventExitStatus'), ['64'])
+            pause = setting(service, 'RestartSec')[0]
+            self.assertGreaterEqual(int(pause.removesuffix('s')), 5, pause)
 
     def test_users_and_directories_are_made(self):
         if os.geteuid() != 0:

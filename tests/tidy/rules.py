@@ -56,7 +56,7 @@ LIBRARY_OWNERS = {
     'curl/': ('agent/ship/', 'auditor/'),
     'openssl/': ('ledger/suite', 'collector/http/', 'agent/ship/'),
     'libaudit.h': ('agent/sources/audit/',),
-    'systemd/': ('agent/sources/', 'agent/agent_main.cc', 'collector/collector_main.cc'),
+    'systemd/': ('agent/sources/',),
     'xlsxwriter': ('collector/report/',),
 }
 
