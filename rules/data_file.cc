@@ -193,6 +193,22 @@ std::vector<DataObject> DataObject::objects(std::string_view key) {
   return found;
 }
 
+std::vector<std::vector<DataObject>> DataObject::object_lists(std::string_view key) {
+  std::vector<std::vector<DataObject>> found;
+  const DataNode* value = take(key, DataNode::Kind::list, "a list of lists of objects");
+  if (!value) return found;
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    const std::string path = fmt::format("{}[{}]", path_of(key), i);
+    const DataNode& list = value->items[i];
+    if (list.kind != DataNode::Kind::list) problem_->add(path, "must be a list of objects");
+    std::vector<DataObject>& objects = found.emplace_back();
+    for (std::size_t k = 0; k < list.items.size(); ++k) {
+      objects.emplace_back(list.items[k], fmt::format("{}[{}]", path, k), *problem_);
+    }
+  }
+  return found;
+}
+
 std::vector<std::string> DataObject::texts(std::string_view key) {
   std::vector<std::string> found;
   const DataNode* value = take(key, DataNode::Kind::list, "a list of texts");

@@ -53,8 +53,10 @@ class DataObject {
   std::uint64_t hundredths(std::string_view key, std::uint64_t max_hundredths);
   DataObject object(std::string_view key);
   std::vector<DataObject> objects(std::string_view key);  // a list of objects
-  std::vector<std::string> texts(std::string_view key);   // a list of texts
-  std::vector<std::string> keys() const;                  // in file order
+  // A list of lists of objects.
+  std::vector<std::vector<DataObject>> object_lists(std::string_view key);
+  std::vector<std::string> texts(std::string_view key);  // a list of texts
+  std::vector<std::string> keys() const;                 // in file order
   // Adds a problem for the value under `key`.
   void wrong(std::string_view key, std::string_view what);
   // Every key must have been read by now; call last.

@@ -141,17 +141,42 @@ std::vector<Definition> about_figures() {
   };
 }
 
+std::string_view sign_of(rules::Relation relation) {
+  switch (relation) {
+    case rules::Relation::below:
+      return "<";
+    case rules::Relation::at_least:
+      return "≥";
+    case rules::Relation::at_most:
+      return "≤";
+  }
+  return {};
+}
+
 // "CPU P95 < 20%，…"
 rules::Words list(const std::vector<rules::Condition>& conditions, const rules::RuleSet& rules) {
   rules::Words joined;
   for (const rules::Condition& condition : conditions) {
     const rules::Words limit = rules::format_figure(condition.figure, condition.limit);
     const rules::Words& name = rules.names.at(condition.figure);
-    const char* sign = condition.relation == rules::Relation::below ? "<" : "≥";
+    const std::string_view sign = sign_of(condition.relation);
     joined.zh += fmt::format("{}{} {} {}", joined.zh.empty() ? "" : "，", name.zh, sign, limit.zh);
     joined.en += fmt::format("{}{} {} {}", joined.en.empty() ? "" : ", ", name.en, sign, limit.en);
   }
   return joined;
+}
+
+// The alternatives of one rule, and in how many months it must be met before anybody is asked.
+rules::Words about_rule(const rules::Rule& rule, const rules::RuleSet& rules) {
+  rules::Words joined;
+  for (const auto& conditions : rule.when) {
+    const rules::Words one = list(conditions, rules);
+    joined.zh += (joined.zh.empty() ? "" : "；或 ") + one.zh;
+    joined.en += (joined.en.empty() ? "" : "; or ") + one.en;
+  }
+  return {fmt::format("{}。最近 {} 个月中满 {} 个月予以标记。", joined.zh, rule.of, rule.months),
+          fmt::format("{}. Flagged when found in {} of the last {} months.", joined.en, rule.months,
+                      rule.of)};
 }
 
 rules::Words about_gate(const rules::RuleSet& rules) {
@@ -174,10 +199,8 @@ rules::Words about_gate(const rules::RuleSet& rules) {
 
 std::vector<Definition> about_verdicts(const rules::RuleSet& rules) {
   const auto verdict = [&](rules::Verdict which) { return rules.verdicts.at(which); };
-  const rules::Words low = list(rules.low, rules);
-  const rules::Words high = list(rules.high, rules);
   const auto item = [](const rules::Words& words) { return "判定：" + words.zh; };
-  return {
+  std::vector<Definition> about = {
       {"判定规则",
        {fmt::format("{}，版本 {}。{}。判定仅针对本月，供参考，不作为自动回收的依据。",
                     rules.name.zh, rules.version, rules.basis.zh),
@@ -186,12 +209,13 @@ std::vector<Definition> about_verdicts(const rules::RuleSet& rules) {
             "is reclaimed by it.",
             rules.name.en, rules.version, rules.basis.en)}},
       {item(verdict(rules::Verdict::insufficient_data)), about_gate(rules)},
-      {item(verdict(rules::Verdict::high)),
-       {fmt::format("满足任一条件：{}。", high.zh), fmt::format("Any of: {}.", high.en)}},
-      {item(verdict(rules::Verdict::low)),
-       {fmt::format("满足全部条件：{}。", low.zh), fmt::format("All of: {}.", low.en)}},
-      {item(verdict(rules::Verdict::normal)), {"既不属偏高也不属偏低。", "Neither high nor low."}},
   };
+  for (const rules::Rule& rule : rules.rules) {
+    about.push_back({item(verdict(rule.verdict)), about_rule(rule, rules)});
+  }
+  about.push_back(
+      {item(verdict(rules::Verdict::normal)), {"不属以上任何一种。", "None of the above."}});
+  return about;
 }
 
 }  // namespace

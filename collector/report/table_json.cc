@@ -26,6 +26,10 @@ class Json {
     writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
     return *this;
   }
+  Json& item(std::string_view value) {
+    writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+    return *this;
+  }
   Json& boolean(std::string_view key, bool value) { return name(key), writer_.Bool(value), *this; }
   Json& integer(std::string_view key, std::optional<std::uint64_t> value) {
     name(key);
@@ -122,23 +126,58 @@ void write_figures(Json& json, const UtilizationRow& row) {
   json.close();
 }
 
-void write_checks(Json& json, std::string_view key, const std::vector<rules::Check>& checks) {
-  json.open_list(key);
+void write_each(Json& json, const std::vector<rules::Check>& checks) {
   for (const rules::Check& check : checks) {
     json.open().text("figure", rules::figure_key(check.condition.figure));
     json.hundredths("value", check.value);
     json.text("relation", rules::relation_key(check.condition.relation));
     json.hundredths("limit", check.condition.limit).boolean("holds", check.holds).close();
   }
+}
+
+void write_checks(Json& json, std::string_view key, const std::vector<rules::Check>& checks) {
+  json.open_list(key);
+  write_each(json, checks);
   json.close_list();
+}
+
+void write_alternatives(Json& json, std::string_view key,
+                        const std::vector<rules::CheckList>& lists) {
+  json.open_list(key);
+  for (const rules::CheckList& list : lists) {
+    json.open().boolean("holds", list.holds);
+    write_checks(json, "checks", list.checks);
+    json.close();
+  }
+  json.close_list();
+}
+
+// Each figure that a rule asked for, once; the rules that were met; how the first of them was.
+void write_asked(Json& json, const rules::Judgement& judgement) {
+  std::map<rules::RuleFigure, std::optional<Hundredths>> figures;
+  for (const rules::RuleOutcome& rule : judgement.rules) {
+    for (const rules::CheckList& list : rule.alternatives) {
+      for (const rules::Check& check : list.checks) figures[check.condition.figure] = check.value;
+    }
+  }
+  json.open("figures");
+  for (const auto& [figure, value] : figures) json.hundredths(rules::figure_key(figure), value);
+  json.close().open_list("met");
+  for (const rules::RuleOutcome& rule : judgement.rules) {
+    if (rule.holds) json.item(rules::verdict_key(rule.verdict));
+  }
+  json.close_list();
+  const rules::RuleOutcome* decided = judgement.outcome(judgement.verdict);
+  write_alternatives(json, "decided_by",
+                     decided != nullptr ? decided->alternatives : std::vector<rules::CheckList>{});
 }
 
 void write_judgement(Json& json, const rules::Judgement& judgement) {
   json.open("judgement").text("verdict", rules::verdict_key(judgement.verdict));
-  json.text("rules", judgement.rule_version).words("explanation", judgement.explanation);
+  json.text("rules", judgement.rule_version).text("agreement", judgement.agreement);
+  json.words("explanation", judgement.explanation);
   write_checks(json, "gate", judgement.gate);
-  write_checks(json, "high", judgement.high);
-  write_checks(json, "low", judgement.low);
+  write_asked(json, judgement);
   json.close();
 }
 

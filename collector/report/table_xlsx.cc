@@ -62,10 +62,15 @@ std::optional<std::uint64_t> first_of(std::optional<std::uint64_t> measured,
 
 CellStyle style_of(Verdict verdict) {
   switch (verdict) {
+    case Verdict::off:
+    case Verdict::idle:
+    case Verdict::faked_load:
+    case Verdict::wrong_shape:
     case Verdict::low:
       return CellStyle::low;
     case Verdict::normal:
       return CellStyle::normal;
+    case Verdict::severe:
     case Verdict::high:
       return CellStyle::high;
     case Verdict::insufficient_data:

@@ -72,7 +72,7 @@ UtilizationRow make_row(const HostFacts& host, const rules::FoldedPart& part,
   row.busiest_hour = part.busiest_hour;
   row.busiest_day = part.busiest_day;
   if (part.usage) put_load(row, *part.usage);
-  row.judgement = rules::judge(part, rules);
+  row.judgement = rules::judge(part, host.month, host.rules != nullptr ? *host.rules : rules);
   row.inputs = part.inputs;
   row.overlapping = part.overlapping;
   row.unusable = part.unusable;

@@ -26,6 +26,9 @@ struct HostFacts {
   std::optional<std::uint64_t> memory_bytes;
   ledger::Time enrolled{};  // of its first incarnation
   std::optional<ledger::Time> retired = std::nullopt;
+  rules::MonthFacts month = {};  // besides its hours
+  // With the limits of the agreement in force; null: the request's rules. Outlives the build.
+  const rules::RuleSet* rules = nullptr;
 };
 
 using HourSink = std::function<ledger::Result<void>(const ledger::UsageHour& hour,

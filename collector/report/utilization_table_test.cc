@@ -52,7 +52,7 @@ TEST_CASE("every kind of host is judged as it behaved") {
   const auto verdict = [&](std::string_view host) { return row_of(table, host).judgement.verdict; };
   CHECK(verdict("ecs-0001") == Verdict::normal);
   CHECK(verdict("ecs-0002") == Verdict::low);
-  CHECK(verdict("ecs-0003") == Verdict::high);
+  CHECK(verdict("ecs-0003") == Verdict::severe);
   CHECK(verdict("ecs-0004") == Verdict::insufficient_data);  // never heard of
   CHECK(verdict("ecs-0005") == Verdict::insufficient_data);  // half a month of each size
   CHECK(verdict("ecs-0007") == Verdict::insufficient_data);  // enrolled in the last week
