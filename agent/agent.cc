@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "agent/own_record.h"
-
 namespace yunjian::agent {
 namespace {
 
@@ -43,10 +41,8 @@ Result<std::unique_ptr<Agent>> Agent::start(Parts parts) {
   if (!positions) return failure(positions);
   std::unique_ptr<Agent> agent(new Agent(std::move(parts)));
   agent->positions_ = std::move(*positions);
-  for (const auto& source : agent->parts_.sources) {
-    const auto position = agent->positions_.find(source->name());
-    source->restore(position == agent->positions_.end() ? std::string_view() : position->second);
-  }
+  if (agent->parts_.regroup) agent->parts_.regroup(agent->positions_);
+  for (const auto& source : agent->parts_.sources) source->restore(agent->position_of(*source));
   agent->open_hour_ = agent->sealer_->ratchet().context().open_hour;
   if (agent->parts_.usage) agent->parts_.usage->restore(agent->open_hour_);
   agent->queue_start();
@@ -65,18 +61,43 @@ Agent::Agent(Parts parts)
       saved_checkpoint_(parts_.checkpoint),
       status_at_(checkpoint_record_at_ - status_interval) {}
 
+std::string_view Agent::position_of(const Source& source) const {
+  const auto position = positions_.find(source.name());
+  return position == positions_.end() ? std::string_view() : position->second;
+}
+
+void Agent::note_positions() {
+  for (const auto& source : parts_.sources) {
+    positions_.insert_or_assign(std::string(source->name()), source->position());
+  }
+}
+
+void Agent::exchange_sources(const std::function<Exchanged(Sources)>& exchange,
+                             const std::function<void(Positions&)>& regroup) {
+  note_positions();
+  Exchanged exchanged = exchange(std::move(parts_.sources));
+  parts_.sources = std::move(exchanged.sources);
+  if (regroup) regroup(positions_);
+  for (Source* source : exchanged.fresh) source->restore(position_of(*source));
+  more_ = true;
+}
+
+void Agent::tell(std::string_view what, std::vector<Detail> details) {
+  queue(own_record(sealer_->now().wall, what, std::move(details)), true);
+}
+
 void Agent::queue_start() {
   const bool first = sealer_->ratchet().next_batch() == 0;
   const bool clean = first || positions_.contains(stop_mark);
   positions_.erase(std::string(stop_mark));
   flags_.emplace_back(clean ? "clean-start" : "crash-start");
-  queue(own_record(sealer_->now().wall, "start",
-                   {{"incarnation", parts_.identity.incarnation},
-                    {"previous_stop", first   ? "none"
-                                      : clean ? "clean"
-                                              : "crash"},
-                    {"version", parts_.version}}),
-        true);
+  std::vector<Detail> details = {{"incarnation", parts_.identity.incarnation},
+                                 {"previous_stop", first   ? "none"
+                                                   : clean ? "clean"
+                                                           : "crash"},
+                                 {"version", parts_.version}};
+  if (!parts_.config_hash.empty()) details.emplace_back("config_sha256", parts_.config_hash);
+  tell("start", std::move(details));
   if (spool_->damaged_places() > 0) {
     parts_.log(
         fmt::format("the spool is damaged in {} places; batches whose body is lost will be named "
@@ -169,9 +190,7 @@ Result<void> Agent::seal_when_due() {
 }
 
 Result<void> Agent::seal(const SealDecision& decision, bool keep_body) {
-  for (const auto& source : parts_.sources) {
-    positions_.insert_or_assign(std::string(source->name()), source->position());
-  }
+  note_positions();
   auto sealed = sealer_->seal({.positions = encode_positions(positions_), .open_hour = open_hour_},
                               std::move(flags_), keep_body);
   if (!sealed) return failure(sealed);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/delivery.h"
+#include "agent/own_record.h"
 #include "agent/positions.h"
 #include "agent/sealer.h"
 #include "agent/sources/source.h"
@@ -34,14 +35,29 @@ class Agent {
     std::unique_ptr<Sealer> sealer;
     Shipper* shipper;
     std::vector<std::unique_ptr<Source>> sources;
+    // Moves the positions of sources that were renamed or joined; may be absent.
+    std::function<void(Positions&)> regroup;
     std::unique_ptr<UsageFeed> usage;  // may be absent
     std::string checkpoint;            // newest note of an earlier run; may be empty
     std::string version;
+    std::string config_hash;  // of the configuration's text, for the start record; may be empty
     std::function<void(const std::string&)> log;  // for people, one line
   };
   static ledger::Result<std::unique_ptr<Agent>> start(Parts parts);
 
-  // Descriptors that become readable when a source has news; the same for the agent's life.
+  // Between two steps: exchange() gets the running sources and returns those that take their place.
+  // The fresh ones among them are told the positions that the old ones had reached.
+  using Sources = std::vector<std::unique_ptr<Source>>;
+  struct Exchanged {
+    Sources sources;
+    std::vector<Source*> fresh;
+  };
+  void exchange_sources(const std::function<Exchanged(Sources)>& exchange,
+                        const std::function<void(Positions&)>& regroup);
+  // A record of the agent about itself, sealed with the next batch.
+  void tell(std::string_view what, std::vector<Detail> details);
+
+  // Descriptors that become readable when a source has news; the same until sources are exchanged.
   std::vector<int> wake_descriptors() const;
   // Does what is due; step() is due again after the time it returns. `woken`: a wake descriptor was
   // readable.
@@ -57,6 +73,8 @@ class Agent {
 
  private:
   explicit Agent(Parts parts);
+  void note_positions();
+  std::string_view position_of(const Source& source) const;
   void queue(std::string line, bool event);
   void queue_start();
   void queue_checkpoint();

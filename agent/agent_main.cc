@@ -71,7 +71,10 @@ int run(const std::string& config_path) {
   const auto config = load_config(config_path);
   if (!config) return report(config.error());
   if (auto became = ledger::become_owner(config->state); !became) return report(became.error());
-  const auto ended = agent::run_agent(*config, version, log_line);
+  const auto ended = agent::run_agent({.config = *config,
+                                       .reload = [&] { return load_config(config_path); },
+                                       .version = version,
+                                       .log = log_line});
   return ended ? exit_good : report(ended.error());
 }
 

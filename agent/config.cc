@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "agent/config_sources.h"
+#include "ledger/base/bytes.h"
+#include "ledger/suite.h"
 
 namespace yunjian::agent {
 namespace {
@@ -63,6 +65,7 @@ Result<AgentConfig> parse_config(const std::string& text, const std::string& nam
     const toml::value value = toml::parse(stream, name);
     auto config = read_root(value);
     if (!config) return failure(config, name);
+    config->sha256 = ledger::to_hex(ledger::as_view(ledger::sha256(text)));
     return config;
   } catch (const toml::exception& problem) {
     return fail(ErrorKind::reject,

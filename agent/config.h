@@ -29,6 +29,7 @@ struct AgentConfig {
   bool usage = true;
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;
+  std::string sha256;  // of the text it was read from, hex
 };
 
 // `name` stands in messages. Reject: not TOML, an unknown key, a value of the wrong type or out of

@@ -1,5 +1,7 @@
 #include "agent/runner.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -7,11 +9,13 @@
 
 #include "agent/agent.h"
 #include "agent/ship/curl_uploader.h"
-#include "agent/source_list.h"
+#include "agent/source_plan.h"
 #include "agent/wake.h"
+#include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
+#include "ledger/record.h"
 
 namespace yunjian::agent {
 namespace {
@@ -23,6 +27,7 @@ using std::chrono::seconds;
 
 constexpr seconds ship_at_stop{10};
 constexpr milliseconds source_rest{20};
+constexpr std::size_t shown_bytes_max = 4096;
 // An enrolment that has just ended, or the run before, lets go of the state within this.
 constexpr milliseconds lock_wait{5000};
 constexpr milliseconds lock_pause{100};
@@ -35,11 +40,42 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::function<void(Positions&)> regroup_for(const AgentConfig& config) {
+  return [files = config.files](Positions& positions) { regroup_file_positions(positions, files); };
+}
+
+// Text of any bytes and length as a record takes it.
+std::string shown(std::string text) {
+  if (text.size() > shown_bytes_max) text.resize(shown_bytes_max);
+  return ledger::is_valid_utf8(text) ? text : ledger::escape_bytes(text);
+}
+
+// What differs but is only looked at when the agent starts.
+std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) {
+  std::vector<std::string> keys;
+  if (running.urls != fresh.urls) keys.emplace_back("collector.urls");
+  if (running.proxy != fresh.proxy) keys.emplace_back("collector.proxy");
+  if (running.usage != fresh.usage || running.usage_interval_s != fresh.usage_interval_s)
+    keys.emplace_back("usage");
+  if (running.spool_bytes_max != fresh.spool_bytes_max) keys.emplace_back("spool");
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+// What was read at SIGHUP becomes the running configuration, as far as it takes effect.
+void adopt(AgentConfig& running, AgentConfig fresh) {
+  fresh.urls = running.urls;
+  fresh.proxy = running.proxy;
+  fresh.usage = running.usage;
+  fresh.usage_interval_s = running.usage_interval_s;
+  fresh.spool_bytes_max = running.spool_bytes_max;
+  running = std::move(fresh);
+}
+
 // Everything a run owns, in the order in which it must be built; destroyed the other way round.
 class Run {
  public:
-  Run(const AgentConfig& config, std::string version, std::function<void(const std::string&)> log)
-      : config_(config), version_(std::move(version)), log_(std::move(log)), paths_(config.state) {}
+  explicit Run(RunOptions options)
+      : options_(std::move(options)), config_(options_.config), paths_(config_.state) {}
 
   Result<void> build();
   Result<void> loop();
@@ -51,9 +87,10 @@ class Run {
   Result<std::string> read_optional(const std::string& path);
   Result<void> start_shipper(const std::string& checkpoint);
 
-  const AgentConfig& config_;
-  std::string version_;
-  std::function<void(const std::string&)> log_;
+  void reload();
+
+  RunOptions options_;
+  AgentConfig config_;
   StatePaths paths_;
   SpoolLimits limits_;
   ledger::PosixFileSystem files_;
@@ -65,6 +102,7 @@ class Run {
   std::optional<Wake> wake_;
   std::optional<Spool> spool_;
   std::unique_ptr<Shipper> shipper_;
+  SourceSet sources_;
   std::unique_ptr<Agent> agent_;
 };
 
@@ -97,11 +135,13 @@ Result<void> Run::build() {
                              .spool = &*spool_,
                              .sealer = std::move(*sealer),
                              .shipper = shipper_.get(),
-                             .sources = make_sources(config_),
+                             .sources = sources_.make(plan_sources(config_)),
+                             .regroup = regroup_for(config_),
                              .usage = std::move(usage),
                              .checkpoint = std::move(*checkpoint),
-                             .version = version_,
-                             .log = log_});
+                             .version = options_.version,
+                             .config_hash = config_.sha256,
+                             .log = options_.log});
   if (!agent) return failure(agent);
   agent_ = std::move(*agent);
   return {};
@@ -159,11 +199,15 @@ Result<void> Run::start_shipper(const std::string& checkpoint) {
 }
 
 Result<void> Run::loop() {
-  const std::vector<int> descriptors = agent_->wake_descriptors();
-  log_("runs as " + identity_.stream() + " for host " + identity_.host);
+  std::vector<int> descriptors = agent_->wake_descriptors();
+  options_.log("runs as " + identity_.stream() + " for host " + identity_.host);
   service_.ready();
   Wake::Reason reason;
   while (!reason.stop) {
+    if (reason.reload) {
+      reload();
+      descriptors = agent_->wake_descriptors();
+    }
     auto wait = agent_->step(reason.source);
     if (!wait) return failure(wait);
     service_.status(agent_->summary());
@@ -171,14 +215,46 @@ Result<void> Run::loop() {
     reason = wake_->wait(descriptors, service_.rest_max(*wait));
     if (!reason.source || reason.stop || *wait == milliseconds(0)) continue;
     // A busy file is read in gulps, not in sips.
-    reason.stop = wake_->wait({}, source_rest).stop;
+    const auto rested = wake_->wait({}, source_rest);
+    reason.stop = rested.stop;
+    reason.reload = reason.reload || rested.reload;
   }
   return {};
 }
 
+void Run::reload() {
+  auto fresh = options_.reload();
+  if (fresh && fresh->state != config_.state)
+    fresh = ledger::fail(ledger::ErrorKind::reject, "state: cannot change while the agent runs");
+  if (!fresh) {
+    options_.log("the configuration is refused, the old one stays: " + fresh.error().message);
+    agent_->tell("config", {{"outcome", "refused"}, {"detail", shown(fresh.error().message)}});
+    return;
+  }
+  SourceSet::Change change;
+  agent_->exchange_sources(
+      [&](Agent::Sources running) {
+        change = sources_.exchange(std::move(running), plan_sources(*fresh));
+        return Agent::Exchanged{std::move(change.sources), std::move(change.fresh)};
+      },
+      regroup_for(*fresh));
+  const std::string waiting = needs_restart(config_, *fresh);
+  std::vector<Detail> details = {{"outcome", "accepted"}, {"sha256", fresh->sha256}};
+  const auto add = [&](const char* key, const std::string& text) {
+    if (!text.empty()) details.emplace_back(key, shown(text));
+  };
+  add("added", fmt::format("{}", fmt::join(change.added, ", ")));
+  add("removed", fmt::format("{}", fmt::join(change.removed, ", ")));
+  add("after_restart", waiting);
+  agent_->tell("config", std::move(details));
+  options_.log("reads the new configuration" +
+               (waiting.empty() ? std::string() : "; only after a restart: " + waiting));
+  adopt(config_, std::move(*fresh));
+}
+
 Result<void> Run::finish() {
   service_.stopping();
-  log_("stops: seals what is open and ships for at most 10 s");
+  options_.log("stops: seals what is open and ships for at most 10 s");
   const milliseconds deadline = clock_.boot() + ship_at_stop;
   if (auto stopped = agent_->stop(); !stopped) return failure(stopped);
   while (!agent_->drained() && clock_.boot() < deadline) {
@@ -187,19 +263,18 @@ Result<void> Run::finish() {
     if (auto delivered = agent_->deliver(); !delivered) return failure(delivered);
   }
   if (!agent_->drained())
-    log_("some batches have no receipt yet; they are shipped at the next start");
+    options_.log("some batches have no receipt yet; they are shipped at the next start");
   return agent_->close();
 }
 
 }  // namespace
 
-Result<void> run_agent(const AgentConfig& config, const std::string& version,
-                       std::function<void(const std::string&)> log) {
+Result<void> run_agent(RunOptions options) {
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
   // Two threads, few allocations: arenas for each would only cost memory.
   mallopt(M_ARENA_MAX, 1);
-  Run run(config, version, std::move(log));
+  Run run(std::move(options));
   if (auto built = run.build(); !built) return failure(built);
   if (auto ended = run.loop(); !ended) return failure(ended);
   return run.finish();

@@ -19,6 +19,7 @@ ledger::Result<Wake> Wake::open() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   const int signals = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   const int news = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -44,7 +45,9 @@ Wake::Reason Wake::wait(std::span<const int> descriptors, std::chrono::milliseco
   Reason reason;
   if (polled[0].revents != 0) {
     signalfd_siginfo info{};
-    reason.stop = ::read(signals_, &info, sizeof info) == sizeof info;
+    while (::read(signals_, &info, sizeof info) == sizeof info) {
+      (info.ssi_signo == SIGHUP ? reason.reload : reason.stop) = true;
+    }
   }
   if (polled[1].revents != 0) {
     std::uint64_t count = 0;

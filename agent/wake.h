@@ -7,18 +7,19 @@
 
 namespace yunjian::agent {
 
-// Wakes the loop thread: by SIGTERM or SIGINT, by another thread, or by one of the given
+// Wakes the loop thread: by SIGTERM, SIGINT or SIGHUP, by another thread, or by one of the given
 // descriptors.
 class Wake {
  public:
-  // Blocks both signals in this thread and those it starts: create it before any other thread.
+  // Blocks the signals in this thread and those it starts: create it before any other thread.
   static ledger::Result<Wake> open();
   Wake(Wake&& other) noexcept;
   Wake& operator=(Wake&&) = delete;
   ~Wake();
 
   struct Reason {
-    bool stop = false;    // a signal came
+    bool stop = false;    // SIGTERM or SIGINT came
+    bool reload = false;  // SIGHUP came
     bool news = false;    // notify() was called
     bool source = false;  // one of the descriptors is readable
   };

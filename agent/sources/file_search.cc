@@ -108,6 +108,14 @@ FoundFiles find_files(const std::vector<std::string>& patterns,
   return found;
 }
 
+bool matches_pattern(const std::string& path, const std::vector<std::string>& patterns,
+                     const std::vector<std::string>& excludes) {
+  return !is_excluded(path, excludes) &&
+         std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+           return fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
+         });
+}
+
 std::vector<FoundFile> list_beside(const std::string& path) {
   std::vector<FoundFile> files;
   const std::string directory = directory_of(path);

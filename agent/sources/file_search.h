@@ -31,6 +31,10 @@ std::optional<FoundFile> look_at_file(const std::string& path);
 FoundFiles find_files(const std::vector<std::string>& patterns,
                       const std::vector<std::string>& excludes);
 
+// Whether find_files would take `path` for its name.
+bool matches_pattern(const std::string& path, const std::vector<std::string>& patterns,
+                     const std::vector<std::string>& excludes);
+
 // The files beside `path`, without it, oldest first.
 std::vector<FoundFile> list_beside(const std::string& path);
 
