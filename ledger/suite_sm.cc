@@ -73,10 +73,10 @@ Key make_key(std::string_view public_key, const BIGNUM* scalar) {
   return Key(key);
 }
 
-std::array<OSSL_PARAM, 2> with_user_id() {
-  return {OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_DIST_ID,
-                                            const_cast<char*>(user_id.data()), user_id.size()),
-          OSSL_PARAM_construct_end()};
+// The user id is set once the operation is set up: OpenSSL 3.0.19 passes over parameters that are
+// given to the call that begins it.
+bool set_user_id(EVP_PKEY_CTX* operation) {
+  return EVP_PKEY_CTX_set1_id(operation, user_id.data(), user_id.size()) == 1;
 }
 
 // OpenSSL signs in DER; the format has r ‖ s, 32 bytes each.
@@ -117,12 +117,13 @@ class Sm2Key : public PrivateKey {
 
   Result<std::string> sign(std::string_view message) const override {
     const DigestContext context(EVP_MD_CTX_new());
-    const auto params = with_user_id();
+    EVP_PKEY_CTX* operation = nullptr;
     std::string der(128, '\0');
     std::size_t size = der.size();
     if (!context ||
-        EVP_DigestSignInit_ex(context.get(), nullptr, "SM3", nullptr, nullptr, key_.get(),
-                              params.data()) != 1 ||
+        EVP_DigestSignInit_ex(context.get(), &operation, "SM3", nullptr, nullptr, key_.get(),
+                              nullptr) != 1 ||
+        !set_user_id(operation) ||
         EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &size,
                        raw(message), message.size()) != 1) {
       return fail(ErrorKind::fatal, "cannot sign: the crypto library refused the SM2 key");
@@ -176,11 +177,12 @@ class Sm2Sm3 : public Suite {
     if (raw_public_key.size() != public_bytes || signature.size() != 2 * scalar_bytes) return false;
     const Key key = make_key(raw_public_key, nullptr);
     const DigestContext context(EVP_MD_CTX_new());
-    const auto params = with_user_id();
+    EVP_PKEY_CTX* operation = nullptr;
     const std::string der = der_from_fixed(signature);
     return key && context && !der.empty() &&
-           EVP_DigestVerifyInit_ex(context.get(), nullptr, "SM3", nullptr, nullptr, key.get(),
-                                   params.data()) == 1 &&
+           EVP_DigestVerifyInit_ex(context.get(), &operation, "SM3", nullptr, nullptr, key.get(),
+                                   nullptr) == 1 &&
+           set_user_id(operation) &&
            EVP_DigestVerify(context.get(), raw(der), der.size(), raw(message), message.size()) == 1;
   }
 
