@@ -94,6 +94,9 @@ std::string describe_config(const AgentConfig& config) {
   } else {
     out += fmt::format("audit    socket {}\n", config.audit_socket);
   }
+  for (const SyslogOptions& syslog : config.syslog) {
+    for (const auto& address : syslog.listen) out += fmt::format("syslog   {}\n", address.text);
+  }
   if (config.usage) {
     out += fmt::format("usage    every {} s\n", config.usage_interval_s);
   } else {

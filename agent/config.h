@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/sources/syslog/syslog_listener.h"
 #include "ledger/base/result.h"
 
 namespace yunjian::agent {
@@ -26,6 +27,7 @@ struct AgentConfig {
   bool audit = true;
   std::string audit_log = "/var/log/audit/audit.log";
   std::string audit_socket;  // read instead of the file; empty = the file
+  std::vector<SyslogOptions> syslog;
   bool usage = true;
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;

@@ -66,6 +66,52 @@ Result<void> read_audit(Table& root, AgentConfig& config) {
   return table->finish();
 }
 
+Result<SyslogOptions> read_syslog_table(Table& table) {
+  SyslogOptions syslog;
+  std::vector<std::string> listen;
+  auto idle_s = static_cast<std::uint64_t>(syslog.idle.count());
+  table.read("listen", listen);
+  table.read("lines_per_s", syslog.limits.lines_per_s);
+  table.read("bytes_per_s", syslog.limits.bytes_per_s);
+  table.read("connections_max", syslog.limits.connections);
+  table.read("connections_per_sender", syslog.limits.connections_per_sender);
+  table.read("idle_s", idle_s);
+  for (const std::string& text : listen) {
+    auto address = parse_syslog_address(text);
+    if (address) {
+      syslog.listen.push_back(std::move(*address));
+    } else {
+      table.refuse("listen", address.error().message);
+    }
+  }
+  const auto within = [&](const std::string& key, std::uint64_t value, std::uint64_t max) {
+    if (value == 0 || value > max) table.refuse(key, fmt::format("must be from 1 to {}", max));
+  };
+  within("lines_per_s", syslog.limits.lines_per_s, 1'000'000);
+  within("bytes_per_s", syslog.limits.bytes_per_s, 1'000'000'000);
+  within("connections_max", syslog.limits.connections, syslog_connections_max);
+  within("connections_per_sender", syslog.limits.connections_per_sender, syslog_connections_max);
+  within("idle_s", idle_s, 86'400);
+  syslog.idle = std::chrono::seconds(idle_s);
+  if (auto done = table.finish(); !done) return failure(done);
+  return syslog;
+}
+
+Result<void> read_syslog(Table& root, AgentConfig& config) {
+  std::set<std::string> addresses;
+  for (Table& table : root.tables("syslog")) {
+    auto syslog = read_syslog_table(table);
+    if (!syslog) return failure(syslog);
+    for (const auto& address : syslog->listen) {
+      if (!addresses.insert(address.text).second)
+        return fail(ErrorKind::reject,
+                    fmt::format("syslog.listen: {} is there twice", address.text));
+    }
+    if (!syslog->listen.empty()) config.syslog.push_back(std::move(*syslog));
+  }
+  return {};
+}
+
 Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
   if (auto table = root.table("journal")) {
     table->read("enabled", config.journal);
@@ -92,6 +138,7 @@ Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
 Result<void> read_sources(Table& root, AgentConfig& config) {
   if (auto done = read_files(root, config); !done) return done;
   if (auto done = read_audit(root, config); !done) return done;
+  if (auto done = read_syslog(root, config); !done) return done;
   return read_journal_and_usage(root, config);
 }
 

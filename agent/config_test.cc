@@ -30,6 +30,10 @@ exclude = ["*.gz"]
 start = "end"
 [[file]]
 paths = ["/var/log/dpkg.log"]
+[[syslog]]
+[[syslog]]
+listen = ["udp://127.0.0.1:5514", "unix:/run/yunjian-agent/log"]
+idle_s = 30
 )",
                                    "agent.toml");
   REQUIRE_MESSAGE(config.has_value(), (config ? "" : config.error().message));
@@ -44,6 +48,9 @@ paths = ["/var/log/dpkg.log"]
   CHECK(config->files[0].from_end);
   CHECK(config->files[0].exclude.front() == "*.gz");
   CHECK(!config->files[1].from_end);
+  REQUIRE(config->syslog.size() == 1);
+  CHECK(config->syslog[0].listen[1].host == "/run/yunjian-agent/log");
+  CHECK(config->syslog[0].idle == std::chrono::seconds(30));
   CHECK(describe_config(*config).find("/var/log/syslog") != std::string::npos);
 }
 
@@ -66,6 +73,11 @@ TEST_CASE("What is wrong is named with its line and column") {
       {"state = \"/s\"\n[spool]\nbytes_max = 5\n", "spool.bytes_max: must be at least"},
       {"state = \"/s\"\n[audit]\nlog = \"audit.log\"\n", "audit.log: must be an absolute path"},
       {"state = \"/s\"\n[audit]\nsocket = \"events\"\n", "audit.socket: must be an absolute"},
+      {"state = \"/s\"\n[[syslog]]\nlisten = [\"udp://localhost:514\"]\n",
+       "line 3, column 10: syslog.listen: udp://localhost:514 must look like"},
+      {"state = \"/s\"\n[[syslog]]\nlines_per_s = 0\n", "syslog.lines_per_s: must be from 1 to"},
+      {"state = \"/s\"\n[[syslog]]\nlisten=[\"unix:/a\"]\n[[syslog]]\nlisten=[\"unix:/a\"]\n",
+       "unix:/a is there twice"},
       {"state = 3\n", "state: must be a string"},
       {"", "state: must be the absolute path"},
       {"state = \"/s\"\n[journal\n", "line 2"},

@@ -10,6 +10,7 @@
 #include "agent/sources/audit/audit_socket.h"
 #include "agent/sources/file_tail.h"
 #include "agent/sources/journal.h"
+#include "agent/sources/syslog/syslog_listener.h"
 
 namespace yunjian::agent {
 namespace {
@@ -51,6 +52,17 @@ SourcePlan plan_audit(const AgentConfig& config) {
           .make = [path = config.audit_socket] { return std::make_unique<AuditSocket>(path); }};
 }
 
+SourcePlan plan_syslog(const SyslogOptions& options) {
+  std::vector<std::string> addresses;
+  for (const auto& address : options.listen) addresses.push_back(address.text);
+  const SyslogLimits& limits = options.limits;
+  return {.label = fmt::format("syslog {}", fmt::join(addresses, " ")),
+          .settings = fmt::format("syslog {} {} {} {} {} {}", addresses, limits.lines_per_s,
+                                  limits.bytes_per_s, limits.connections,
+                                  limits.connections_per_sender, options.idle.count()),
+          .make = [options] { return std::make_unique<SyslogListener>(options); }};
+}
+
 std::set<std::string> settings_of_files(const std::vector<SourcePlan>& plans) {
   std::set<std::string> all;
   for (const auto& plan : plans) {
@@ -78,6 +90,7 @@ std::vector<SourcePlan> plan_sources(const AgentConfig& config) {
   for (const FileConfig& file : config.files) plans.push_back(plan_file(file));
   if (config.journal) plans.push_back(plan_journal(config));
   if (config.audit) plans.push_back(plan_audit(config));
+  for (const SyslogOptions& syslog : config.syslog) plans.push_back(plan_syslog(syslog));
   return plans;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/sources/file_copy.h"
+#include "agent/sources/utf8_cut.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
@@ -26,18 +27,6 @@ constexpr std::size_t fixed_overhead = 256;
 std::uint64_t size_of(int descriptor) {
   struct stat status {};
   return fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-}
-
-// Length of `bytes` without a UTF-8 character that is cut off at its end.
-std::size_t whole_characters(std::string_view bytes) {
-  const std::size_t look = std::min<std::size_t>(bytes.size(), 3);
-  for (std::size_t back = 1; back <= look; ++back) {
-    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
-    if ((byte & 0xC0U) == 0x80U) continue;
-    const std::size_t length = byte >= 0xF0U ? 4 : byte >= 0xE0U ? 3 : byte >= 0xC0U ? 2 : 1;
-    return length > back ? bytes.size() - back : bytes.size();
-  }
-  return bytes.size();
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "agent/sources/audit/audit_feed.h"
-#include "agent/sources/audit/wake_set.h"
+#include "agent/sources/wake_set.h"
 #include "agent/sources/file_tail.h"
 
 namespace yunjian::agent {

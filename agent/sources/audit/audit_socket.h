@@ -6,7 +6,7 @@
 #include <string>
 
 #include "agent/sources/audit/audit_feed.h"
-#include "agent/sources/audit/wake_set.h"
+#include "agent/sources/wake_set.h"
 
 namespace yunjian::agent {
 
