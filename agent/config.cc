@@ -94,6 +94,10 @@ std::string describe_config(const AgentConfig& config) {
   } else {
     out += fmt::format("audit    socket {}\n", config.audit_socket);
   }
+  for (const PlatformConfig& platform : config.platforms) {
+    for (const std::string& path : platform.file.paths)
+      out += fmt::format("platform {} ({})\n", path, platform.form.name);
+  }
   for (const SyslogOptions& syslog : config.syslog) {
     for (const auto& address : syslog.listen) out += fmt::format("syslog   {}\n", address.text);
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/sources/platform/platform_form.h"
 #include "agent/sources/syslog/syslog_listener.h"
 #include "ledger/base/result.h"
 
@@ -13,6 +14,11 @@ struct FileConfig {
   std::vector<std::string> paths;  // globs, absolute
   std::vector<std::string> exclude;
   bool from_end = false;
+};
+
+struct PlatformConfig {
+  FileConfig file;
+  PlatformForm form;
 };
 
 // agent.toml; every key is explained in packaging/agent.toml.
@@ -27,6 +33,7 @@ struct AgentConfig {
   bool audit = true;
   std::string audit_log = "/var/log/audit/audit.log";
   std::string audit_socket;  // read instead of the file; empty = the file
+  std::vector<PlatformConfig> platforms;
   std::vector<SyslogOptions> syslog;
   bool usage = true;
   std::uint64_t usage_interval_s = 10;

@@ -66,6 +66,40 @@ Result<void> read_audit(Table& root, AgentConfig& config) {
   return table->finish();
 }
 
+Result<PlatformConfig> read_platform(Table& table) {
+  std::string name = "json";
+  table.read("form", name);
+  auto form = find_platform_form(name);
+  if (!form) table.refuse("form", fmt::format("must be one of {}", platform_form_names()));
+  PlatformConfig platform{.file = {}, .form = form.value_or(PlatformForm())};
+  table.read("time", platform.form.time);
+  table.read("severity", platform.form.severity);
+  table.read("program", platform.form.program);
+  if (platform.form.text && !(platform.form.time.empty() && platform.form.severity.empty() &&
+                              platform.form.program.empty())) {
+    table.refuse("form", fmt::format("{} is no JSON: it takes no paths", name));
+  }
+  auto file = read_file(table);
+  if (!file) return failure(file);
+  platform.file = std::move(*file);
+  return platform;
+}
+
+Result<void> read_platforms(Table& root, AgentConfig& config) {
+  std::set<std::string> names;
+  for (Table& table : root.tables("platform")) {
+    auto platform = read_platform(table);
+    if (!platform) return failure(platform);
+    if (!names.insert(platform->file.paths.front()).second) {
+      return fail(ErrorKind::reject,
+                  fmt::format("platform.paths: two [[platform]] tables begin with {}: join them",
+                              platform->file.paths.front()));
+    }
+    config.platforms.push_back(std::move(*platform));
+  }
+  return {};
+}
+
 Result<SyslogOptions> read_syslog_table(Table& table) {
   SyslogOptions syslog;
   std::vector<std::string> listen;
@@ -138,6 +172,7 @@ Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
 Result<void> read_sources(Table& root, AgentConfig& config) {
   if (auto done = read_files(root, config); !done) return done;
   if (auto done = read_audit(root, config); !done) return done;
+  if (auto done = read_platforms(root, config); !done) return done;
   if (auto done = read_syslog(root, config); !done) return done;
   return read_journal_and_usage(root, config);
 }

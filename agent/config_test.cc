@@ -30,6 +30,13 @@ exclude = ["*.gz"]
 start = "end"
 [[file]]
 paths = ["/var/log/dpkg.log"]
+[[platform]]
+paths = ["/var/log/keystone/notify*.log"]
+form = "openstack"
+[[platform]]
+paths = ["/var/log/portal/audit.json"]
+time = ["at"]
+program = ["service.name"]
 [[syslog]]
 [[syslog]]
 listen = ["udp://127.0.0.1:5514", "unix:/run/yunjian-agent/log"]
@@ -48,6 +55,10 @@ idle_s = 30
   CHECK(config->files[0].from_end);
   CHECK(config->files[0].exclude.front() == "*.gz");
   CHECK(!config->files[1].from_end);
+  REQUIRE(config->platforms.size() == 2);
+  CHECK(config->platforms[0].form.program.front() == "publisher_id");
+  CHECK(config->platforms[1].form.time.front() == "at");
+  CHECK(config->platforms[1].form.severity.empty());
   REQUIRE(config->syslog.size() == 1);
   CHECK(config->syslog[0].listen[1].host == "/run/yunjian-agent/log");
   CHECK(config->syslog[0].idle == std::chrono::seconds(30));
@@ -78,6 +89,10 @@ TEST_CASE("What is wrong is named with its line and column") {
       {"state = \"/s\"\n[[syslog]]\nlines_per_s = 0\n", "syslog.lines_per_s: must be from 1 to"},
       {"state = \"/s\"\n[[syslog]]\nlisten=[\"unix:/a\"]\n[[syslog]]\nlisten=[\"unix:/a\"]\n",
        "unix:/a is there twice"},
+      {"state = \"/s\"\n[[platform]]\npaths=[\"/a\"]\nform = \"vmware\"\n",
+       "line 4, column 8: platform.form: must be one of json, kubernetes, libvirt, openstack"},
+      {"state = \"/s\"\n[[platform]]\npaths=[\"/a\"]\nform=\"libvirt\"\ntime=[\"at\"]\n",
+       "libvirt is no JSON"},
       {"state = 3\n", "state: must be a string"},
       {"", "state: must be the absolute path"},
       {"state = \"/s\"\n[journal\n", "line 2"},

@@ -10,6 +10,7 @@
 #include "agent/sources/audit/audit_socket.h"
 #include "agent/sources/file_tail.h"
 #include "agent/sources/journal.h"
+#include "agent/sources/platform/platform_log.h"
 #include "agent/sources/syslog/syslog_listener.h"
 
 namespace yunjian::agent {
@@ -52,6 +53,20 @@ SourcePlan plan_audit(const AgentConfig& config) {
           .make = [path = config.audit_socket] { return std::make_unique<AuditSocket>(path); }};
 }
 
+SourcePlan plan_platform(const PlatformConfig& platform) {
+  PlatformOptions options;
+  options.files.patterns = platform.file.paths;
+  options.files.excludes = platform.file.exclude;
+  options.files.start = start_of(platform.file.from_end);
+  options.form = platform.form;
+  const PlatformForm& form = platform.form;
+  return {.label = fmt::format("platform {}", fmt::join(platform.file.paths, " ")),
+          .settings = fmt::format("platform {} not {} {} as {} {} {} {}", platform.file.paths,
+                                  platform.file.exclude, platform.file.from_end, form.name,
+                                  form.time, form.severity, form.program),
+          .make = [options] { return std::make_unique<PlatformLog>(options); }};
+}
+
 SourcePlan plan_syslog(const SyslogOptions& options) {
   std::vector<std::string> addresses;
   for (const auto& address : options.listen) addresses.push_back(address.text);
@@ -90,6 +105,7 @@ std::vector<SourcePlan> plan_sources(const AgentConfig& config) {
   for (const FileConfig& file : config.files) plans.push_back(plan_file(file));
   if (config.journal) plans.push_back(plan_journal(config));
   if (config.audit) plans.push_back(plan_audit(config));
+  for (const PlatformConfig& platform : config.platforms) plans.push_back(plan_platform(platform));
   for (const SyslogOptions& syslog : config.syslog) plans.push_back(plan_syslog(syslog));
   return plans;
 }

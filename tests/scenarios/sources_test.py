@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""`logger` of this host over each syslog transport, against a real agent and collector: what it
-sends arrives byte for byte, seen on the wire by a second listener.
+"""Sources in front of a real agent and collector: what they write arrives byte for byte.
 
-The agent is killed in between: what nobody heard is a gap record.
+`logger` of this host over each syslog transport, seen on the wire by a second listener; a file of
+OpenStack notifications. The agent is killed in between: what nobody heard is a gap record, and no
+operation is lost or doubled.
 """
 import json
 import socket
@@ -10,6 +11,25 @@ import subprocess
 import threading
 
 import lab
+
+LOGIN = {
+    'message_id': '1c0f5a3e-7d8a-4cf7-9d2a-7c1f7d0e6b55',
+    'publisher_id': 'identity.controller01',
+    'event_type': 'identity.authenticate',
+    'priority': 'INFO',
+    'payload': {
+        'typeURI': 'http://schemas.dmtf.org/cloud/audit/1.0/event',
+        'eventType': 'activity',
+        'eventTime': '2026-11-22T08:16:03.482113+00:00',
+        'id': 'f0c4a5f5-3f3a-5b0b-8d53-2b1f8a5c6a10',
+        'action': 'authenticate',
+        'outcome': 'success',
+        'initiator': {'id': 'b1f6a0b9', 'name': '张三', 'typeURI': 'service/security/account/user'},
+        'target': {'id': 'openstack:7a3d', 'typeURI': 'service/security/account/user'},
+        'observer': {'id': 'openstack:3d4a', 'typeURI': 'service/security'},
+    },
+    'timestamp': '2026-11-22 08:16:04.001200',
+}
 
 TEXTS = ['plain words', '用户 "ops" 提交\\了\t申请', 'x' * 900]
 
@@ -111,6 +131,17 @@ def gaps(bench, cause):
             if record.get('what') == 'gap' and record['cause'] == cause]
 
 
+def write_operations(path, numbers):
+    """Appends one notification for each number; returns the lines."""
+    lines = []
+    for number in numbers:
+        LOGIN['message_id'] = f'message-{number}'
+        lines.append(json.dumps(LOGIN, ensure_ascii=number % 2 == 0))
+    with path.open('a', encoding='utf-8') as out:
+        out.write(''.join(line + '\n' for line in lines))
+    return lines
+
+
 def main():
     with lab.Lab(lab.bin_directory()) as bench:
         udp, tcp = lab.free_port(), lab.free_port()
@@ -119,7 +150,11 @@ def main():
         bench.init()
         bench.start_collector()
         agent = bench.enrol('web-01', '[journal]\nenabled = false\n[audit]\nenabled = false\n'
-                            f'[[syslog]]\nlisten = {listen}\n')
+                            f'[[syslog]]\nlisten = {listen}\n'
+                            f'[[platform]]\nform = "openstack"\n'
+                            f'paths = ["{bench.dir}/notify.log*"]\n')
+        notify = bench.dir / 'notify.log'
+        operations = write_operations(notify, range(50))
         agent.start()
         lab.wait_until('the agent listens', 60, path.is_socket)
 
@@ -146,11 +181,21 @@ def main():
 
         assert not gaps(bench, 'not-replayable')
         agent.kill()
+        operations += write_operations(notify, range(50, 60))
+        notify.rename(bench.dir / 'notify.log.1')
+        operations += write_operations(notify, range(60, 100))
         agent.start()
         lab.wait_until('the gap record', 60, lambda: gaps(bench, 'not-replayable'))
         lab.wait_until('all receipts', 60, lambda: bench.audit_live()[0] == 0)
         assert agent.stop() == 0
-    print(f'{len(wanted)} messages over 4 transports arrived byte for byte')
+        found = lab.wait_until('all operations', 60, lambda: len(
+            records(bench, 'source: platform')) >= len(operations)
+            and records(bench, 'source: platform'))
+        assert sorted(record['message'] for record in found) == sorted(operations)
+        for record in found:
+            assert record['process.name'] == 'identity.controller01', record
+            assert record['time'] == '2026-11-22T08:16:03.482113Z', record
+    print(f'{len(operations)} operations, {len(wanted)} messages over 4 transports arrived byte for byte')
 
 
 if __name__ == '__main__':
