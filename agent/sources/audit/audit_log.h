@@ -4,8 +4,8 @@
 #include <string>
 
 #include "agent/sources/audit/audit_feed.h"
-#include "agent/sources/wake_set.h"
 #include "agent/sources/file_tail.h"
+#include "agent/sources/wake_set.h"
 
 namespace yunjian::agent {
 
