@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/ship/curl_uploader.h"
 #include "agent/source_plan.h"
+#include "agent/unused_pages.h"
 #include "agent/wake.h"
 #include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
@@ -88,6 +89,7 @@ class Run {
   Result<void> start_shipper(const std::string& checkpoint);
 
   void reload();
+  void release_unused_pages();
 
   RunOptions options_;
   AgentConfig config_;
@@ -104,6 +106,7 @@ class Run {
   std::unique_ptr<Shipper> shipper_;
   SourceSet sources_;
   std::unique_ptr<Agent> agent_;
+  UnusedPages unused_pages_{clock_.boot()};
 };
 
 Result<void> Run::build() {
@@ -212,6 +215,7 @@ Result<void> Run::loop() {
     if (!wait) return failure(wait);
     service_.status(agent_->summary());
     service_.alive(clock_.boot());
+    release_unused_pages();
     reason = wake_->wait(descriptors, service_.rest_max(*wait));
     if (!reason.source || reason.stop || *wait == milliseconds(0)) continue;
     // A busy file is read in gulps, not in sips.
@@ -220,6 +224,13 @@ Result<void> Run::loop() {
     reason.reload = reason.reload || rested.reload;
   }
   return {};
+}
+
+// The ship thread rests: it loads no library (as name resolution may) until it is given a post.
+void Run::release_unused_pages() {
+  if (!unused_pages_.due(clock_.boot()) || !shipper_->idle()) return;
+  const auto smaps = files_.read_file("/proc/self/smaps");
+  unused_pages_.release(clock_.boot(), smaps ? std::string_view(*smaps) : std::string_view());
 }
 
 void Run::reload() {
