@@ -71,6 +71,8 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"enrol-token", &AdminCommands::create_enrol_token},
       {"unit import", &AdminCommands::import_units},
       {"host import", &AdminCommands::import_hosts},
+      {"inventory import", &AdminCommands::import_entries},
+      {"inventory export", &AdminCommands::export_entries},
       {"report build", &AdminCommands::build_report},
       {"status", &AdminCommands::status},
       {"verify", &AdminCommands::verify},

@@ -43,6 +43,8 @@ class AdminCommands {
   Answer create_enrol_token(const AdminRequest& request);
   Answer import_units(const AdminRequest& request);
   Answer import_hosts(const AdminRequest& request);
+  Answer import_entries(const AdminRequest& request);
+  Answer export_entries(const AdminRequest& request);
   Answer build_report(const AdminRequest& request);
   Answer status(const AdminRequest& request);
   Answer verify(const AdminRequest& request);

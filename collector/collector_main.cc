@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "collector/catalog/registry.h"
 #include "collector/collector.h"
 #include "collector/init.h"
 #include "collector/tokens.h"
@@ -295,7 +296,7 @@ void add_tokens(CLI::App& app, CommandLine& line) {
   add_field(enrol, line, "--days", "days until it ends (default 7)");
 }
 
-void add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
+CLI::App* add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
   auto* command = add_request(parent, line, "import", help);
   add_field(command, line, "file", "CSV file")->required();
   const std::string full = parent.get_name() + " import";
@@ -303,7 +304,31 @@ void add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
     line.request.command = full;
     line.act = [&line] { return import_list(line.config, line.request); };
   });
+  return command;
 }
+
+void add_inventory(CLI::App& app, CommandLine& line) {
+  auto* inventory = app.add_subcommand(
+      "inventory",
+      "Systems, sizes, agreements, exemptions, incidents, drills … (--kind says which)");
+  inventory->require_subcommand(1);
+  std::string kinds;
+  for (const auto& kind : collector::registry_kinds()) {
+    kinds += fmt::format("{}{}", kinds.empty() ? "" : ", ", kind.key);
+  }
+  auto* import =
+      add_import(*inventory, line,
+                 "Import entries of one kind from CSV or JSON; a later one with the same "
+                 "id takes the place of the earlier");
+  add_field(import, line, "--kind", kinds)->required();
+  import->add_flag_callback(
+      "--dry-run", [&line] { line.request.fields["dry-run"] = "yes";
+},
+      "Only check the file and say what would change");
+auto* out = add_request(*inventory, line, "export", "Print all entries of one kind");
+add_field(out, line, "--kind", kinds)->required();
+add_field(out, line, "--format", "csv (default) or json");
+}  // namespace
 
 void add_lists_and_reports(CLI::App& app, CommandLine& line) {
   auto* unit = app.add_subcommand("unit", "Units (使用单位)");
@@ -352,6 +377,7 @@ int run(int argc, char** argv, const sigset_t& signals) {
   add_service(app, line, signals);
   add_tokens(app, line);
   add_lists_and_reports(app, line);
+  add_inventory(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

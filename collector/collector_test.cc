@@ -320,6 +320,9 @@ TEST_CASE_FIXTURE(Fixture, "mistakes in commands are told and change nothing") {
       {"unit import", {{"csv", "id,name\n"}}},
       {"host import",
        {{"csv", "id,unit,system,name,vcpus,memory_gb,purpose,address\nh,x,,,,,,\n"}}},
+      {"inventory import", {{"kind", "nothing"}, {"csv", "id\n"}}},
+      {"inventory import", {{"kind", "system"}, {"csv", "id,unit,name\np,nowhere,x\n"}}},
+      {"inventory export", {{"kind", "system"}, {"format", "xml"}}},
       {"report build", {{"month", "2026-13"}}},
       {"report build", {{"month", "2999-01"}}},
       {"no such command", {}},
@@ -329,6 +332,32 @@ TEST_CASE_FIXTURE(Fixture, "mistakes in commands are told and change nothing") {
     CHECK_FALSE(problem({.command = command, .fields = fields}).empty());
   }
   CHECK(collector->log().unsealed_own_count() == size_before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "entries are imported once each is sealed, and come back as they were") {
+  init();
+  serve();
+  import_unit();
+  const std::string csv = "id,unit,name,mlps_level\nportal,tax,门户,3\nfiling,tax,申报,2\n";
+  const auto import = [&](std::map<std::string, std::string> fields) {
+    fields["kind"] = "system";
+    fields["csv"] = csv;
+    return ask({.command = "inventory import", .fields = fields});
+  };
+  const auto before = collector->log().unsealed_own_count();
+  CHECK(import({{"dry-run", "yes"}}) ==
+        "system: 2 new, 0 changed, 0 as they were; nothing was changed (--dry-run)");
+  CHECK(collector->log().unsealed_own_count() == before);
+  CHECK(import({}) == "system: 2 new, 0 changed, 0 as they were");
+  CHECK(import({}) == "system: 0 new, 0 changed, 2 as they were");
+  const auto records = collector->log().unsealed_own_records();
+  REQUIRE(records.size() == before + 2);
+  const std::string& sealed = records[before];
+  CHECK(sealed.find(R"("what":"register","command":"inventory import","entry":"portal")") !=
+        std::string::npos);
+  CHECK(sealed.find(R"("field.name":"门户")") != std::string::npos);
+  CHECK(ask({.command = "inventory export", .fields = {{"kind", "system"}}}) ==
+        "id,unit,name,mlps_level,zone,public\nfiling,tax,申报,2,,\nportal,tax,门户,3,,");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a report is built and comes back as files") {

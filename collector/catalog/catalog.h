@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/catalog/finding.h"
+#include "collector/catalog/registry.h"
 #include "collector/store/scope.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/result.h"
@@ -85,6 +87,19 @@ struct Reservation {
   std::string leaf = {};         // whole leaf once finished
 };
 
+// A request that changes something, known by the Idempotency-Key its sender gave, and the answer it
+// got; kept for a day.
+struct RepeatedKey {
+  std::string credential = {};
+  std::string key = {};
+};
+struct RepeatedAnswer {
+  std::string request_sha256 = {};
+  int status = 200;
+  std::string body = {};
+};
+inline constexpr std::chrono::hours repeated_answers_kept{24};
+
 // The public id of an API or enrol token.
 std::string token_id(std::string_view secret);
 
@@ -127,6 +142,27 @@ class Catalog {
                                const Reservation& reservation);  // takes one use, once
   ledger::Result<void> finish(std::string_view enrol_secret,
                               const Reservation& reservation);  // certificate and leaf are set
+
+  // Entries passed check_entry(); all or none. A later one of the same kind and id takes its place.
+  ledger::Result<void> put_entries(const std::vector<RegistryEntry>& entries);
+  ledger::Result<std::vector<RegistryEntry>> entries(const Scope& scope,
+                                                     std::string_view kind) const;  // by id
+  ledger::Result<std::optional<RegistryEntry>> entry(const Scope& scope, std::string_view kind,
+                                                     std::string_view id) const;
+  // The unit of a "unit", a "host" or an entry; absent: there is none such.
+  ledger::Result<std::optional<std::string>> owner(std::string_view kind,
+                                                   std::string_view id) const;
+
+  // The finding as it is after `event`. Retry: somebody else took that step number.
+  ledger::Result<void> put_finding(const Finding& finding, const FindingEvent& event);
+  ledger::Result<std::vector<Finding>> findings(const Scope& scope,
+                                                const FindingFilter& filter) const;  // by id
+  ledger::Result<std::optional<Finding>> finding(const Scope& scope, std::string_view id) const;
+  ledger::Result<std::vector<FindingEvent>> finding_events(std::string_view id) const;
+
+  ledger::Result<std::optional<RepeatedAnswer>> repeated_answer(const RepeatedKey& key) const;
+  ledger::Result<void> keep_answer(const RepeatedKey& key, const RepeatedAnswer& answer,
+                                   ledger::Time now);
 
  private:
   struct Impl;

@@ -39,6 +39,27 @@ constexpr std::array tables = {
     " PRIMARY KEY (token, first_key))",
 };
 
+// Came after the first catalogs were made: each is created when it is not there. Older programs
+// pass over them.
+constexpr std::array added_tables = {
+    "CREATE TABLE IF NOT EXISTS entry ("
+    " kind TEXT NOT NULL, id TEXT NOT NULL, unit TEXT NOT NULL, fields TEXT NOT NULL,"
+    " PRIMARY KEY (kind, id))",
+    "CREATE TABLE IF NOT EXISTS finding ("
+    " id TEXT PRIMARY KEY, host TEXT NOT NULL, unit TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " state TEXT NOT NULL, month TEXT NOT NULL, due TEXT NOT NULL, stopped_since TEXT NOT NULL,"
+    " opened TEXT NOT NULL, changed TEXT NOT NULL, details TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS finding_by_host ON finding(host)",
+    "CREATE TABLE IF NOT EXISTS finding_step ("
+    " finding TEXT NOT NULL REFERENCES finding(id), number BIGINT NOT NULL, time TEXT NOT NULL,"
+    " act TEXT NOT NULL, who TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+    " PRIMARY KEY (finding, number))",
+    "CREATE TABLE IF NOT EXISTS repeated_request ("
+    " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"
+    " status BIGINT NOT NULL, body TEXT NOT NULL, time TEXT NOT NULL,"
+    " PRIMARY KEY (credential, key))",
+};
+
 void set_durability(soci::session& sql) {
   std::string mode;
   sql << "PRAGMA journal_mode = WAL", soci::into(mode);
@@ -59,11 +80,13 @@ ledger::Result<void> prepare_schema(soci::session& sql) {
     for (const char* statement : tables) sql << statement;
     sql << "INSERT INTO schema_version(version) VALUES (:version)", soci::use(schema_version);
     all.commit();
-    return {};
   }
   int version = 0;
   sql << "SELECT version FROM schema_version", soci::into(version);
-  if (version == schema_version) return {};
+  if (version == schema_version) {
+    for (const char* statement : added_tables) sql << statement;
+    return {};
+  }
   return ledger::fail(
       ledger::ErrorKind::reject,
       fmt::format("catalog: the file has version {}, this program reads version {}; "

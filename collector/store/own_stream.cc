@@ -57,8 +57,15 @@ Result<void> OwnStream::recover() {
 }
 
 Result<void> OwnStream::record(std::string line) {
+  std::vector<std::string> lines;
+  lines.push_back(std::move(line));
+  return record_all(std::move(lines));
+}
+
+Result<void> OwnStream::record_all(std::vector<std::string> lines) {
   std::vector<Entry> entries;
-  entries.emplace_back(OwnRecord{std::move(line)});
+  entries.reserve(lines.size());
+  for (std::string& line : lines) entries.emplace_back(OwnRecord{std::move(line)});
   auto committed = log_.commit(std::move(entries));
   if (!committed) return failure(committed, "recording an act of the collector");
   return {};

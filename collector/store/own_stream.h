@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "collector/store/evidence_log.h"
 #include "ledger/base/clock.h"
@@ -40,6 +41,8 @@ class OwnStream {
 
   // Durable on return; reject: not one line of at most 64 KiB.
   ledger::Result<void> record(std::string line);
+  // The same for several, all or none.
+  ledger::Result<void> record_all(std::vector<std::string> lines);
   // Seals when own_records_waiting_max lines wait, or the oldest waits for own_seal_interval; call
   // it about once a second. Fatal errors end the process.
   ledger::Result<void> step(ledger::Time now);
