@@ -158,6 +158,11 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
   context.metrics.push_back([this] {
     return listener_metrics(server_->counters(ingest_listener), server_->counters(api_listener));
   });
+  context.metrics.push_back([this] {
+    return host_metrics({.data = options_.config.data,
+                         .anchor = options_.config.anchor,
+                         .certificate_end = certificate_end_});
+  });
   api_ = std::make_unique<ApiHandler>(std::move(context));
   front_ = std::make_unique<Front>(*enrol_, *api_);
 }
@@ -177,6 +182,9 @@ Result<std::vector<ListenerOptions>> Collector::listeners() {
       current_server_certificate(tools_.files, directory_, *authority_,
                                  {.names = options_.config.names, .now = tools_.clock.wall()});
   if (!pair) return ledger::failure(pair);
+  auto facts = read_certificate(pair->certificate);
+  if (!facts) return ledger::failure(facts);
+  certificate_end_ = facts->not_after;
   const auto& config = options_.config;
   ListenerOptions ingest{.address = config.ingest_listen.address,
                          .port = config.ingest_listen.port,

@@ -77,6 +77,7 @@ class Collector {
   std::unique_ptr<OwnStream> own_;
   std::unique_ptr<WalRecordStore> records_;
   std::unique_ptr<CertificateAuthority> authority_;
+  ledger::Time certificate_end_{};  // of the server's
   std::unique_ptr<CursorSealer> cursors_;
   std::unique_ptr<AdminCommands> admin_;
   std::unique_ptr<BatchVerifier> verifier_;

@@ -1,6 +1,8 @@
 #include "collector/serve_metrics.h"
 
 #include "collector/api/metrics.h"
+#include "ledger/base/file_system.h"
+#include "ledger/posix/disk_space.h"
 
 namespace yunjian::collector {
 
@@ -80,6 +82,22 @@ std::string listener_metrics(const ListenerCounters& ingest, const ListenerCount
   both("yunjian_http_malformed_total", "counter", "Refused before it.", &C::malformed);
   both("yunjian_http_overloaded_total", "counter", "Answered 503 before it.", &C::overloaded);
   both("yunjian_http_timeouts_total", "counter", "Cut for slowness.", &C::timeouts);
+  return text.take();
+}
+
+std::string host_metrics(const HostFacts& facts) {
+  MetricsText text;
+  const auto data = ledger::read_disk_space(facts.data);
+  const auto anchor = ledger::read_disk_space(ledger::parent_directory(facts.anchor));
+  text.metric("yunjian_disk_bytes", "gauge", "Size of the file system, by what lies on it.");
+  if (data) text.sample("place", "data", number(data->bytes));
+  if (anchor) text.sample("place", "anchor", number(anchor->bytes));
+  text.metric("yunjian_disk_free_bytes", "gauge", "Free bytes of it.");
+  if (data) text.sample("place", "data", number(data->free_bytes));
+  if (anchor) text.sample("place", "anchor", number(anchor->free_bytes));
+  text.metric("yunjian_server_certificate_end_timestamp_seconds", "gauge",
+              "When the server certificate in use ends.")
+      .sample(static_cast<double>(facts.certificate_end.time_since_epoch().count()) / 1e6);
   return text.take();
 }
 

@@ -15,4 +15,13 @@ std::string ingest_metrics(const IngestHandler::Counters& counters);
 std::string log_metrics(const EvidenceLog::Stats& stats);
 std::string listener_metrics(const ListenerCounters& ingest, const ListenerCounters& api);
 
+// What the machine has to be watched for: space where data and anchor lie, and the end of the
+// server certificate. A place that cannot be asked has no sample.
+struct HostFacts {
+  std::string data;    // a directory
+  std::string anchor;  // a file; its directory is asked
+  ledger::Time certificate_end;
+};
+std::string host_metrics(const HostFacts& facts);
+
 }  // namespace yunjian::collector
