@@ -194,7 +194,7 @@ Result<Pending> Enrolment::load_pending() const {
 
 Result<void> Enrolment::fetch_ca() {
   auto answer = tools_.server->fetch_ca();
-  if (!answer) return failure(answer, "cannot fetch the collector's CA");
+  if (!answer) return failure(answer, "cannot fetch the collector's CA from --collector, its api URL");
   if (answer->status != 200) {
     return fail(
         ErrorKind::reject,
@@ -230,7 +230,8 @@ Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>>
   if (detail.empty() && json) detail = json->text("title");
   const bool later = answer->status == 429 || answer->status >= 500;
   std::string_view advice = "";
-  if (answer->status == 401 || answer->status == 403) {
+  const bool advised = detail.find("enrol-token") != std::string::npos;
+  if (!advised && (answer->status == 401 || answer->status == 403)) {
     advice = "; get a new token with `yunjian-collector enrol-token`";
   }
   return fail(later ? ErrorKind::retry : ErrorKind::reject,

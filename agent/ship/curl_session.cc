@@ -78,6 +78,10 @@ Explained explain(CURLcode code) {
     case CURLE_SSL_CONNECT_ERROR:
       return {ErrorKind::retry,
               "TLS 1.3 was not agreed: is this the collector, and the right port?"};
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+      return {ErrorKind::retry, "the connection ended before an answer: is it the right port?"};
     case CURLE_OPERATION_TIMEDOUT:
       return {ErrorKind::retry, "no answer in time"};
     case CURLE_URL_MALFORMAT:
