@@ -1,5 +1,7 @@
 #include "ledger/ratchet.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ledger/text_fields.h"
@@ -7,6 +9,7 @@
 namespace yunjian::ledger {
 namespace {
 
+constexpr std::string_view state_name = "yunjian/state/";
 constexpr std::string_view state_form = "yunjian/state/v1";
 constexpr unsigned state_mode = 0600;
 
@@ -83,6 +86,13 @@ Result<State> parse_state(std::string_view text, std::string& suite) {
   if (last == std::string_view::npos ||
       text.substr(last) != "checksum " + checksum(text.substr(0, last)) + "\n") {
     return fail(ErrorKind::corrupt, "its checksum does not fit");
+  }
+  if (const auto line = text.substr(0, text.find('\n'));
+      line != state_form && line.starts_with(state_name)) {
+    return fail(ErrorKind::reject, fmt::format("it is {}, this program reads {}: another version "
+                                               "wrote it; install that one again, nothing was "
+                                               "changed",
+                                               line, state_form));
   }
   FieldReader reader(text.substr(0, last), state_form);
   State state;
@@ -170,7 +180,10 @@ Result<Ratchet> Ratchet::open(FileSystem& files, std::string path) {
   std::string suite_name;
   auto state = parse_state(*text, suite_name);
   wipe(*text);
-  if (!state) return failure(state, "the sealing state " + path + " is damaged");
+  if (!state) {
+    const bool damaged = state.error().kind == ErrorKind::corrupt;
+    return failure(state, "the sealing state " + path + (damaged ? " is damaged" : ""));
+  }
   auto suite = find_suite(suite_name);
   if (!suite) return failure(suite, "the sealing state " + path);
   auto impl = std::make_unique<Impl>();

@@ -238,5 +238,24 @@ TEST_CASE("a damaged state is refused at every bit") {
   CHECK_FALSE(Ratchet::create(files, state_path, {}, *default_suite().generate(random).value()));
 }
 
+TEST_CASE("a state that a newer version wrote is refused with a text that says so, and stays") {
+  MemoryFileSystem files;
+  SeededRandom random(7);
+  std::string first;
+  enrol(files, random, &first);
+  std::string text = files.content(state_path).value();
+  text.replace(0, text.find('\n'), "yunjian/state/v2");
+  text.resize(text.rfind("checksum "));
+  text += "checksum " + to_hex(as_view(sha256(text))) + "\n";
+  files.overwrite(state_path, text);
+  const auto opened = Ratchet::open(files, state_path);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().kind == ErrorKind::reject);
+  CHECK(opened.error().message.find("it is yunjian/state/v2, this program reads") !=
+        std::string::npos);
+  CHECK(opened.error().message.find("damaged") == std::string::npos);
+  CHECK(files.content(state_path).value() == text);
+}
+
 }  // namespace
 }  // namespace yunjian::ledger

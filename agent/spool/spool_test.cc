@@ -1,7 +1,9 @@
 #include "agent/spool/spool.h"
 
 #include <doctest/doctest.h>
+#include <xxhash.h>
 
+#include "ledger/base/bytes.h"
 #include "ledger/testing/memory_file_system.h"
 
 namespace yunjian::agent {
@@ -103,6 +105,29 @@ TEST_CASE("Each append that was acknowledged survives whichever call the power c
       fill(spool, spool.next_batch(), 16);
       REQUIRE(is_whole(spool, 15));
     }
+  }
+}
+
+TEST_CASE("A spool that a newer version wrote is refused, and nothing in it is taken for damage") {
+  for (const std::string folder : {"body", "head"}) {
+    MemoryFileSystem files;
+    with_state(files);
+    {
+      Spool spool = open(files);
+      fill(spool, 0, 3);
+    }
+    const std::string path = first_segment(files, folder);
+    std::string newer = files.content(path).value();
+    newer[6] = 2;
+    std::string checksum;
+    ledger::put_u64be(checksum, XXH3_64bits(newer.data(), 16));
+    newer.replace(16, 8, checksum);
+    files.overwrite(path, newer);
+    const auto opened = Spool::open(files, "/state/spool", small);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().kind == ErrorKind::reject);
+    CHECK(opened.error().message.find("another version wrote it") != std::string::npos);
+    CHECK(files.content(path).value() == newer);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "ledger/base/bytes.h"
 
@@ -11,6 +12,7 @@ namespace yunjian::ledger {
 namespace {
 
 constexpr std::string_view magic("YJSEG\x00\x01\n", 8);
+constexpr std::size_t form_offset = 6;  // of the format's number in it
 constexpr std::uint64_t head_bytes = 8;
 constexpr std::uint64_t checksum_bytes = 8;
 constexpr std::uint64_t alignment = 8;
@@ -39,6 +41,17 @@ std::string make_header(std::uint64_t number) {
   return header;
 }
 
+// The format of a header that is whole. Formats to come keep magic, number and checksum where they
+// are, so that an older program can tell a newer file from a damaged one.
+std::optional<unsigned> form_of(std::string_view header) {
+  std::string_view stated = header.substr(0, magic.size());
+  const bool ours = stated.substr(0, form_offset) == magic.substr(0, form_offset) &&
+                    stated.substr(form_offset + 1) == magic.substr(form_offset + 1);
+  const std::size_t checked = header.size() - checksum_bytes;
+  if (!ours || get_u64be(header.data() + checked) != XXH3_64bits(header.data(), checked)) return {};
+  return static_cast<unsigned char>(stated[form_offset]);
+}
+
 Failure corrupt(std::string_view what) { return fail(ErrorKind::corrupt, std::string(what)); }
 
 // The number that a segment's first bytes state.
@@ -49,6 +62,13 @@ Result<std::uint64_t> read_header(const File& file, const std::string& path,
   if (header->size() < segment_header_bytes) {
     return corrupt(
         fmt::format("segment {}: its header is cut after {} bytes", path, header->size()));
+  }
+  constexpr unsigned our_form = 1;
+  if (const auto form = form_of(*header); form && *form != our_form) {
+    return fail(ErrorKind::reject,
+                fmt::format("segment {}: it has format {}, this program reads format {}: another "
+                            "version wrote it; install that one again, nothing was changed",
+                            path, *form, our_form));
   }
   const std::uint64_t number = get_u64be(header->data() + magic.size());
   if (*header != make_header(number)) {

@@ -1,6 +1,7 @@
 #include "ledger/archive/segment.h"
 
 #include <doctest/doctest.h>
+#include <xxhash.h>
 
 #include <vector>
 
@@ -134,6 +135,26 @@ TEST_CASE("every flipped bit of a segment is noticed in the frame it is in") {
     REQUIRE(file);
     REQUIRE(read_frame(**file, number, written[hit].offset).error().kind == ErrorKind::corrupt);
   }
+}
+
+TEST_CASE("a segment of a newer format is refused as such and not taken for damage") {
+  Disk disk;
+  write_segment(disk, small_payloads);
+  std::string content = disk.content(path).value();
+  content[6] = 2;
+  std::string checksum;
+  put_u64be(checksum, XXH3_64bits(content.data(), 16));
+  content.replace(16, 8, checksum);
+  disk.overwrite(path, content);
+  const auto scanned = scan_all(disk);
+  REQUIRE_FALSE(scanned);
+  CHECK(scanned.error().kind == ErrorKind::reject);
+  CHECK(scanned.error().message.find("it has format 2, this program reads format 1") !=
+        std::string::npos);
+  const auto reopened = SegmentWriter::reopen(disk, path, number, segment_header_bytes);
+  REQUIRE_FALSE(reopened);
+  CHECK(reopened.error().kind == ErrorKind::reject);
+  CHECK(disk.content(path).value() == content);
 }
 
 TEST_CASE("a segment cut at any offset gives the whole frames before the cut") {

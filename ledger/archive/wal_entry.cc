@@ -225,7 +225,9 @@ Result<WalEntry> decode_wal_entry(std::uint8_t type, std::string_view payload) {
       return record;
     }
   }
-  return fail(ErrorKind::corrupt, fmt::format("WAL entry of unknown type {}", type));
+  return fail(
+      ErrorKind::corrupt,
+      fmt::format("WAL entry of unknown type {}: another version may have written it", type));
 }
 
 }  // namespace yunjian::ledger
