@@ -194,7 +194,8 @@ Result<Pending> Enrolment::load_pending() const {
 
 Result<void> Enrolment::fetch_ca() {
   auto answer = tools_.server->fetch_ca();
-  if (!answer) return failure(answer, "cannot fetch the collector's CA from --collector, its api URL");
+  if (!answer)
+    return failure(answer, "cannot fetch the collector's CA from --collector, its api URL");
   if (answer->status != 200) {
     return fail(
         ErrorKind::reject,

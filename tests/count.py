@@ -2,7 +2,8 @@
 """count.py [--checks FILE] [RESULTS.xml]: the count that ends tests/run.
 
 A ctest test that is a doctest binary counts with its test cases, any other test as one. FILE holds
-further results, one `passed|failed NAME` a line. Ends with 1 when something failed or nothing ran.
+further results, one `passed|failed|skipped NAME` a line. Ends with 1 when something failed or
+nothing ran.
 """
 
 import argparse
@@ -49,8 +50,8 @@ def count_checks(path):
     totals, failures = [0, 0, 0], []
     with open(path, encoding='utf-8') as lines:
         for verdict, name in (line.split(None, 1) for line in lines):
-            totals[verdict != 'passed'] += 1
-            if verdict != 'passed':
+            totals[('passed', 'failed', 'skipped').index(verdict)] += 1
+            if verdict == 'failed':
                 failures.append(name.strip())
     return totals, failures
 

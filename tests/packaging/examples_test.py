@@ -49,7 +49,7 @@ def commands():
         if words and words[0] in needs.PROGRAMS:
             yield words
     script = enrol_script().replace('\\\n', ' ')
-    for line in re.findall(r'-- (yunjian-\w+ .*?)(?:&&|$)', script, re.MULTILINE):
+    for line in re.findall(r'^ *(yunjian-\w+ .*?)(?:&&|$)', script, re.MULTILINE):
         yield line.split()
 
 
@@ -96,7 +96,20 @@ class ExamplesTest(unittest.TestCase):
             seen += 1
         self.assertGreaterEqual(seen, 6)
 
-    def test_files_are_installed_where_the_playbooks_look(self):
+    def test_packages_are_named_as_they_are_built(self):
+        names = [item for _, task in tasks() for item in task.get('loop', [])
+                 if str(item).startswith('yunjian-')]
+        self.assertLessEqual(set(names), set(needs.PROGRAMS))
+        control = (needs.PACKAGING / 'deb/control').read_text(encoding='utf-8')
+        self.assertEqual(set(re.findall(r'^Package: (.*)$', control, re.MULTILINE)),
+                         set(needs.PROGRAMS))
+        version = re.search(r'^project\(yunjian VERSION ([0-9.]+)', (
+            needs.PACKAGING.parent / 'CMakeLists.txt').read_text(encoding='utf-8'), re.MULTILINE)
+        inventory = (EXAMPLES / 'ansible/inventory.ini').read_text(encoding='utf-8')
+        self.assertIn(f'yunjian_version={version.group(1)}\n', inventory)
+        self.assertIn(f'yunjian-agent_{version.group(1)}_amd64.deb', enrol_script())
+
+    def test_install_files_puts_everything_where_debian_has_it(self):
         with tempfile.TemporaryDirectory() as tree:
             programs = Path(tree) / 'bin'
             programs.mkdir()
@@ -109,12 +122,12 @@ class ExamplesTest(unittest.TestCase):
             self.check_tree(Path(tree) / 'root')
 
     def check_tree(self, root):
-        for _, task in tasks():
-            for item in task.get('loop', []):
-                if isinstance(item, dict):
-                    path = root / item['path']
-                    self.assertTrue(path.is_file(), item)
-                    self.assertEqual(oct(path.stat().st_mode & 0o777), oct(int(item['mode'], 8)))
+        for path in ('bin/yunjian-agent', 'lib/systemd/system/yunjian-agent.service',
+                     'lib/systemd/system/yunjian-agent.path',
+                     'lib/systemd/system/yunjian-collector.service',
+                     'lib/sysusers.d/yunjian-agent.conf',
+                     'lib/tmpfiles.d/yunjian-collector.conf'):
+            self.assertTrue((root / 'usr' / path).is_file(), path)
         for page in ('man1/yunjian-audit.1', 'man5/yunjian-agent.toml.5',
                      'man5/yunjian-collector.toml.5', 'man8/yunjian-agent.8',
                      'man8/yunjian-collector.8'):
