@@ -99,7 +99,7 @@ class BootTest:
 
     def first_install(self):
         self.step('install: nothing starts before init and enrol')
-        self.install(self.given.previous or self.given.debs)
+        self.install(self.given.debs)
         for service in SERVICES:
             state = self.box.show(service, 'ActiveState')
             assert state == 'inactive', f'{service} is {state} after the installation'
@@ -269,8 +269,6 @@ class BootTest:
     def run(self):
         self.first_install()
         self.enrol(*self.open_log())
-        if self.given.previous:
-            self.change_version('upgrade', self.given.debs)
         self.memory()
         self.kill()
         self.hang()
@@ -278,6 +276,8 @@ class BootTest:
         self.reboot()
         if self.given.previous:
             self.change_version('downgrade', self.given.previous)
+            self.change_version('upgrade', self.given.debs)
+            self.change_version('downgrade-again', self.given.previous)
             self.change_version('upgrade-again', self.given.debs)
         self.verify()
         self.remove()

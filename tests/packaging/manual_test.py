@@ -42,6 +42,18 @@ def keys_in(name):
     return keys
 
 
+def explanations(sample):
+    """The comments of a sample configuration, each as one text; keys that are left out are none."""
+    text = (needs.PACKAGING / sample).read_text(encoding='utf-8')
+    block = []
+    for line in text.splitlines() + ['']:
+        if line.startswith('# ') and not re.match(r'# \w+ = ', line):
+            block.append(line[2:])
+        elif block:
+            yield ' '.join(block)
+            block = []
+
+
 class ManualTest(unittest.TestCase):
     def test_pages_are_well_formed(self):
         pages = sorted(MAN.glob('*.[158]'))
@@ -83,6 +95,12 @@ class ManualTest(unittest.TestCase):
                 if ' '.join(command) in shown:
                     self.assertEqual(shown[' '.join(command)], options - {'--help'},
                                      f'{name}: {" ".join(command)}')
+
+    def test_the_samples_explain_everything_in_chinese_and_english(self):
+        for sample in ('agent.toml', 'collector.toml'):
+            for text in explanations(sample):
+                self.assertRegex(text, r'[\u4e00-\u9fff]{2}', f'{sample}: no Chinese: {text}')
+                self.assertRegex(text, r'[A-Za-z]{3,} [a-z]+ ', f'{sample}: no English: {text}')
 
     def test_keys_are_those_of_the_samples(self):
         for name, sample in (('yunjian-agent.toml.5', 'agent.toml'),

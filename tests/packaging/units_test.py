@@ -51,6 +51,25 @@ class UnitsTest(unittest.TestCase):
             self.assertEqual(setting(service, 'LimitCORE'), ['0'])
             self.assertEqual(setting(service, 'UMask'), ['0077'])
 
+    def test_a_service_has_limits_and_directories_of_its_own(self):
+        for service, key, wanted in (
+                ('yunjian-agent', 'MemoryMax', '256M'), ('yunjian-agent', 'TasksMax', '32'),
+                ('yunjian-agent', 'LimitNOFILE', '65536'), ('yunjian-agent', 'CPUWeight', '20'),
+                ('yunjian-agent', 'StateDirectory', 'yunjian-agent'),
+                ('yunjian-collector', 'TasksMax', '256'),
+                ('yunjian-collector', 'LimitNOFILE', '65536'),
+                ('yunjian-collector', 'StateDirectory', 'yunjian/collector yunjian-anchor')):
+            self.assertEqual(setting(service, key), [wanted], f'{service} {key}')
+        for service in SERVICES:
+            self.assertEqual(setting(service, 'StateDirectoryMode'), ['0700'])
+
+    def test_nothing_starts_before_the_host_is_enrolled_or_the_log_is_made(self):
+        for service, path in (('yunjian-agent', '/var/lib/yunjian-agent/identity.json'),
+                              ('yunjian-collector', '/var/lib/yunjian/collector/log.json')):
+            self.assertEqual(setting(service, 'ConditionPathExists'), [path])
+        path_unit = (SYSTEMD / 'yunjian-agent.path').read_text(encoding='utf-8')
+        self.assertIn('PathChanged=/var/lib/yunjian-agent/identity.json', path_unit)
+
     def test_the_agent_sees_what_it_reports(self):
         # /proc/stat, the processes of others, and /home as it is: without them figures are wrong.
         self.assertEqual(setting('yunjian-agent', 'ProcSubset'), ['all'])
