@@ -76,7 +76,7 @@ class DebTest(unittest.TestCase):
             there = files(package)
             for path in {f'usr/share/man/{page}' for page in PAGES[package]} | {
                     f'usr/bin/{package}', f'usr/share/bash-completion/completions/{package}',
-                    f'usr/share/doc/{package}/NEWS.md', f'usr/share/doc/{package}/copyright'}:
+                    f'usr/share/doc/{package}/NEWS.md.gz', f'usr/share/doc/{package}/copyright'}:
                 self.assertIn(f'./{path}', there)
             self.assertTrue(deb(f'{package}-dbgsym').exists())
 
