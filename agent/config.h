@@ -30,6 +30,9 @@ struct AgentConfig {
   bool journal = true;
   bool journal_from_end = false;
   std::string journal_directory;
+  std::vector<std::string> journal_units;  // patterns; empty = all
+  std::vector<std::string> journal_exclude_units;
+  std::uint64_t journal_severity_max = 7;
   bool audit = true;
   std::string audit_log = "/var/log/audit/audit.log";
   std::string audit_socket;  // read instead of the file; empty = the file

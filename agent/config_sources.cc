@@ -150,6 +150,11 @@ Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
   if (auto table = root.table("journal")) {
     table->read("enabled", config.journal);
     table->read("directory", config.journal_directory);
+    table->read("units", config.journal_units);
+    table->read("exclude_units", config.journal_exclude_units);
+    table->read("severity_max", config.journal_severity_max);
+    if (config.journal_severity_max > 7)
+      table->refuse("severity_max", "must be from 0 (emergencies only) to 7 (all)");
     if (!read_start(*table, config.journal_from_end)) {
       table->refuse("start", "must be \"beginning\" or \"end\"");
     }

@@ -36,9 +36,14 @@ SourcePlan plan_file(const FileConfig& file) {
 SourcePlan plan_journal(const AgentConfig& config) {
   JournalOptions options;
   options.directory = config.journal_directory;
+  options.units = config.journal_units;
+  options.exclude_units = config.journal_exclude_units;
+  options.severity_max = config.journal_severity_max;
   options.start = start_of(config.journal_from_end);
   return {.label = "journal",
-          .settings = fmt::format("journal {} {}", options.directory, config.journal_from_end),
+          .settings =
+              fmt::format("journal {} {} {} not {} {}", options.directory, config.journal_from_end,
+                          options.units, options.exclude_units, options.severity_max),
           .make = [options] { return make_journal(options); }};
 }
 

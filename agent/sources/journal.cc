@@ -3,8 +3,10 @@
 #ifdef HAVE_SYSTEMD
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <systemd/sd-journal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +24,7 @@ namespace yunjian::agent {
 namespace {
 
 constexpr auto open_interval = std::chrono::seconds(10);
+constexpr std::size_t detail_bytes_max = 1024;
 
 struct CloseJournal {
   void operator()(sd_journal* journal) const { sd_journal_close(journal); }
@@ -80,6 +83,8 @@ class Journal : public Source {
   Step step(ledger::Time now, RecordSink& sink);
   bool find_place_again(ledger::Time now, RecordSink& sink);
   Step hand_over(ledger::Time now, RecordSink& sink);
+  bool is_wanted() const;
+  bool tell_loss(ledger::Time now, RecordSink& sink);
   bool hand_over_pieces(RecordSink& sink);
   int load_entry();
   Step give_up(ledger::Time now, RecordSink& sink);
@@ -260,14 +265,43 @@ Journal::Step Journal::hand_over(ledger::Time now, RecordSink& sink) {
                .to = entry_time_});
     if (!sink.take(line_)) return Step::full;
   } else {
-    const bool left_out =
-        entry_.from_audit() || (!options_.own_unit.empty() && entry_.unit() == options_.own_unit);
-    if (!left_out && !hand_over_pieces(sink)) return Step::full;
+    if (is_wanted() && !hand_over_pieces(sink)) return Step::full;
+    if (!tell_loss(now, sink)) return Step::full;
   }
   at_entry_ = false;
   previous_time_ = entry_time_;
   failures_ = 0;
   return Step::next;
+}
+
+bool Journal::is_wanted() const {
+  const std::string unit(entry_.unit());
+  if (entry_.from_audit() || (!options_.own_unit.empty() && unit == options_.own_unit))
+    return false;
+  if (entry_.severity() && *entry_.severity() > options_.severity_max) return false;
+  const auto matches = [&](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), unit.c_str(), 0) == 0;
+  };
+  const auto& units = options_.units;
+  const auto& excluded = options_.exclude_units;
+  if (!units.empty() && std::none_of(units.begin(), units.end(), matches)) return false;
+  return std::none_of(excluded.begin(), excluded.end(), matches);
+}
+
+// Behind the entry that says it, so that a restart in between tells it once.
+bool Journal::tell_loss(ledger::Time now, RecordSink& sink) {
+  const auto loss = entry_.loss();
+  if (!loss) return true;
+  const std::string_view said = entry_.message().substr(0, detail_bytes_max);
+  const std::string detail =
+      ledger::is_valid_utf8(said) ? std::string(said) : ledger::escape_bytes(said);
+  write_gap(line_, now,
+            {.cause = loss->cause,
+             .detail = detail,
+             .source = "journal",
+             .count = loss->count,
+             .to = entry_time_});
+  return sink.take(line_);
 }
 
 bool Journal::hand_over_pieces(RecordSink& sink) {

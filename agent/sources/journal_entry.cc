@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t fixed_overhead = 512;  // keys, numbers and punctuation
 constexpr std::size_t name_bytes_max = 1024;
+// SD_MESSAGE_JOURNAL_DROPPED and SD_MESSAGE_JOURNAL_MISSED of sd-messages(3).
+constexpr std::string_view suppressed_id = "a596d6fe7bfa4994828e72309e95d61e";
+constexpr std::string_view missed_id = "e9bf28e6e834481bb6f48f548ad13606";
 
 std::optional<std::uint64_t> number(std::string_view text, int base = 10) {
   std::uint64_t value = 0;
@@ -43,8 +46,10 @@ std::optional<std::uint64_t> cursor_field(std::string_view cursor, std::string_v
 }  // namespace
 
 void JournalEntry::clear() {
-  for (auto* text : {&message_, &unit_, &identifier_, &command_, &transport_}) text->clear();
-  for (auto* value : {&severity_, &facility_, &pid_, &uid_, &source_time_us_}) value->reset();
+  for (auto* text : {&message_, &unit_, &identifier_, &command_, &transport_, &message_id_})
+    text->clear();
+  for (auto* value : {&severity_, &facility_, &pid_, &uid_, &source_time_us_, &dropped_})
+    value->reset();
 }
 
 void JournalEntry::add(std::string_view field) {
@@ -57,11 +62,24 @@ void JournalEntry::add(std::string_view field) {
   if (name == "SYSLOG_IDENTIFIER") assign_name(identifier_, value);
   if (name == "_COMM") assign_name(command_, value);
   if (name == "_TRANSPORT") assign_name(transport_, value);
+  if (name == "MESSAGE_ID") assign_name(message_id_, value);
+  if (name == "N_DROPPED") dropped_ = number(value);
   if (name == "PRIORITY") severity_ = number(value);
   if (name == "SYSLOG_FACILITY") facility_ = number(value);
   if (name == "_PID") pid_ = number(value);
   if (name == "_UID") uid_ = number(value);
   if (name == "_SOURCE_REALTIME_TIMESTAMP") source_time_us_ = number(value);
+}
+
+std::optional<JournalEntry::Loss> JournalEntry::loss() const {
+  if (transport_ != "driver") return {};
+  if (message_id_ == suppressed_id) return Loss{.cause = "rate-limited", .count = dropped_};
+  if (message_id_ != missed_id) return {};
+  // "Missed 12 kernel messages"
+  std::string_view text = message_;
+  text.remove_prefix(std::min(text.find_first_of("0123456789"), text.size()));
+  return Loss{.cause = "kernel-missed",
+              .count = number(text.substr(0, text.find_first_not_of("0123456789")))};
 }
 
 std::string_view JournalEntry::log() const {

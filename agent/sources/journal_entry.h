@@ -20,6 +20,14 @@ class JournalEntry {
   void add(std::string_view field);
 
   bool from_audit() const { return transport_ == "audit"; }
+  std::optional<std::uint64_t> severity() const { return severity_; }
+  // Messages that journald's own message says were thrown away: by its rate limit for a unit, or by
+  // the kernel before it read them. Only journald can write with that transport.
+  struct Loss {
+    std::string_view cause;
+    std::optional<std::uint64_t> count;
+  };
+  std::optional<Loss> loss() const;
   std::string_view unit() const { return unit_; }
   std::string_view message() const { return message_; }
   // When the sender says it happened; nothing when only the journal's own time is known.
@@ -34,8 +42,8 @@ class JournalEntry {
  private:
   std::string_view log() const;
 
-  std::string message_, unit_, identifier_, command_, transport_;
-  std::optional<std::uint64_t> severity_, facility_, pid_, uid_, source_time_us_;
+  std::string message_, unit_, identifier_, command_, transport_, message_id_;
+  std::optional<std::uint64_t> severity_, facility_, pid_, uid_, source_time_us_, dropped_;
 };
 
 // The two parts of a cursor that count entries: same source and how far; nothing when it has none.

@@ -298,6 +298,59 @@ TEST_CASE("damaged journal files never stop or crash the source") {
   CHECK(seen_all > 0);
 }
 
+TEST_CASE("units and severities that are not wanted are left out, which is no gap") {
+  if (!can_write_journals()) return;
+  Host host;
+  host.options.units = {"app*.service", "init.scope"};
+  host.options.exclude_units = {"app-debug*"};
+  host.options.severity_max = 5;
+  host.start();
+  Export entries;
+  const auto add = [&](const char* text, const char* unit, const char* priority) {
+    entries.entry({{"MESSAGE", text}, {"_SYSTEMD_UNIT", unit}, {"PRIORITY", priority}});
+  };
+  add("wanted", "app.service", "5");
+  add("too quiet", "app.service", "6");
+  add("of another unit", "ssh.service", "0");
+  add("left out", "app-debug.service", "0");
+  entries.entry({{"MESSAGE", "of no unit"}, {"PRIORITY", "0"}});
+  entries.entry({{"MESSAGE", "of no severity"}, {"_SYSTEMD_UNIT", "init.scope"}});
+  write_journal(host.file(), entries);
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"wanted", "of no severity"});
+  CHECK(host.sink.values("cause").empty());
+  host.restart();
+  host.poll();
+  CHECK(host.sink.lines.size() == 2);
+}
+
+TEST_CASE("what journald says it threw away is a gap, told once and only by journald") {
+  if (!can_write_journals()) return;
+  Host host;
+  Export entries;
+  const auto add = [&](const char* text, const char* id, const char* transport) {
+    entries.entry({{"MESSAGE", text},
+                   {"MESSAGE_ID", id},
+                   {"N_DROPPED", "17"},
+                   {"_TRANSPORT", transport},
+                   {"SYSLOG_IDENTIFIER", "systemd-journald"}});
+  };
+  const char* suppressed = "a596d6fe7bfa4994828e72309e95d61e";
+  add("Suppressed 17 messages from app.service", suppressed, "driver");
+  add("Suppressed 17 messages from forged.service", suppressed, "journal");
+  add("Missed 230 kernel messages", "e9bf28e6e834481bb6f48f548ad13606", "driver");
+  write_journal(host.file(), entries);
+  host.sink.limit = 1;  // the message is sealed, its gap record not yet
+  CHECK(host.poll());
+  host.restart();
+  host.sink.limit = static_cast<std::size_t>(-1);
+  host.poll();
+  CHECK(host.sink.messages().size() == 3);
+  CHECK(host.sink.values("cause") == Lines{"rate-limited", "kernel-missed"});
+  CHECK(host.sink.values("count") == Lines{"17", "230"});
+  CHECK(host.sink.values("detail")[0] == "Suppressed 17 messages from app.service");
+}
+
 TEST_CASE("a position that cannot be understood starts anew and says so") {
   if (!can_write_journals()) return;
   Host host;
