@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What the agent says of a host is what the host's own tools say of the same seconds.
+
+vmstat runs beside the agent; free, df and nproc are asked at the end. The two windows are not the
+same to the second, so shares have a tolerance, and a window in which the load changed is measured
+again.
+"""
+import json
+import os
+import subprocess
+import time
+
+import lab
+
+WINDOW_S = 8
+CPU_POINTS = 12  # of 100, between vmstat's window and the agent's
+MEMORY_POINTS = 5
+ATTEMPTS = 4
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def vmstat_during(action):
+    """Percent used by the CPUs while `action` runs, by vmstat's second report."""
+    command = ['vmstat', '-n', str(WINDOW_S), '2']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tool:
+        action()
+        lines = tool.communicate(timeout=60)[0].splitlines()
+    names, values = lines[1].split(), lines[-1].split()
+    report = dict(zip(names, map(int, values)))
+    return report['us'] + report['sy']
+
+
+def free_bytes():
+    """total, used share in percent as the agent counts it (what is not available)."""
+    lines = run('free', '-b').splitlines()
+    report = dict(zip(lines[0].split(), map(int, lines[1].split()[1:])))
+    return report['total'], 100 * (1 - report['available'] / report['total'])
+
+
+def root_filesystem():
+    lines = run('df', '-B1', '--output=size,pcent', '/').splitlines()
+    size, share = lines[1].split()
+    return int(size), int(share.rstrip('%'))
+
+
+def measure(bench, agent, seen):
+    """One run of the agent: its usage record that is new, and vmstat's share beside it."""
+
+    def act():
+        agent.start()
+        end = time.monotonic() + WINDOW_S + 2
+        lab.wait_until('the window', WINDOW_S + 30, lambda: time.monotonic() > end)
+
+    used = vmstat_during(act)
+    tools = used, free_bytes(), root_filesystem()
+    assert agent.stop() == 0
+
+    def fresh():
+        lines = [item['line'] for item in bench.search('kind: usage')]
+        return [line for line in lines if line not in seen]
+
+    records = [json.loads(line) for line in lab.wait_until('the usage record', 60, fresh)]
+    seen.update(fresh())
+    # A clock minute may have ended in between: the longer part counts.
+    return max(records, key=lambda record: record['n']), tools
+
+
+def differences(record, tools):
+    used, (total, memory_used), (fs_size, fs_used) = tools
+    assert record['cpu.count'] == os.cpu_count(), record
+    assert record['memory.total'] == total, (record['memory.total'], total)
+    found = []
+    if '/' in {key[len('fs.total.'):] for key in record if key.startswith('fs.total.')}:
+        assert record['fs.total./'] == fs_size, (record['fs.total./'], fs_size)
+        found.append(('fs.used./', record['fs.used./'], fs_used, 1.5))
+    found.append(('cpu.used', record['cpu.used.mean'], used, CPU_POINTS))
+    found.append(('memory.used', record['memory.used.mean'], memory_used, MEMORY_POINTS))
+    return [row for row in found if abs(row[1] - row[2]) > row[3]]
+
+
+def main():
+    with lab.Lab(lab.bin_directory()) as bench:
+        bench.init()
+        bench.start_collector()
+        agent = bench.enrol('web-01', '[journal]\nenabled = false\n[audit]\nenabled = false\n'
+                            '[usage]\ninterval_s = 1\n')
+        seen = set()
+        for attempt in range(ATTEMPTS):
+            record, tools = measure(bench, agent, seen)
+            wrong = differences(record, tools)
+            if not wrong:
+                break
+            print(f'attempt {attempt + 1}: (figure, agent, tool, tolerance) {wrong}')
+        assert not wrong, wrong
+    print(f'cpu {record["cpu.used.mean"]} % (vmstat {tools[0]}), '
+          f'memory {record["memory.used.mean"]} % (free {tools[1][1]:.1f})')
+
+
+if __name__ == '__main__':
+    main()
