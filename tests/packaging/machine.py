@@ -72,6 +72,9 @@ class Machine:
     def unpack(self, archive):
         self.root.mkdir(parents=True)
         subprocess.run(['tar', '-xf', str(archive), '-C', str(self.root)], check=True)
+        # As Debian's installer writes it: a host knows its own name.
+        (self.root / 'etc/hosts').write_text('127.0.0.1 localhost\n127.0.1.1 boot-test\n',
+                                             encoding='utf-8')
         (self.root / 'etc/hostname').write_text('boot-test\n', encoding='utf-8')
         (self.root / 'etc/machine-id').write_text('uninitialized\n', encoding='utf-8')
         # The journal is kept over a reboot, as a server's is.
