@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The count must not be able to hide a failure."""
 
+import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 
@@ -33,6 +34,15 @@ class CountTest(unittest.TestCase):
     def test_skipped_and_not_run_differ(self):
         self.assertEqual(count.count_case(case('notrun', extra='<skipped/>')), (0, 0, 1))
         self.assertEqual(count.count_case(case('fail', extra='<failure/>')), (0, 1, 0))
+
+    def test_checks_are_counted_by_their_verdict_and_no_other_word_passes(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.checks') as checks:
+            checks.write('passed a\nfailed b c\nskipped d\n')
+            checks.flush()
+            self.assertEqual(count.count_checks(checks.name), ([1, 1, 1], ['b c']))
+            checks.write('perhaps e\n')
+            checks.flush()
+            self.assertRaises(ValueError, count.count_checks, checks.name)
 
     def test_nothing_run_is_a_failure(self):
         self.assertEqual(count.summary([([0, 0, 0], [])]), ('0 passed, 0 failed', 1))

@@ -316,7 +316,8 @@ def main():
             good = True
         except Exception as problem:  # whatever it was: the machine's journal tells more
             print(f'\nFAILED: {problem!r}', flush=True)
-            print(box.say('journalctl', '-u', 'yunjian-*', '-n', '40', '--no-pager'), flush=True)
+            print(box.run('journalctl', '-u', 'yunjian-*', '-n', '40', '--no-pager', code=None)[1],
+                  flush=True)
     if not given.keep:
         shutil.rmtree(directory, ignore_errors=True)
     print('\nboot test passed' if good else '\nboot test failed')

@@ -86,18 +86,15 @@ class Machine:
                 ['systemd-nspawn', '--quiet', '--register=no', '--keep-unit', '--link-journal=no',
                  '--boot', '--private-network', '-D', str(self.root)],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console)
-        self.wait_booted(old_leader=None)
+        wait_until('the machine to come up', BOOT_SECONDS, self.is_up)
 
-    def wait_booted(self, old_leader):
-        """Until another leader than the old one runs a system that has come up."""
-        def up():
-            if self.nspawn.poll() is not None:
-                tail = (self.root.parent / 'console').read_text(errors='replace')[-2000:]
-                raise AssertionError(f'systemd-nspawn ended: {tail}')
-            self.leader = self.find_leader()
-            return self.leader not in (None, old_leader) and self.run(
-                'systemctl', 'is-system-running', code=None)[1].strip() in ('running', 'degraded')
-        wait_until('the machine to come up', BOOT_SECONDS, up)
+    def is_up(self):
+        if self.nspawn.poll() is not None:
+            tail = (self.root.parent / 'console').read_text(errors='replace')[-2000:]
+            raise AssertionError(f'systemd-nspawn ended: {tail}')
+        self.leader = self.find_leader()
+        return self.leader is not None and self.run(
+            'systemctl', 'is-system-running', code=None)[1].strip() in ('running', 'degraded')
 
     def find_leader(self):
         """PID 1 of the container: the child of nspawn whose name is systemd."""
@@ -127,9 +124,10 @@ class Machine:
         return self.say('systemctl', 'show', '--value', '-p', name, unit)
 
     def reboot(self):
-        before = self.leader
+        """The system goes down by itself; nspawn ends then, and is started again."""
         self.run('systemctl', 'reboot', code=None)
-        self.wait_booted(before)
+        self.nspawn.wait(BOOT_SECONDS)
+        self.boot()
 
     def power_off(self):
         """Ends every process of the machine. Killing nspawn alone would leave them."""
