@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <sstream>
 #include <toml.hpp>
@@ -16,6 +17,9 @@ using ledger::ErrorKind;
 using ledger::Result;
 
 namespace {
+
+constexpr std::chrono::seconds certificate_life_min{10};
+constexpr std::chrono::seconds certificate_life_max = std::chrono::days(825);
 
 ledger::Failure fail_at(const std::string& path, const toml::source_location& at,
                         std::string_view what, std::size_t column = 0) {
@@ -34,6 +38,7 @@ class Table {
   Result<void> read(const std::string& key, bool& into) const;
   Result<void> read(const std::string& key, std::vector<std::string>& into) const;
   Result<void> read(const std::string& key, ListenAddress& into) const;
+  Result<void> read(const std::string& key, std::chrono::seconds& into) const;
   Result<Table> table(const std::string& key) const;
   ledger::Failure fail_key(const std::string& key, std::string_view what) const {
     return fail_at(path_, value_.at(key).location(), fmt::format("{}: {}", key, what));
@@ -93,15 +98,35 @@ Result<void> Table::read(const std::string& key, ListenAddress& into) const {
   return {};
 }
 
+// "90d", "12h", "30m", "45s".
+Result<void> Table::read(const std::string& key, std::chrono::seconds& into) const {
+  std::string text;
+  if (auto read_text = read(key, text); !read_text || text.empty()) return read_text;
+  constexpr std::string_view units = "smhd";
+  constexpr std::array<std::uint64_t, 4> unit_seconds = {1, 60, 3600, 86400};
+  const auto unit = units.find(text.back());
+  const auto number = ledger::parse_decimal(std::string_view(text).substr(0, text.size() - 1));
+  if (unit == std::string_view::npos || !number || *number > 100'000'000) {
+    return fail_key(key, "must read like \"90d\", \"12h\", \"30m\" or \"45s\"");
+  }
+  into = std::chrono::seconds(*number * unit_seconds.at(unit));
+  return {};
+}
+
 Result<Table> Table::table(const std::string& key) const {
   if (value_.at(key).is_table()) return Table(path_, value_.at(key));
   return fail_key(key, "must be a table: [" + key + "]");
 }
 
 Result<void> read_ingest(const Table& table, CollectorConfig& config) {
-  if (auto good = table.check_keys({"listen", "urls"}); !good) return good;
+  if (auto good = table.check_keys({"listen", "urls", "certificate_life"}); !good) return good;
   if (auto good = table.read("listen", config.ingest_listen); !good) return good;
   if (auto good = table.read("urls", config.ingest_urls); !good) return good;
+  if (auto good = table.read("certificate_life", config.certificate_validity); !good) return good;
+  if (config.certificate_validity < certificate_life_min ||
+      config.certificate_validity > certificate_life_max) {
+    return table.fail_key("certificate_life", "must be from 10 s to 825 d");
+  }
   for (const auto& url : config.ingest_urls) {
     if (!url.starts_with("https://") || url.ends_with('/')) {
       return table.fail_key("urls", fmt::format("'{}' must read https://HOST:PORT", url));

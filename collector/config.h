@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct CollectorConfig {
   std::vector<std::string> names;  // of the server certificate; empty: those given to `init`
   ListenAddress ingest_listen{.address = "0.0.0.0", .port = 8443};
   std::vector<std::string> ingest_urls;  // what enrolment hands to agents
+  std::chrono::seconds certificate_validity = std::chrono::days(90);  // of agents
   ListenAddress api_listen{.address = "0.0.0.0", .port = 8444};
   bool log_open = false;
   bool metrics_open = false;

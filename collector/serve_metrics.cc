@@ -47,6 +47,13 @@ std::string ingest_metrics(const IngestHandler::Counters& counters) {
       .sample("reason", "certificate", number(counters.certificates_refused))
       .sample("reason", "malformed", number(counters.posts_malformed))
       .sample("reason", "log", number(counters.posts_failed));
+  text.metric("yunjian_certificate_renewals_total", "counter",
+              "Requests for a new client certificate that got one.")
+      .sample(number(counters.renewals));
+  text.metric("yunjian_clock_agents_off", "gauge", "Agents whose clock is more than 5 s off.")
+      .sample(number(counters.clocks_off));
+  text.metric("yunjian_clock_off_seconds_max", "gauge", "How far the worst of them is off.")
+      .sample(static_cast<double>(counters.clock_off_ms_max) / 1000);
   return text.take();
 }
 

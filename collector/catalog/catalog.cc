@@ -215,6 +215,7 @@ Result<void> Catalog::put_agent(const Agent& agent) {
   return with_database(*impl_, [&](soci::session& sql) -> Result<void> {
     const auto incarnation = static_cast<long long>(agent.incarnation);
     const std::string enrolled = ledger::format_time(agent.enrolled);
+    soci::transaction all(sql);
     sql << "INSERT INTO agent(id, incarnation, host, unit, certificate_sha256, enrolled)"
            " VALUES (:id, :incarnation, :host, :unit, :certificate, :enrolled)"
            " ON CONFLICT(id) DO UPDATE SET incarnation = excluded.incarnation,"
@@ -222,6 +223,9 @@ Result<void> Catalog::put_agent(const Agent& agent) {
            " certificate_sha256 = excluded.certificate_sha256, enrolled = excluded.enrolled",
         use(agent.id), use(incarnation), use(agent.host), use(agent.unit),
         use(agent.certificate_sha256), use(enrolled);
+    // What was issued to follow the former certificate goes with it.
+    sql << "DELETE FROM renewal WHERE agent = :id", use(agent.id);
+    all.commit();
     return {};
   });
 }

@@ -41,6 +41,15 @@ struct Agent {
   ledger::Time enrolled = {};
 };
 
+// The certificate that was issued to follow an agent's current one and was not used yet.
+struct Renewal {
+  std::string agent = {};
+  std::string key_sha256 = {};  // of its public key: the same request is answered the same
+  std::string certificate_sha256 = {};
+  std::string certificate = {};  // PEM
+  ledger::Time issued = {};
+};
+
 enum class Role { authority, county, unit, provider };
 std::string_view to_string(Role role);
 ledger::Result<Role> parse_role(std::string_view text);
@@ -121,6 +130,12 @@ class Catalog {
   ledger::Result<void> put_agent(const Agent& agent);
   ledger::Result<std::optional<Agent>> agent(const Scope& scope, std::string_view id) const;
   ledger::Result<std::vector<Agent>> agents(const Scope& scope) const;
+
+  // Whether the agent may speak with this certificate: its current one, or the renewal, which then
+  // becomes current at once and puts the former out of use (durable on return).
+  ledger::Result<bool> use_certificate(std::string_view agent, std::string_view sha256);
+  ledger::Result<std::optional<Renewal>> renewal(std::string_view agent) const;
+  ledger::Result<void> put_renewal(const Renewal& renewal);  // takes the place of one not used
 
   // Secrets are given by the caller (random, base64url); only their SHA-256 is stored.
   ledger::Result<std::string> add_token(std::string_view secret, const TokenSpec& spec,

@@ -58,6 +58,9 @@ constexpr std::array added_tables = {
     " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"
     " status BIGINT NOT NULL, body TEXT NOT NULL, time TEXT NOT NULL,"
     " PRIMARY KEY (credential, key))",
+    "CREATE TABLE IF NOT EXISTS renewal ("
+    " agent TEXT PRIMARY KEY, key_sha256 TEXT NOT NULL, certificate_sha256 TEXT NOT NULL,"
+    " certificate TEXT NOT NULL, issued TEXT NOT NULL)",
 };
 
 void set_durability(soci::session& sql) {

@@ -22,7 +22,7 @@ using ledger::Result;
 using ledger::Time;
 
 // Certificates are valid from before now on, because clocks of hosts differ from ours.
-constexpr std::chrono::hours backdated{24};
+constexpr std::chrono::seconds backdated = std::chrono::hours(24);
 
 int no_password(char*, int, int, void*) { return -1; }
 
@@ -338,11 +338,12 @@ Result<std::string> CertificateAuthority::issue_client(std::string_view csr_pem,
                                                        Time now) const {
   auto request = verified_csr(csr_pem);
   if (!request) return failure(request);
+  const auto validity = std::max(subject.validity, client_validity_min);
   const CertificateSpec spec{.organization = "incarnation-" + std::to_string(subject.incarnation),
                              .common_name = subject.agent,
                              .key = X509_REQ_get0_pubkey(request->get()),
-                             .not_before = now - backdated,
-                             .not_after = now + client_validity,
+                             .not_before = now - std::min(backdated, validity / 9),
+                             .not_after = now + validity,
                              .extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
                                             {NID_key_usage, "critical,digitalSignature"},
                                             {NID_ext_key_usage, "clientAuth"},
@@ -358,6 +359,21 @@ Result<void> check_csr(std::string_view csr_pem) {
   auto request = verified_csr(csr_pem);
   if (!request) return failure(request);
   return {};
+}
+
+Result<std::string> csr_key_sha256(std::string_view csr_pem) {
+  auto request = verified_csr(csr_pem);
+  if (!request) return failure(request);
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(request->get()), &der);
+  if (size <= 0) return fail(ErrorKind::fatal, "cannot encode a public key: " + openssl_error());
+  std::array<unsigned char, 32> digest{};
+  unsigned int bytes = 0;
+  const bool hashed = EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), &bytes,
+                                 EVP_sha256(), nullptr) == 1;
+  OPENSSL_free(der);
+  if (!hashed) return fail(ErrorKind::fatal, "cannot hash a public key: " + openssl_error());
+  return ledger::to_hex(ledger::as_view(digest));
 }
 
 Result<CertificateFacts> read_certificate(std::string_view pem) {

@@ -17,7 +17,8 @@ namespace yunjian::collector {
 inline constexpr std::size_t csr_bytes_max = 4096;
 inline constexpr std::chrono::days ca_validity{3652};
 inline constexpr std::chrono::days server_validity{825};
-inline constexpr std::chrono::days client_validity{90};
+inline constexpr std::chrono::seconds client_validity = std::chrono::days(90);
+inline constexpr std::chrono::seconds client_validity_min{9};
 
 // A certificate and its private key, PEM.
 struct CertificatePair {
@@ -47,6 +48,7 @@ ledger::Result<CertificatePair> load_pair(ledger::FileSystem& files, const Certi
 struct ClientSubject {
   std::string agent;
   std::uint64_t incarnation = 1;
+  std::chrono::seconds validity = client_validity;  // from now on; at least client_validity_min
 };
 
 // Issues the certificates of one collector: P-256 with SHA-256, random 128-bit serials. It keeps no
@@ -73,7 +75,9 @@ class CertificateAuthority {
                                                ledger::Time now) const;
 
   // PEM. The request proves possession of a P-256 or Ed25519 key by its own signature; the subject
-  // and extensions it asks for are ignored. Reject says what is wrong with it.
+  // and extensions it asks for are ignored. Reject says what is wrong with it. The certificate
+  // begins before now, because clocks of hosts differ from ours: by a day, but at most a ninth of
+  // its validity, so that "two thirds of its life" can be read from its own dates.
   ledger::Result<std::string> issue_client(std::string_view csr_pem, const ClientSubject& subject,
                                            ledger::Time now) const;
 
@@ -85,5 +89,7 @@ class CertificateAuthority {
 
 // The check that issue_client makes, for a caller that wants to refuse before it reserves anything.
 ledger::Result<void> check_csr(std::string_view csr_pem);
+// SHA-256 of the request's public key (SubjectPublicKeyInfo), lower-case hex; the same check.
+ledger::Result<std::string> csr_key_sha256(std::string_view csr_pem);
 
 }  // namespace yunjian::collector

@@ -40,6 +40,7 @@ class EnrolmentOffice {
     const CertificateAuthority& authority;
     const ledger::Clock& clock;
     ledger::Random& random;
+    std::chrono::seconds certificate_validity = client_validity;
   };
   explicit EnrolmentOffice(const Parts& parts) : parts_(parts) {}
 

@@ -8,25 +8,26 @@
 namespace yunjian::collector {
 namespace {
 
-using ledger::failure;
-using ledger::Result;
-
 constexpr std::string_view batches_path = "/ingest/v1/batches";
+constexpr std::string_view certificate_path = "/ingest/v1/certificate";
+constexpr std::string_view json_type = "application/json";
 constexpr std::string_view frames_type = "application/octet-stream";
 // Enough for a stray request to get its 404 instead of a 413.
 constexpr std::uint64_t elsewhere_bytes_max = 64U << 10;
 
 // What is wrong with a request before anybody looks at who sent it.
 std::optional<Response> misdirected(const Request& request) {
-  if (request.path != batches_path) return no_such_path(request.path);
+  const bool frames = request.path == batches_path;
+  if (!frames && request.path != certificate_path) return no_such_path(request.path);
   if (request.method != "POST") return method_not_allowed("POST");
-  const std::string_view type = request.header("content-type");
-  if (type != frames_type || !request.header("content-encoding").empty()) {
-    return problem_response({.status = 415,
-                             .slug = "unsupported-media-type",
-                             .title = "The body is not frames",
-                             .detail = "POST " + std::string(batches_path) + " takes " +
-                                       std::string(frames_type) + " without Content-Encoding."});
+  const std::string_view wanted = frames ? frames_type : json_type;
+  if (request.header("content-type") != wanted || !request.header("content-encoding").empty()) {
+    return problem_response(
+        {.status = 415,
+         .slug = "unsupported-media-type",
+         .title = frames ? "The body is not frames" : "The body is not JSON",
+         .detail = "POST " + request.path + " takes " + std::string(wanted) +
+                   " without Content-Encoding."});
   }
   return std::nullopt;
 }
@@ -56,12 +57,23 @@ Response answers_response(const std::vector<ledger::Answer>& answers) {
 
 }  // namespace
 
-IngestHandler::IngestHandler(BatchVerifier& verifier, const Catalog& catalog)
-    : verifier_(verifier), catalog_(catalog) {}
+IngestHandler::IngestHandler(Parts parts)
+    : parts_(std::move(parts)),
+      desk_({.catalog = parts_.catalog,
+             .authority = parts_.authority,
+             .clock = parts_.clock,
+             .validity = parts_.certificate_validity}) {}
 
 Response IngestHandler::handle(const Request& request) {
+  Response response = answer(request);
+  response.headers.emplace_back("Yunjian-Time", ledger::format_time(parts_.clock.wall()));
+  return response;
+}
+
+Response IngestHandler::answer(const Request& request) {
   if (auto wrong = misdirected(request)) return std::move(*wrong);
-  auto current = is_current(request);
+  auto current =
+      parts_.catalog.use_certificate(request.client_common_name, request.client_certificate_sha256);
   if (!current) {
     ++posts_failed_;
     return failure_response(current.error());
@@ -70,7 +82,31 @@ Response IngestHandler::handle(const Request& request) {
     ++certificates_refused_;
     return certificate_refused();
   }
+  if (request.path == certificate_path) return renew(request);
+  watch_clock(request);
   return take(request);
+}
+
+Response IngestHandler::renew(const Request& request) {
+  Response response = desk_.renew(request);
+  if (response.status == 200) ++renewals_;
+  return response;
+}
+
+void IngestHandler::watch_clock(const Request& request) {
+  const auto offset = parse_clock_offset(request.header(clock_offset_header));
+  if (!offset) return;
+  const auto alarm = clocks_.observe(request.client_common_name, *offset);
+  if (alarm) raise(*alarm, request.client_common_name);
+}
+
+// A record that cannot be written now is not a reason to refuse the batches: the gauge tells too.
+void IngestHandler::raise(const ClockAlarm& alarm, const std::string& agent) {
+  if (!parts_.record) return;
+  const auto known = parts_.catalog.agent(Scope::all(), agent);
+  const std::string host = known && *known ? (*known)->host : std::string();
+  static_cast<void>(
+      parts_.record(clock_alarm_record(parts_.clock.wall(), alarm, {.agent = agent, .host = host})));
 }
 
 Response IngestHandler::take(const Request& request) {
@@ -80,19 +116,12 @@ Response IngestHandler::take(const Request& request) {
     return malformed_post(frames.error().message);
   }
   ++posts_;
-  auto answers = verifier_.answer(*frames, request.client_common_name);
+  auto answers = parts_.verifier.answer(*frames, request.client_common_name);
   if (!answers) {
     ++posts_failed_;
     return failure_response(answers.error());
   }
   return answers_response(*answers);
-}
-
-Result<bool> IngestHandler::is_current(const Request& request) const {
-  if (request.client_certificate_sha256.empty()) return false;
-  auto agent = catalog_.agent(Scope::all(), request.client_common_name);
-  if (!agent) return failure(agent);
-  return *agent && (*agent)->certificate_sha256 == request.client_certificate_sha256;
 }
 
 std::uint64_t IngestHandler::body_bytes_max(std::string_view, std::string_view path) const {
@@ -103,7 +132,10 @@ IngestHandler::Counters IngestHandler::counters() const {
   return {.posts = posts_,
           .certificates_refused = certificates_refused_,
           .posts_malformed = posts_malformed_,
-          .posts_failed = posts_failed_};
+          .posts_failed = posts_failed_,
+          .renewals = renewals_,
+          .clocks_off = clocks_.off(),
+          .clock_off_ms_max = clocks_.largest().count()};
 }
 
 }  // namespace yunjian::collector

@@ -2,9 +2,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "collector/catalog/catalog.h"
 #include "collector/http/message.h"
+#include "collector/ingest/certificate_desk.h"
+#include "collector/ingest/clock_watch.h"
 #include "collector/verify/batch_verifier.h"
 
 namespace yunjian::collector {
@@ -13,12 +16,24 @@ namespace yunjian::collector {
 // only when everything it calls accepted is durable. Problems (no frame was looked at, or nobody
 // knows what was kept) say in `retry` whether the same post may be sent again.
 //
+// POST /ingest/v1/certificate: see CertificateDesk.
+//
 // Who posts is known by the client certificate: its CN is the agent id, and it must be the one that
 // the catalog holds as current, so that a new enrolment puts the old certificate out of use at
-// once. For a listener with client certificates required. Any thread.
+// once. Each answer tells the collector's time, and a post may tell how far the agent finds its own
+// clock from it (ClockWatch). For a listener with client certificates required. Any thread.
 class IngestHandler : public Handler {
  public:
-  IngestHandler(BatchVerifier& verifier, const Catalog& catalog);  // which must outlive it
+  struct Parts {  // must outlive it
+    BatchVerifier& verifier;
+    Catalog& catalog;
+    const CertificateAuthority& authority;
+    const ledger::Clock& clock;
+    std::chrono::seconds certificate_validity = client_validity;
+    // Makes one line a durable record of the collector's own stream. Empty: alarms are only counted.
+    std::function<ledger::Result<void>(std::string line)> record = {};
+  };
+  explicit IngestHandler(Parts parts);
 
   Response handle(const Request& request) override;
   std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const override;
@@ -28,17 +43,24 @@ class IngestHandler : public Handler {
     std::uint64_t certificates_refused = 0;  // not the agent's current one
     std::uint64_t posts_malformed = 0;
     std::uint64_t posts_failed = 0;  // answered 503: the log could not commit
+    std::uint64_t renewals = 0;      // requests for a certificate that were answered with one
+    std::uint64_t clocks_off = 0;    // agents whose clock is off now
+    std::int64_t clock_off_ms_max = 0;
   };
   Counters counters() const;
 
  private:
+  Response answer(const Request& request);
   Response take(const Request& request);
-  ledger::Result<bool> is_current(const Request& request) const;
+  Response renew(const Request& request);
+  void watch_clock(const Request& request);
+  void raise(const ClockAlarm& alarm, const std::string& agent);
 
-  BatchVerifier& verifier_;
-  const Catalog& catalog_;
+  const Parts parts_;
+  CertificateDesk desk_;
+  ClockWatch clocks_;
   std::atomic<std::uint64_t> posts_{0}, certificates_refused_{0}, posts_malformed_{0},
-      posts_failed_{0};
+      posts_failed_{0}, renewals_{0};
 };
 
 }  // namespace yunjian::collector

@@ -31,6 +31,7 @@ class IngestKit {
   ledger::SystemClock clock;
   TestAuthority authority;
   TestLog log;
+  std::vector<std::string> recorded;  // lines of the own stream, from one client at a time
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<BatchVerifier> verifier;
   std::unique_ptr<IngestHandler> ingest;
