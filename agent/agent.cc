@@ -55,7 +55,8 @@ Agent::Agent(Parts parts)
       sealer_(parts_.sealer.get()),
       spool_(parts_.spool),
       policy_(own_second(parts_.identity.agent), sealer_->now()),
-      delivery_(*spool_, *parts_.shipper, sealer_->ratchet().suite()),
+      delivery_(*spool_, *parts_.shipper, sealer_->ratchet().suite(), parts_.fork_known),
+      clock_(sealer_->now()),
       checkpoint_record_at_(sealer_->now().boot),
       checkpoint_saved_at_(checkpoint_record_at_ - checkpoint_save_interval),
       saved_checkpoint_(parts_.checkpoint),
@@ -132,10 +133,13 @@ std::vector<int> Agent::wake_descriptors() const {
 
 Result<milliseconds> Agent::step(bool woken) {
   const Moment now = sealer_->now();
+  watch_clock(now);
   if (parts_.usage && parts_.usage->step(now.wall, own_lines_)) seal_now_ = true;
   if (now.boot - checkpoint_record_at_ >= checkpoint_record_interval) queue_checkpoint();
   if (auto added = add_own_lines(); !added) return failure(added);
-  if (woken || more_ || whole_second(now.wall) != polled_second_) {
+  // By the clock's seconds; by those since boot when the clock stands still.
+  if (woken || more_ || whole_second(now.wall) != polled_second_ ||
+      now.boot - polled_at_ >= seconds(1)) {
     if (auto polled = poll_sources(now.wall); !polled) return failure(polled);
   }
   if (auto sealed = seal_when_due(); !sealed) return failure(sealed);
@@ -149,6 +153,7 @@ Result<milliseconds> Agent::step(bool woken) {
 // takes.
 Result<void> Agent::poll_sources(ledger::Time now) {
   polled_second_ = whole_second(now);
+  polled_at_ = sealer_->now().boot;
   const int seals_max = stopped_ ? seals_at_stop : seals_per_step;
   Intake intake(*sealer_);
   int seals = 0;
@@ -232,10 +237,7 @@ Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
 
 Result<void> Agent::deliver() {
   if (delivery_.take_report(sealer_->now().wall)) status_stale_ = true;
-  if (delivery_.error() != logged_error_) {
-    logged_error_ = delivery_.error();
-    parts_.log(logged_error_.empty() ? "shipping goes on" : "not shipped: " + logged_error_);
-  }
+  if (auto noted = note_delivery(); !noted) return noted;
   while (true) {
     auto lost = delivery_.feed();
     if (!lost) return failure(lost);
@@ -244,6 +246,28 @@ Result<void> Agent::deliver() {
     delivery_.declared(**lost);
   }
   return save_checkpoint();
+}
+
+void Agent::watch_clock(Moment now) {
+  if (auto line = clock_.stepped(now)) queue(std::move(*line), true);
+}
+
+// What people should know of the shipper's news, once. A fork is remembered over restarts: another
+// try could only repeat it.
+Result<void> Agent::note_delivery() {
+  if (const auto offset = delivery_.take_clock_offset()) {
+    if (auto line = clock_.compared(sealer_->now().wall, *offset)) {
+      if (clock_.off()) parts_.log("this host's clock is " + describe_offset(*offset));
+      queue(std::move(*line), true);
+      status_stale_ = true;
+    }
+  }
+  if (delivery_.error() == logged_error_) return {};
+  logged_error_ = delivery_.error();
+  parts_.log(logged_error_.empty() ? "shipping goes on" : "not shipped: " + logged_error_);
+  if (delivery_.state() != DeliveryState::forked || !parts_.fork_known.empty()) return {};
+  parts_.fork_known = logged_error_;
+  return replace_file(*parts_.files, parts_.paths.fork, logged_error_ + "\n", 0644);
 }
 
 // Kept so that a later run notices a log that went back.
@@ -282,6 +306,13 @@ Result<void> Agent::show_status(bool at_once) {
     if (const auto checkpoint = ledger::parse_checkpoint(note->text))
       status.log_size = checkpoint->tree.size;
   }
+  if (parts_.certificate) {
+    const CertificateStanding standing = parts_.certificate();
+    status.certificate_end = ledger::format_time(standing.not_after);
+    status.certificate_renewal = ledger::format_time(standing.renew_at);
+    status.certificate_problem = standing.problem;
+  }
+  if (clock_.offset()) status.clock = describe_offset(*clock_.offset());
   status_stale_ = false;
   status_at_ = now;
   return write_status(*parts_.files, parts_.paths, status);

@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/clock_watch.h"
 #include "agent/delivery.h"
 #include "agent/own_record.h"
 #include "agent/positions.h"
 #include "agent/sealer.h"
+#include "agent/ship/certificate_renewal.h"
 #include "agent/sources/source.h"
 #include "agent/status.h"
 #include "agent/usage_feed.h"
@@ -39,6 +41,8 @@ class Agent {
     std::function<void(Positions&)> regroup;
     std::unique_ptr<UsageFeed> usage;  // may be absent
     std::string checkpoint;            // newest note of an earlier run; may be empty
+    std::string fork_known;            // error of an earlier run that met a fork; may be empty
+    std::function<CertificateStanding()> certificate;  // may be empty
     std::string version;
     std::string config_hash;  // of the configuration's text, for the start record; may be empty
     std::function<void(const std::string&)> log;  // for people, one line
@@ -85,6 +89,8 @@ class Agent {
   ledger::Result<void> hold_limits();
   ledger::Result<void> declare(std::string_view cause, const BodyLoss& loss);
   ledger::Result<void> save_checkpoint();
+  void watch_clock(Moment now);
+  ledger::Result<void> note_delivery();
   ledger::Result<void> show_status(bool at_once);
   std::chrono::milliseconds next_step() const;
   const std::string& newest_checkpoint() const;
@@ -94,6 +100,7 @@ class Agent {
   Spool* spool_;
   SealPolicy policy_;
   Delivery delivery_;
+  ClockWatch clock_;
   Positions positions_;
   std::string open_hour_;
   std::deque<OwnLine> own_lines_;
@@ -105,6 +112,7 @@ class Agent {
 
   std::size_t first_source_ = 0;                      // polled first, in turn
   std::int64_t polled_second_ = 0;                    // wall second of the last poll
+  std::chrono::milliseconds polled_at_{};             // boot time of it
   std::chrono::milliseconds checkpoint_record_at_{};  // boot times
   std::chrono::milliseconds checkpoint_saved_at_{};
   std::string saved_checkpoint_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace yunjian::agent {
 
@@ -10,15 +11,19 @@ using ledger::ErrorKind;
 using ledger::failure;
 using ledger::Result;
 
-Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite)
+Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite,
+                   std::string fork_known)
     : spool_(&spool),
       shipper_(&shipper),
       hasher_(suite.hasher()),
-      next_(std::max(spool.receipted(), spool.first_batch())) {}
+      next_(std::max(spool.receipted(), spool.first_batch())) {
+  if (!fork_known.empty()) end(DeliveryState::forked, std::move(fork_known));
+}
 
 bool Delivery::take_report(ledger::Time now) {
   ShipReport report = shipper_->report();
   bool changed = false;
+  if (report.clock_offset) clock_offset_ = report.clock_offset;
   if (report.receipted_below > 0) {
     spool_->mark_receipted(report.receipted_below);
     last_receipt_ = now;
@@ -49,6 +54,10 @@ bool Delivery::take_report(ledger::Time now) {
     }
   }
   return changed || report.go_back.has_value();
+}
+
+std::optional<std::chrono::milliseconds> Delivery::take_clock_offset() {
+  return std::exchange(clock_offset_, std::nullopt);
 }
 
 Result<std::optional<BodyLoss>> Delivery::feed() {

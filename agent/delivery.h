@@ -19,7 +19,8 @@ enum class DeliveryState {
 // Carries batches from the spool to the shipper and its news back. Lives on the loop thread.
 class Delivery {
  public:
-  Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite);
+  // `fork_known`: the error of an earlier run that met a fork; nothing is shipped then.
+  Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite, std::string fork_known = {});
 
   // Takes what the shipper has to tell. True: something changed that `status` shows.
   bool take_report(ledger::Time now);
@@ -38,6 +39,8 @@ class Delivery {
     return checkpoint_;
   }  // newest note of this run; may be empty
   std::optional<ledger::Time> last_receipt() const { return last_receipt_; }
+  // This host's clock − the collector's, when the newest report brought a comparison; taken once.
+  std::optional<std::chrono::milliseconds> take_clock_offset();
 
  private:
   ledger::Result<std::optional<BodyLoss>> fill(Post& post);
@@ -52,6 +55,7 @@ class Delivery {
   std::string error_;
   std::string checkpoint_;
   std::optional<ledger::Time> last_receipt_;
+  std::optional<std::chrono::milliseconds> clock_offset_;
 };
 
 }  // namespace yunjian::agent

@@ -359,8 +359,9 @@ Result<void> Enrolment::move_old_aside() {
   if (auto made = files.make_directory(target, 0700); !made) return failure(made);
   // The identity goes last: while it is here, a repeat comes back to this place.
   for (const std::string* path :
-       {&paths_.spool, &paths_.ratchet, &paths_.enrolment, &paths_.checkpoint, &paths_.tls_key,
-        &paths_.tls_certificate, &paths_.ca, &paths_.identity}) {
+       {&paths_.spool, &paths_.ratchet, &paths_.enrolment, &paths_.checkpoint, &paths_.fork,
+        &paths_.tls_key, &paths_.tls_certificate, &paths_.tls_next_key,
+        &paths_.tls_next_certificate, &paths_.ca, &paths_.identity}) {
     auto exists = files.exists(*path);
     if (!exists) return failure(exists);
     if (!*exists) continue;

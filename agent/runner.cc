@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "agent/agent.h"
+#include "agent/ship/certificate_renewal.h"
 #include "agent/ship/curl_uploader.h"
 #include "agent/source_plan.h"
 #include "agent/unused_pages.h"
@@ -86,6 +87,7 @@ class Run {
   Result<std::unique_ptr<ledger::File>> wait_for_lock();
   Result<std::unique_ptr<Sealer>> open_sealer();
   Result<std::string> read_optional(const std::string& path);
+  Result<void> prepare_renewal();
   Result<void> start_shipper(const std::string& checkpoint);
 
   void reload();
@@ -103,6 +105,8 @@ class Run {
   AgentIdentity identity_;
   std::optional<Wake> wake_;
   std::optional<Spool> spool_;
+  CurlUploader* uploader_ = nullptr;  // of the shipper; its thread's
+  std::optional<CertificateRenewal> renewal_;
   std::unique_ptr<Shipper> shipper_;
   SourceSet sources_;
   std::unique_ptr<Agent> agent_;
@@ -131,6 +135,9 @@ Result<void> Run::build() {
     options.interval_s = config_.usage_interval_s;
     usage = std::make_unique<UsageFeed>(std::move(options), clock_);
   }
+  auto fork_known = read_optional(paths_.fork);
+  if (!fork_known) return failure(fork_known);
+  while (fork_known->ends_with('\n')) fork_known->pop_back();
   auto agent = Agent::start({.files = &files_,
                              .paths = paths_,
                              .identity = identity_,
@@ -142,6 +149,8 @@ Result<void> Run::build() {
                              .regroup = regroup_for(config_),
                              .usage = std::move(usage),
                              .checkpoint = std::move(*checkpoint),
+                             .fork_known = std::move(*fork_known),
+                             .certificate = [this] { return renewal_->standing(); },
                              .version = options_.version,
                              .config_hash = config_.sha256,
                              .log = options_.log});
@@ -179,6 +188,26 @@ Result<std::string> Run::read_optional(const std::string& path) {
   return files_.read_file(path);
 }
 
+Result<void> Run::prepare_renewal() {
+  const CertificatePlaces places{.key = paths_.tls_key,
+                                 .certificate = paths_.tls_certificate,
+                                 .ca = paths_.ca,
+                                 .next_key = paths_.tls_next_key,
+                                 .next_certificate = paths_.tls_next_certificate};
+  if (auto done = CertificateRenewal::recover(files_, places); !done) return done;
+  renewal_.emplace(
+      CertificateRenewal::Parts{.files = &files_,
+                                .places = places,
+                                .agent = identity_.agent,
+                                .clock = &clock_,
+                                .ask =
+                                    [this](const std::string& json) {
+                                      return uploader_->ask("/ingest/v1/certificate", json);
+                                    },
+                                .installed = [this] { uploader_->drop_connection(); }});
+  return renewal_->load();
+}
+
 Result<void> Run::start_shipper(const std::string& checkpoint) {
   auto log = ledger::Verifier::from_vkey(identity_.vkey);
   if (!log) return failure(log, paths_.identity);
@@ -187,15 +216,22 @@ Result<void> Run::start_shipper(const std::string& checkpoint) {
     if (auto restored = receipts.restore(checkpoint); !restored)
       return failure(restored, paths_.checkpoint);
   }
+  if (auto prepared = prepare_renewal(); !prepared) return prepared;
   auto uploader =
       std::make_unique<CurlUploader>(config_.urls.empty() ? identity_.ingest : config_.urls,
                                      CurlOptions{.ca_file = paths_.ca,
                                                  .cert_file = paths_.tls_certificate,
                                                  .key_file = paths_.tls_key,
-                                                 .proxy = config_.proxy});
+                                                 .proxy = config_.proxy,
+                                                 .clock = &clock_});
+  uploader_ = uploader.get();
   ShipperOptions options;
   options.stream = identity_.stream();
   options.on_news = [this] { wake_->notify(); };
+  options.after_receipt = [this] { renewal_->step(uploader_->clock_offset()); };
+  options.explain = [this](std::string error) {
+    return renewal_->explain(std::move(error), uploader_->clock_offset());
+  };
   shipper_ = std::make_unique<Shipper>(std::move(uploader), std::move(receipts), random_,
                                        std::move(options));
   return {};

@@ -20,8 +20,11 @@ StatePaths::StatePaths(std::string state_directory)
       enrolment(join_path(directory, "enrolment")),
       checkpoint(join_path(directory, "checkpoint")),
       status(join_path(directory, "status.json")),
+      fork(join_path(directory, "forked")),
       tls_key(join_path(directory, "tls.key")),
       tls_certificate(join_path(directory, "tls.crt")),
+      tls_next_key(join_path(directory, "tls-next.key")),
+      tls_next_certificate(join_path(directory, "tls-next.crt")),
       ca(join_path(directory, "ca.pem")),
       spool(join_path(directory, "spool")),
       old(join_path(directory, "old")) {}

@@ -21,8 +21,11 @@ struct StatePaths {
   std::string enrolment;   // the enrolment leaf with its signatures
   std::string checkpoint;  // the newest one this agent was given
   std::string status;      // for people; not durable
+  std::string fork;        // what was said when this stream was found forked
   std::string tls_key;     // 0600
   std::string tls_certificate;
+  std::string tls_next_key;  // of a renewal under way, 0600
+  std::string tls_next_certificate;
   std::string ca;
   std::string spool;
   std::string old;  // earlier incarnations, one directory each

@@ -20,7 +20,11 @@ Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
                                         {"last_sealed", status.last_sealed},
                                         {"last_receipt", status.last_receipt},
                                         {"last_error", status.last_error},
-                                        {"log_size", status.log_size}});
+                                        {"log_size", status.log_size},
+                                        {"certificate_end", status.certificate_end},
+                                        {"certificate_renewal", status.certificate_renewal},
+                                        {"certificate_problem", status.certificate_problem},
+                                        {"clock", status.clock}});
   const std::string temporary = paths.status + ".new";
   auto file = files.open_append(temporary, 0644);
   if (!file) return failure(file);
@@ -61,6 +65,13 @@ Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths&
                             static_cast<double>(json->number("spool_bytes")) / 1048576,
                             static_cast<double>(json->number("spool_bytes_max")) / 1048576));
   line("log size", fmt::format("{} leaves", json->number("log_size")));
+  if (const std::string end = json->text("certificate_end"); !end.empty()) {
+    const std::string problem = json->text("certificate_problem");
+    line("certificate",
+         fmt::format("good until {}; renewed from {}{}{}", end, json->text("certificate_renewal"),
+                     problem.empty() ? "" : "; last try: ", problem));
+  }
+  if (const std::string clock = json->text("clock"); !clock.empty()) line("clock", clock);
   const std::string error = json->text("last_error");
   line("last error", error.empty() ? "none" : error);
   return out;

@@ -19,8 +19,12 @@ struct AgentStatus {
   std::uint64_t spool_bytes_max = 0;
   std::string last_sealed;  // RFC 3339; empty = never in this run
   std::string last_receipt;
-  std::string last_error;      // empty = none now
-  std::uint64_t log_size = 0;  // of the newest checkpoint
+  std::string last_error;           // empty = none now
+  std::uint64_t log_size = 0;       // of the newest checkpoint
+  std::string certificate_end;      // RFC 3339; empty = not known
+  std::string certificate_renewal;  // when it is due
+  std::string certificate_problem;  // why it was not renewed; empty = none
+  std::string clock;                // against the collector's, for people; empty = not compared yet
 };
 
 ledger::Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,

@@ -139,15 +139,14 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
       .clock = tools_.clock,
       .certificate_validity = options_.config.certificate_validity,
       .record = [this](std::string line) { return own_->record(std::move(line)); }});
-  enrol_ =
-      std::make_unique<EnrolHandler>(EnrolmentOffice::Parts{.log = *log_,
-                                                            .catalog = *catalog_,
-                                                            .authority = *authority_,
-                                                            .clock = tools_.clock,
-                                                            .random = tools_.random,
-                                                            .certificate_validity =
-                                                                options_.config.certificate_validity},
-                                     EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
+  enrol_ = std::make_unique<EnrolHandler>(
+      EnrolmentOffice::Parts{.log = *log_,
+                             .catalog = *catalog_,
+                             .authority = *authority_,
+                             .clock = tools_.clock,
+                             .random = tools_.random,
+                             .certificate_validity = options_.config.certificate_validity},
+      EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
   ApiContext context{
       .catalog = catalog_.get(),
       .log = log_.get(),

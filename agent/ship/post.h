@@ -28,6 +28,12 @@ class Post {
   const std::vector<Place>& places() const { return places_; }
   // The frames from the `first`th on.
   std::string_view bytes(std::size_t first = 0) const;
+  // The same, as many frames as fit into `bytes_max`, at least one.
+  struct Slice {
+    std::string_view bytes;
+    std::size_t frames = 0;
+  };
+  Slice slice(std::size_t first, std::size_t bytes_max) const;
 
  private:
   std::string bytes_;

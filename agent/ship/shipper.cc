@@ -47,6 +47,7 @@ ShipReport Shipper::report() {
   report_.receipted_below = 0;
   report_.checkpoint.clear();
   report_.go_back.reset();
+  report_.clock_offset.reset();
   return report;
 }
 
@@ -92,18 +93,29 @@ void Shipper::ship(const Post& post) {
   std::size_t first = 0;
   while (first < post.places().size()) {
     connected_ = true;
-    auto answer = uploader_->post(post.bytes(first));
+    const Post::Slice slice = post.slice(first, window_.bytes());
+    auto answer = uploader_->post(slice.bytes);
     if (!answer) {
+      window_.failed(slice.bytes.size());
       if (!pause(answer.error().message, {})) return;
       continue;
     }
-    const std::span frames = std::span(post.places()).subspan(first);
+    window_.answered(slice.bytes.size(), answer->sent_bytes_per_s);
+    note_clock(*answer);
+    const std::span frames = std::span(post.places()).subspan(first, slice.frames);
     const AnswerReading reading = read_answer(frames, options_.stream, *answer, receipts_);
     if (!note_reading(post, first, reading)) return;
     first += reading.receipted;
+    if (reading.receipted > 0 && options_.after_receipt) options_.after_receipt();
     if (reading.problem.empty()) continue;
     if (!pause(reading.problem, reading.retry_after)) return;
   }
+}
+
+void Shipper::note_clock(const PostAnswer& answer) {
+  if (!answer.clock_offset) return;
+  const std::scoped_lock lock(mutex_);
+  report_.clock_offset = answer.clock_offset;
 }
 
 // False when the rest of the post is not to be tried again.
@@ -132,7 +144,7 @@ bool Shipper::pause(const std::string& error, std::optional<std::chrono::seconds
   if (retry_after) delay += std::min(*retry_after, retry_after_max);
   {
     const std::scoped_lock lock(mutex_);
-    report_.error = error;
+    report_.error = options_.explain ? options_.explain(error) : error;
     report_.retry_in = delay;
   }
   if (options_.on_news) options_.on_news();

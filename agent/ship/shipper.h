@@ -11,6 +11,7 @@
 #include "agent/ship/answers.h"
 #include "agent/ship/backoff.h"
 #include "agent/ship/post.h"
+#include "agent/ship/send_window.h"
 #include "agent/ship/uploader.h"
 #include "ledger/base/random.h"
 
@@ -24,6 +25,8 @@ struct ShipReport {
   bool forked = false;                   // nothing more is shipped
   std::string error;  // of the last attempt that failed; empty when the last one went well
   std::chrono::milliseconds retry_in{};  // with error
+  // This host's clock − the collector's, as the newest answer told; no news otherwise.
+  std::optional<std::chrono::milliseconds> clock_offset;
 };
 
 struct ShipperOptions {
@@ -31,6 +34,9 @@ struct ShipperOptions {
   BackoffRules backoff;
   std::chrono::milliseconds idle{10'000};  // then the connection is closed
   std::function<void()> on_news;           // called on the ship thread when report() has something
+  std::function<void()> after_receipt;  // called on the ship thread: the collector takes our stream
+  // May put what to do before the error of an attempt that failed. Ship thread.
+  std::function<std::string(std::string)> explain;
 };
 
 // Posts frames and checks receipts on a thread of its own, which blocks in the uploader.
@@ -58,6 +64,7 @@ class Shipper {
   bool wait_for_post(std::unique_lock<std::mutex>& lock);
   void ship(const Post& post);
   bool note_reading(const Post& post, std::size_t first, const AnswerReading& reading);
+  void note_clock(const PostAnswer& answer);
   bool pause(const std::string& error, std::optional<std::chrono::seconds> retry_after);
 
   std::unique_ptr<Uploader> uploader_;  // ship thread, except abort()
@@ -65,6 +72,7 @@ class Shipper {
   ledger::Random* random_;              // ship thread
   const ShipperOptions options_;
   std::uint64_t attempt_ = 0;  // ship thread
+  SendWindow window_;          // ship thread
   bool connected_ = false;     // ship thread
 
   mutable std::mutex mutex_;  // guards what follows

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ struct PostAnswer {
   long status = 0;
   std::string body;
   std::optional<std::chrono::seconds> retry_after;
+  std::optional<std::chrono::milliseconds> clock_offset;  // this host's clock − the collector's
+  std::uint64_t sent_bytes_per_s = 0;                     // 0 = not known
 };
 
 // Carries posts to the collector. One thread, except abort().

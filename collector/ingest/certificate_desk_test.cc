@@ -41,8 +41,8 @@ struct Fixture : IngestKit {
     return read_certificate(pair.certificate)->sha256;
   }
   ClientResponse ask(const CertificatePair& by, const std::string& body) {
-    auto response = ingest_client(by).exchange(request_text(
-        "POST", "/ingest/v1/certificate", body, "Content-Type: application/json\r\n"));
+    auto response = ingest_client(by).exchange(
+        request_text("POST", "/ingest/v1/certificate", body, "Content-Type: application/json\r\n"));
     REQUIRE(response);
     return *response;
   }

@@ -11,8 +11,8 @@
 
 namespace yunjian::collector {
 
-// Request header in which an agent says how far its clock is ahead of the collector's, in ms, may be
-// negative; learned from "Yunjian-Time" of the answer before.
+// Request header in which an agent says how far its clock is ahead of the collector's, in ms, may
+// be negative; learned from "Yunjian-Time" of the answer before.
 inline constexpr std::string_view clock_offset_header = "yunjian-clock-offset";
 std::optional<std::chrono::milliseconds> parse_clock_offset(std::string_view text);
 

@@ -188,8 +188,7 @@ OrProblem<EnrolmentOffice::Enrolled> EnrolmentOffice::finish(const Application& 
   if (!leaf) return refuse(std::move(leaf).error());
   reservation.leaf = std::move(*leaf);
   auto certificate = parts_.authority.issue_client(
-      application.csr,
-      {reservation.agent, reservation.incarnation, parts_.certificate_validity},
+      application.csr, {reservation.agent, reservation.incarnation, parts_.certificate_validity},
       parts_.clock.wall());
   if (!certificate) return unavailable(certificate);
   reservation.certificate = std::move(*certificate);

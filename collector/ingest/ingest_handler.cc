@@ -22,12 +22,11 @@ std::optional<Response> misdirected(const Request& request) {
   if (request.method != "POST") return method_not_allowed("POST");
   const std::string_view wanted = frames ? frames_type : json_type;
   if (request.header("content-type") != wanted || !request.header("content-encoding").empty()) {
-    return problem_response(
-        {.status = 415,
-         .slug = "unsupported-media-type",
-         .title = frames ? "The body is not frames" : "The body is not JSON",
-         .detail = "POST " + request.path + " takes " + std::string(wanted) +
-                   " without Content-Encoding."});
+    return problem_response({.status = 415,
+                             .slug = "unsupported-media-type",
+                             .title = frames ? "The body is not frames" : "The body is not JSON",
+                             .detail = "POST " + request.path + " takes " + std::string(wanted) +
+                                       " without Content-Encoding."});
   }
   return std::nullopt;
 }
@@ -105,8 +104,8 @@ void IngestHandler::raise(const ClockAlarm& alarm, const std::string& agent) {
   if (!parts_.record) return;
   const auto known = parts_.catalog.agent(Scope::all(), agent);
   const std::string host = known && *known ? (*known)->host : std::string();
-  static_cast<void>(
-      parts_.record(clock_alarm_record(parts_.clock.wall(), alarm, {.agent = agent, .host = host})));
+  static_cast<void>(parts_.record(
+      clock_alarm_record(parts_.clock.wall(), alarm, {.agent = agent, .host = host})));
 }
 
 Response IngestHandler::take(const Request& request) {

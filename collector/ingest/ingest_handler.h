@@ -30,7 +30,8 @@ class IngestHandler : public Handler {
     const CertificateAuthority& authority;
     const ledger::Clock& clock;
     std::chrono::seconds certificate_validity = client_validity;
-    // Makes one line a durable record of the collector's own stream. Empty: alarms are only counted.
+    // Makes one line a durable record of the collector's own stream. Empty: alarms are only
+    // counted.
     std::function<ledger::Result<void>(std::string line)> record = {};
   };
   explicit IngestHandler(Parts parts);

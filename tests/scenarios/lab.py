@@ -38,6 +38,11 @@ def wait_until(what, seconds, condition):
         time.sleep(0.02)
 
 
+def one_file(log):
+    """Configuration of an agent that follows one file and nothing else."""
+    return f'[journal]\nenabled = false\n[usage]\nenabled = false\n[[file]]\npaths = ["{log}"]\n'
+
+
 class Program:
     """One process that may be killed and started again; its output goes to a file."""
 
@@ -230,6 +235,16 @@ class Lab:
         path = self.dir / f'{name}.toml'
         path.write_text(f'state = "{state}"\n{config}')
         return self.add(name, [self.bin / 'yunjian-agent', 'run', '--config', path])
+
+    def enrol_again(self, name, *token_options, host=None):
+        """Enrols the stopped agent `name` with a new token made with `token_options`."""
+        options = token_options or ('--unit', UNIT)
+        token = self.collect('enrol-token', *options).strip().splitlines()[-1]
+        self.run(
+            *(self.bin / 'yunjian-agent', 'enrol', '--collector', self.url, '--token', token),
+            *('--ca-fingerprint', self.fingerprint(), '--state', self.dir / name),
+            *('--host', host or name),
+        )
 
     # ---- auditor
     # ----------------------------------------------------------------------------------
