@@ -68,7 +68,8 @@ TEST_CASE("The sample file shows every key, and each with its default") {
   std::string text = *files.read_file(path);
   const auto as_it_is = parse_config(text, path);
   REQUIRE_MESSAGE(as_it_is.has_value(), as_it_is.error().message);
-  for (const std::string key : {"names", "listen", "urls", "log_open", "metrics_open"}) {
+  for (const std::string key :
+       {"names", "listen", "urls", "certificate_life", "log_open", "metrics_open"}) {
     CAPTURE(key);
     std::size_t at = 0;
     bool shown = false;
@@ -83,9 +84,24 @@ TEST_CASE("The sample file shows every key, and each with its default") {
   CHECK(uncommented->names == as_it_is->names);
   CHECK(uncommented->ingest_listen.port == as_it_is->ingest_listen.port);
   CHECK(uncommented->ingest_urls == as_it_is->ingest_urls);
+  CHECK(uncommented->certificate_validity == as_it_is->certificate_validity);
   CHECK(uncommented->api_listen.port == as_it_is->api_listen.port);
   CHECK(uncommented->log_open == as_it_is->log_open);
   CHECK(uncommented->metrics_open == as_it_is->metrics_open);
+}
+
+TEST_CASE("The life of certificates is a number with a unit, from ten seconds to 825 days") {
+  const std::string life = "data = \"/d\"\nanchor = \"/a\"\n[ingest]\ncertificate_life = ";
+  for (const auto& [text, seconds] :
+       {std::pair("\"45s\"", 45), {"\"12h\"", 43'200}, {"\"90d\"", 7'776'000}}) {
+    const auto config = parse_config(life + text + "\n", "/etc/c.toml");
+    REQUIRE(config.has_value());
+    CHECK(config->certificate_validity == std::chrono::seconds(seconds));
+  }
+  for (const std::string wrong :
+       {"90", "\"90\"", "\"9s\"", "\"826d\"", "\"d\"", "\"1w\"", "\"-1d\""}) {
+    CHECK(problem(life + wrong + "\n").find("certificate_life") != std::string::npos);
+  }
 }
 
 TEST_CASE("An anchor inside the data directory is refused") {
