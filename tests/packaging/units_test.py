@@ -56,6 +56,7 @@ class UnitsTest(unittest.TestCase):
                 ('yunjian-agent', 'MemoryMax', '256M'), ('yunjian-agent', 'TasksMax', '32'),
                 ('yunjian-agent', 'LimitNOFILE', '65536'), ('yunjian-agent', 'CPUWeight', '20'),
                 ('yunjian-agent', 'StateDirectory', 'yunjian-agent'),
+                ('yunjian-agent', 'RuntimeDirectory', 'yunjian-agent'),
                 ('yunjian-collector', 'TasksMax', '256'),
                 ('yunjian-collector', 'LimitNOFILE', '65536'),
                 ('yunjian-collector', 'StateDirectory', 'yunjian/collector yunjian-anchor')):
