@@ -132,7 +132,7 @@ struct Ratchet::Impl {
   bool failed = false;
 
   // Makes `next` the durable state; in memory it counts only once it is on disk.
-  Result<void> store(State next) {
+  Result<void> store(const State& next) {
     if (failed) {
       return fail(ErrorKind::fatal, "the sealing state " + path +
                                         " could not be written before: restart the process");
@@ -145,7 +145,7 @@ struct Ratchet::Impl {
       written.error().kind = ErrorKind::fatal;
       return failure(written, "cannot write the sealing state");
     }
-    state = std::move(next);
+    state = next;
     return {};
   }
 };
@@ -169,7 +169,7 @@ Result<Ratchet> Ratchet::create(FileSystem& files, const std::string& path, Iden
   first.previous = identity.enrolment_leaf;
   first.identity = std::move(identity);
   first.key = first_key.secret();
-  auto stored = impl->store(std::move(first));
+  auto stored = impl->store(first);
   if (!stored) return failure(stored);
   return Ratchet(std::move(impl));
 }
@@ -191,7 +191,7 @@ Result<Ratchet> Ratchet::open(FileSystem& files, std::string path) {
   impl->path = std::move(path);
   impl->suite = *suite;
   impl->hasher = (*suite)->hasher();
-  impl->state = std::move(*state);
+  impl->state = *state;
   return Ratchet(std::move(impl));
 }
 
@@ -251,7 +251,7 @@ Result<std::string> Ratchet::prepare(Random& random, const Content& content, Sea
   require(note.size() <= header_bytes_max, "a batch header stays within its limit");
 
   next.prepared = Prepared{impl_->hasher->leaf(note), content.records, std::move(context)};
-  auto stored = impl_->store(std::move(next));
+  auto stored = impl_->store(next);
   if (!stored) return failure(stored);
   return note;
 }
@@ -267,7 +267,7 @@ Result<void> Ratchet::commit() {
   wipe(next.key);
   next.key = std::move(next.next_key);
   next.next_key.clear();
-  return impl_->store(std::move(next));
+  return impl_->store(next);
 }
 
 }  // namespace yunjian::ledger
