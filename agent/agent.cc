@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 // In the positions of the last seal of a run that stopped in good order.
 constexpr std::string_view stop_mark = "agent:stopped";
+constexpr std::string_view mask_name = "agent:mask";
 // A step gives way to shipping after so many seals.
 constexpr int seals_per_step = 8;
 constexpr int seals_at_stop = 256;
@@ -21,13 +22,19 @@ constexpr milliseconds status_interval{1000};
 constexpr milliseconds checkpoint_save_interval = seconds(60);
 constexpr milliseconds checkpoint_record_interval = seconds(3600);
 
+// What all sources hand over passes here: nothing unmasked is ever sealed.
 class Intake : public RecordSink {
  public:
-  explicit Intake(Sealer& sealer) : sealer_(&sealer) {}
-  bool take(std::string_view line) override { return sealer_->add(line, true); }
+  Intake(Sealer& sealer, Masker& masker) : sealer_(&sealer), masker_(&masker) {}
+  bool take(std::string_view line) override {
+    if (!sealer_->add(masker_->mask(line), true)) return false;
+    masker_->taken();
+    return true;
+  }
 
  private:
   Sealer* sealer_;
+  Masker* masker_;
 };
 
 std::int64_t whole_second(ledger::Time time) {
@@ -41,6 +48,7 @@ Result<std::unique_ptr<Agent>> Agent::start(Parts parts) {
   if (!positions) return failure(positions);
   std::unique_ptr<Agent> agent(new Agent(std::move(parts)));
   agent->positions_ = std::move(*positions);
+  agent->change_mask(agent->parts_.mask);
   if (agent->parts_.regroup) agent->parts_.regroup(agent->positions_);
   for (const auto& source : agent->parts_.sources) source->restore(agent->position_of(*source));
   agent->open_hour_ = agent->sealer_->ratchet().context().open_hour;
@@ -67,7 +75,14 @@ std::string_view Agent::position_of(const Source& source) const {
   return position == positions_.end() ? std::string_view() : position->second;
 }
 
+void Agent::change_mask(MaskOptions options) {
+  const std::string open = masker_ ? masker_->position() : positions_[std::string(mask_name)];
+  masker_ = std::make_unique<Masker>(options);
+  if (auto restored = masker_->restore(open); !restored) parts_.log(restored.error().message);
+}
+
 void Agent::note_positions() {
+  positions_.insert_or_assign(std::string(mask_name), masker_->position());
   for (const auto& source : parts_.sources) {
     positions_.insert_or_assign(std::string(source->name()), source->position());
   }
@@ -155,7 +170,7 @@ Result<void> Agent::poll_sources(ledger::Time now) {
   polled_second_ = whole_second(now);
   polled_at_ = sealer_->now().boot;
   const int seals_max = stopped_ ? seals_at_stop : seals_per_step;
-  Intake intake(*sealer_);
+  Intake intake(*sealer_, *masker_);
   int seals = 0;
   more_ = false;
   for (std::size_t i = 0; i < parts_.sources.size() && !more_; ++i) {

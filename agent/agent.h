@@ -10,6 +10,7 @@
 
 #include "agent/clock_watch.h"
 #include "agent/delivery.h"
+#include "agent/mask/masker.h"
 #include "agent/own_record.h"
 #include "agent/positions.h"
 #include "agent/sealer.h"
@@ -37,6 +38,7 @@ class Agent {
     std::unique_ptr<Sealer> sealer;
     Shipper* shipper;
     std::vector<std::unique_ptr<Source>> sources;
+    MaskOptions mask = {.enabled = false};
     // Moves the positions of sources that were renamed or joined; may be absent.
     std::function<void(Positions&)> regroup;
     std::unique_ptr<UsageFeed> usage;  // may be absent
@@ -58,6 +60,7 @@ class Agent {
   };
   void exchange_sources(const std::function<Exchanged(Sources)>& exchange,
                         const std::function<void(Positions&)>& regroup);
+  void change_mask(MaskOptions options);
   // A record of the agent about itself, sealed with the next batch.
   void tell(std::string_view what, std::vector<Detail> details);
 
@@ -101,6 +104,7 @@ class Agent {
   SealPolicy policy_;
   Delivery delivery_;
   ClockWatch clock_;
+  std::unique_ptr<Masker> masker_;
   Positions positions_;
   std::string open_hour_;
   std::deque<OwnLine> own_lines_;

@@ -106,6 +106,10 @@ std::string describe_config(const AgentConfig& config) {
   } else {
     out += "usage    no\n";
   }
+  out +=
+      fmt::format("mask     passwords, keys and tokens {}; identity cards {}; mobile numbers {}\n",
+                  config.mask.enabled ? "yes" : "no", config.mask.identity_cards ? "yes" : "no",
+                  config.mask.mobile_numbers ? "yes" : "no");
   out += fmt::format("spool    up to {} MiB\n", config.spool_bytes_max >> 20);
   return out;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/mask/mask_options.h"
 #include "agent/sources/platform/platform_form.h"
 #include "agent/sources/syslog/syslog_listener.h"
 #include "ledger/base/result.h"
@@ -14,6 +15,9 @@ struct FileConfig {
   std::vector<std::string> paths;  // globs, absolute
   std::vector<std::string> exclude;
   bool from_end = false;
+  std::string multiline_start;  // RE2; empty: every line is a message
+  std::uint64_t multiline_timeout_s = 5;
+  std::string encoding = "utf-8";
 };
 
 struct PlatformConfig {
@@ -41,6 +45,7 @@ struct AgentConfig {
   bool usage = true;
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;
+  MaskOptions mask;
   std::string sha256;  // of the text it was read from, hex
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "agent/sources/line_format.h"
+
 namespace yunjian::agent {
 namespace {
 
@@ -30,6 +32,15 @@ Result<FileConfig> read_file(Table& table) {
     if (!path.starts_with('/'))
       table.refuse("paths", fmt::format("{} is not an absolute path", path));
   }
+  table.read("multiline_start", file.multiline_start);
+  table.read("multiline_timeout_s", file.multiline_timeout_s);
+  table.read("encoding", file.encoding);
+  if (auto format = LineFormat::make("", file.encoding); !format)
+    table.refuse("encoding", format.error().message);
+  else if (format = LineFormat::make(file.multiline_start, file.encoding); !format)
+    table.refuse("multiline_start", format.error().message);
+  if (file.multiline_timeout_s < 1 || file.multiline_timeout_s > 60)
+    table.refuse("multiline_timeout_s", "must be from 1 to 60");
   if (auto done = table.finish(); !done) return failure(done);
   return file;
 }
@@ -172,9 +183,19 @@ Result<void> read_journal_and_usage(Table& root, AgentConfig& config) {
   return {};
 }
 
+Result<void> read_mask(Table& root, AgentConfig& config) {
+  auto table = root.table("mask");
+  if (!table) return {};
+  table->read("enabled", config.mask.enabled);
+  table->read("identity_cards", config.mask.identity_cards);
+  table->read("mobile_numbers", config.mask.mobile_numbers);
+  return table->finish();
+}
+
 }  // namespace
 
 Result<void> read_sources(Table& root, AgentConfig& config) {
+  if (auto done = read_mask(root, config); !done) return done;
   if (auto done = read_files(root, config); !done) return done;
   if (auto done = read_audit(root, config); !done) return done;
   if (auto done = read_platforms(root, config); !done) return done;

@@ -22,6 +22,8 @@ interval_s = 30
 enabled = false
 [audit]
 log = "/var/log/audit.log"
+[mask]
+mobile_numbers = true
 [spool]
 bytes_max = 100000000
 [[file]]
@@ -50,6 +52,9 @@ idle_s = 30
   CHECK(!config->journal);
   CHECK(config->audit);
   CHECK(config->audit_log == "/var/log/audit.log");
+  CHECK(config->mask.enabled);
+  CHECK(!config->mask.identity_cards);
+  CHECK(config->mask.mobile_numbers);
   CHECK(config->spool_bytes_max == 100'000'000);
   REQUIRE(config->files.size() == 2);
   CHECK(config->files[0].from_end);

@@ -63,6 +63,13 @@ std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) 
   return fmt::format("{}", fmt::join(keys, ", "));
 }
 
+std::string describe_mask(const MaskOptions& mask) {
+  std::string names = mask.enabled ? "secrets" : "none";
+  if (mask.identity_cards) names += ", identity cards";
+  if (mask.mobile_numbers) names += ", mobile numbers";
+  return names;
+}
+
 // What was read at SIGHUP becomes the running configuration, as far as it takes effect.
 void adopt(AgentConfig& running, AgentConfig fresh) {
   fresh.urls = running.urls;
@@ -146,6 +153,7 @@ Result<void> Run::build() {
                              .sealer = std::move(*sealer),
                              .shipper = shipper_.get(),
                              .sources = sources_.make(plan_sources(config_)),
+                             .mask = config_.mask,
                              .regroup = regroup_for(config_),
                              .usage = std::move(usage),
                              .checkpoint = std::move(*checkpoint),
@@ -285,6 +293,7 @@ void Run::reload() {
         return Agent::Exchanged{std::move(change.sources), std::move(change.fresh)};
       },
       regroup_for(*fresh));
+  if (fresh->mask != config_.mask) agent_->change_mask(fresh->mask);
   const std::string waiting = needs_restart(config_, *fresh);
   std::vector<Detail> details = {{"outcome", "accepted"}, {"sha256", fresh->sha256}};
   const auto add = [&](const char* key, const std::string& text) {
@@ -293,6 +302,7 @@ void Run::reload() {
   add("added", fmt::format("{}", fmt::join(change.added, ", ")));
   add("removed", fmt::format("{}", fmt::join(change.removed, ", ")));
   add("after_restart", waiting);
+  add("mask", describe_mask(fresh->mask));
   agent_->tell("config", std::move(details));
   options_.log("reads the new configuration" +
                (waiting.empty() ? std::string() : "; only after a restart: " + waiting));

@@ -27,8 +27,13 @@ SourcePlan plan_file(const FileConfig& file) {
   options.patterns = file.paths;
   options.excludes = file.exclude;
   options.start = start_of(file.from_end);
+  options.multiline_start = file.multiline_start;
+  options.encoding = file.encoding;
+  options.line_timeout = std::chrono::seconds(file.multiline_timeout_s);
   return {.label = fmt::format("file {}", fmt::join(file.paths, " ")),
-          .settings = fmt::format("file {} not {} {}", file.paths, file.exclude, file.from_end),
+          .settings =
+              fmt::format("file {} not {} {} '{}' {} {}", file.paths, file.exclude, file.from_end,
+                          file.multiline_start, file.multiline_timeout_s, file.encoding),
           .files = true,
           .make = [options] { return std::make_unique<FileTail>(options); }};
 }

@@ -72,6 +72,9 @@ bool elapsed(ledger::Time now, ledger::Time since, std::chrono::microseconds wai
 
 FileTail::FileTail(FileTailOptions options)
     : options_(std::move(options)), buffer_(read_buffer_bytes) {
+  auto format = LineFormat::make(options_.multiline_start, options_.encoding);
+  ledger::require(format.has_value(), "the configuration was checked");
+  format_ = std::move(*format);
   name_ = "file:";
   if (!options_.name.empty()) {
     name_ += options_.name;
@@ -428,7 +431,7 @@ void FileTail::forget_finished(ledger::Time now) {
 
 // In turns of one buffer, so that one busy file does not starve the others.
 bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
-  ReadContext context{now, sink, buffer_, line_, options_.line_timeout};
+  ReadContext context{now, sink, buffer_, line_, options_.line_timeout, format_};
   for (bool more = true; more;) {
     more = false;
     for (std::size_t i = 0; i < files_.size(); ++i) {

@@ -23,6 +23,8 @@ struct FileTailOptions {
   std::vector<std::string> excludes;  // fnmatch(3) over the whole path
   FileStart start = FileStart::beginning;  // for files that are there at the very first start
   std::chrono::microseconds line_timeout = std::chrono::seconds(5);
+  std::string multiline_start;  // as LineFormat takes them
+  std::string encoding = "utf-8";
   std::chrono::microseconds rotated_hold = std::chrono::minutes(10);  // after the last byte
 };
 
@@ -77,6 +79,7 @@ class FileTail : public Source {
   void index_files();
 
   FileTailOptions options_;
+  LineFormat format_;
   std::string name_;
   DirectoryWatch watch_;
   std::vector<Tracked> files_;         // elders before their successors

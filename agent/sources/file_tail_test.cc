@@ -11,7 +11,7 @@
 #include <random>
 #include <thread>
 
-#include "agent/sources/testing/collecting_sink.h"
+#include "agent/sources/testing/tailing_host.h"
 
 namespace yunjian::agent {
 namespace {
@@ -19,40 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 using testing::append;
+using Host = testing::TailingHost;
 using testing::overwrite;
 using Lines = std::vector<std::string>;
-
-// An agent that can be stopped and started again over one directory of logs.
-struct Host {
-  testing::TemporaryDirectory directory;
-  FileTailOptions options;
-  std::unique_ptr<FileTail> tail;
-  testing::CollectingSink sink;
-  std::string sealed;  // the position that the last seal made durable
-  ledger::Time now{std::chrono::hours(24 * 365 * 50)};
-
-  explicit Host(std::string_view pattern = "app.log") {
-    options.patterns = {directory / pattern};
-    start();
-  }
-  void start() {
-    tail = std::make_unique<FileTail>(options);
-    tail->restore(sealed);
-  }
-  bool poll(std::chrono::microseconds later = 1s) {
-    now += later;
-    return tail->poll(now, sink);
-  }
-  void seal() { sealed = tail->position(); }
-  void restart() {
-    seal();
-    start();
-  }
-  std::string log() const { return directory / "app.log"; }
-  void rename(std::string_view from, std::string_view to) const {
-    std::filesystem::rename(directory / from, directory / to);
-  }
-};
 
 // File systems stamp creations with the coarse clock: waits until a new file would be younger.
 void wait_for_next_tick() {

@@ -95,7 +95,8 @@ TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
   }
   const std::string_view bytes = read_at(context.buffer, place_.offset);
   if (bytes.empty()) return Outcome::drained;
-  const Outcome outcome = take_lines(context, bytes);
+  const Outcome outcome =
+      context.format.joins() ? take_messages(context, bytes) : take_lines(context, bytes);
   extend_fingerprint();
   return outcome;
 }
@@ -130,6 +131,61 @@ TailedFile::Outcome TailedFile::take_lines(ReadContext& context, std::string_vie
   return rest.empty() ? Outcome::drained : take_unfinished(context, rest);
 }
 
+// As take_lines, for messages that go on until a line that begins the next one.
+TailedFile::Outcome TailedFile::take_messages(ReadContext& context, std::string_view bytes) {
+  const bool filled = bytes.size() == context.buffer.size();
+  std::size_t begin = 0;  // of the message
+  std::size_t at = 0;     // of the line
+  for (std::size_t end = bytes.find('\n'); end != std::string_view::npos;
+       end = bytes.find('\n', at)) {
+    const std::string_view line = bytes.substr(at, end - at);
+    const bool too_long = end + 1 - begin > joined_bytes_max;
+    if (at == begin && place_.line_open) {
+      // The rest of a line whose beginning was handed over.
+      if (!take_line(context, line)) return Outcome::full;
+      advance(line.size() + 1, false);
+      begin = end + 1;
+    } else if (at > begin && (too_long || context.format.starts(line))) {
+      const bool goes_on = too_long && !context.format.starts(line);
+      if (!take_message(context, bytes.substr(begin, at - begin), goes_on)) return Outcome::full;
+      begin = at;
+    }
+    at = end + 1;
+  }
+  if (begin > 0) {
+    last_active_ = context.now;
+    partial_size_ = 0;
+    if (filled) return Outcome::more;
+  }
+  const std::string_view lines = bytes.substr(begin, at - begin);
+  if (filled && lines.empty()) return take_long_line(context);
+  if (filled) return take_message(context, lines, true) ? Outcome::more : Outcome::full;
+  return begin == bytes.size() ? Outcome::drained
+                               : take_open_message(context, lines, bytes.substr(at));
+}
+
+// Nobody knows yet whether the message goes on.
+TailedFile::Outcome TailedFile::take_open_message(ReadContext& context, std::string_view lines,
+                                                  std::string_view rest) {
+  if (lines.empty()) return take_unfinished(context, rest);
+  if (!has_waited(context, place_.offset + lines.size() + rest.size())) return Outcome::drained;
+  if (!take_message(context, lines, false)) return Outcome::full;
+  partial_size_ = 0;
+  return rest.empty() ? Outcome::drained : Outcome::more;
+}
+
+// `lines` end with LF, which is part of the message only where more of it follows.
+bool TailedFile::take_message(ReadContext& context, std::string_view lines, bool goes_on) {
+  if (goes_on) {
+    if (!take_beginning(context, lines)) return false;
+    place_.line_open = false;  // the next line is a whole one
+    return true;
+  }
+  if (!take_line(context, lines.substr(0, lines.size() - 1))) return false;
+  advance(lines.size(), false);
+  return true;
+}
+
 // The line is longer than the buffer: looks for its end up to line_bytes_max.
 TailedFile::Outcome TailedFile::take_long_line(ReadContext& context) {
   std::string line(line_bytes_max + 1, '\0');
@@ -147,7 +203,9 @@ TailedFile::Outcome TailedFile::take_long_line(ReadContext& context) {
   } else if (filled <= line_bytes_max) {
     return take_unfinished(context, bytes);
   } else {
-    const std::size_t stretch = whole_characters(bytes.substr(0, line_bytes_max));
+    const std::size_t stretch = context.format.is_gb18030()
+                                    ? LineFormat::gb18030_prefix(bytes, line_bytes_max)
+                                    : whole_characters(bytes.substr(0, line_bytes_max));
     return take_beginning(context, bytes.substr(0, stretch)) ? Outcome::more : Outcome::full;
   }
   last_active_ = context.now;
@@ -158,24 +216,40 @@ TailedFile::Outcome TailedFile::take_long_line(ReadContext& context) {
 // The last line has no newline yet. Its writer may be in the middle of it, so it gets time; but
 // evidence must not lie for ever where an intruder can still remove it.
 TailedFile::Outcome TailedFile::take_unfinished(ReadContext& context, std::string_view bytes) {
-  const std::uint64_t end = place_.offset + bytes.size();
+  if (!has_waited(context, place_.offset + bytes.size())) return Outcome::drained;
+  return take_beginning(context, bytes) ? Outcome::drained : Outcome::full;
+}
+
+// Whether the file has ended at `end` for line_timeout.
+bool TailedFile::has_waited(const ReadContext& context, std::uint64_t end) {
   const bool clock_stepped_back = context.now < partial_since_;
   if (partial_size_ != end || clock_stepped_back) {
     partial_size_ = end;
     partial_since_ = context.now;
     last_active_ = context.now;
   }
-  if (context.now - partial_since_ < context.line_timeout) return Outcome::drained;
-  return take_beginning(context, bytes) ? Outcome::drained : Outcome::full;
+  return context.now - partial_since_ >= context.line_timeout;
 }
 
 bool TailedFile::take_line(ReadContext& context, std::string_view line) {
   // Only the newline of a line that was handed over before: nothing is left to tell.
   if (place_.line_open && line.empty()) return true;
   if (line.size() > surely_fits_bytes) return take_pieces(context, line);
+  if (context.format.convert(line, converted_)) return take_converted(context, "", converted_);
   context.line.clear();
   ledger::RecordWriter record(context.line, context.now, "event");
   record.text("source", "file").text("log", log_).message(line).finish();
+  return context.sink.take(context.line);
+}
+
+// A message that was GB18030: the key says so, and encoding it again gives the bytes of the file.
+bool TailedFile::take_converted(ReadContext& context, std::string_view part,
+                                std::string_view utf8) {
+  context.line.clear();
+  ledger::RecordWriter record(context.line, context.now, "event");
+  record.text("source", "file").text("log", log_);
+  if (!part.empty()) record.text("part", part);
+  record.text("encoding", "gb18030").text("message", utf8).finish();
   return context.sink.take(context.line);
 }
 
@@ -190,11 +264,15 @@ bool TailedFile::take_part(ReadContext& context, std::string_view part, std::str
 
 // The cut depends on nothing but the line, so that parts go on after a restart where they ended.
 bool TailedFile::take_pieces(ReadContext& context, std::string_view line) {
-  const auto pieces = ledger::split_message(line, overhead_);
-  if (pieces.size() == 1) return take_part(context, "", line);
+  const bool converted = context.format.convert(line, converted_);
+  const auto take = [&](std::string_view part, std::string_view piece) {
+    return converted ? take_converted(context, part, piece) : take_part(context, part, piece);
+  };
+  const auto pieces = ledger::split_message(converted ? converted_ : line, overhead_);
+  if (pieces.size() == 1) return take("", pieces[0]);
   for (std::size_t i = place_.parts; i < pieces.size(); ++i) {
     const std::string part = fmt::format("{}/{}", i + 1, pieces.size());
-    if (!take_part(context, part, pieces[i])) return false;
+    if (!take(part, pieces[i])) return false;
     place_.parts = static_cast<std::uint32_t>(i + 1);
   }
   return true;
@@ -202,9 +280,23 @@ bool TailedFile::take_pieces(ReadContext& context, std::string_view line) {
 
 // A beginning whose end is not known yet: each piece says so and counts as handed over at once.
 bool TailedFile::take_beginning(ReadContext& context, std::string_view bytes) {
-  for (const auto piece : ledger::split_message(bytes, overhead_)) {
-    if (!take_part(context, "+", piece)) return false;
-    advance(piece.size(), true);
+  const auto take = [&](std::string_view piece) {
+    const bool taken = context.format.convert(piece, converted_)
+                           ? take_converted(context, "+", converted_)
+                           : take_part(context, "+", piece);
+    if (taken) advance(piece.size(), true);
+    return taken;
+  };
+  if (context.format.is_gb18030()) {
+    while (!bytes.empty()) {
+      const std::size_t size = LineFormat::gb18030_prefix(bytes, surely_fits_bytes);
+      if (!take(bytes.substr(0, size))) return false;
+      bytes.remove_prefix(size);
+    }
+  } else {
+    for (const auto piece : ledger::split_message(bytes, overhead_)) {
+      if (!take(piece)) return false;
+    }
   }
   last_active_ = context.now;
   partial_size_ = 0;

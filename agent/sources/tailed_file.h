@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/sources/file_place.h"
+#include "agent/sources/line_format.h"
 #include "agent/sources/source.h"
 
 namespace yunjian::agent {
@@ -14,6 +15,8 @@ namespace yunjian::agent {
 inline constexpr std::size_t read_buffer_bytes = 256 * 1024;
 // A longer line is handed over in stretches of this size; see README.md.
 inline constexpr std::size_t line_bytes_max = 1024 * 1024;
+// A longer message of several lines is handed over in stretches of whole lines.
+inline constexpr std::size_t joined_bytes_max = 128 * 1024;
 
 // What reading needs from outside; the buffers are shared by all files of a source.
 struct ReadContext {
@@ -22,6 +25,7 @@ struct ReadContext {
   std::span<char> buffer;  // read_buffer_bytes
   std::string& line;       // the encoded record; reused so that a line costs no allocation
   std::chrono::microseconds line_timeout;
+  const LineFormat& format;
 };
 
 // One open file and how far it has been handed over. Held open until its owner lets it go, so that
@@ -43,10 +47,11 @@ class TailedFile {
   void skip_to_end();              // what the file holds now is not handed over
   void go_on_at(FilePlace place);  // the file stays the same
 
-  // Hands over the complete lines of at most one buffer. `full`: the sink took no more; the place
-  // is just behind the last record that it took. `emptied`: the file is shorter than what was read,
-  // or begins otherwise; nothing was read until go_on_at() tells where to go on. An unfinished last
-  // line is handed over when the file has not grown for line_timeout.
+  // Hands over the complete lines, or messages of several lines, of at most one buffer. `full`: the
+  // sink took no more; the place is just behind the last record that it took. `emptied`: the file
+  // is shorter than what was read, or begins otherwise; nothing was read until go_on_at() tells
+  // where to go on. An unfinished last line, or a message whose next one has not begun, is handed
+  // over when the file has not grown for line_timeout; until then the place is in front of it.
   Outcome read_some(ReadContext& context);
 
   // An unfinished line waits for its end or for the timeout: read again though nothing changed.
@@ -65,12 +70,17 @@ class TailedFile {
   bool is_emptied(std::uint64_t size) const;
   std::string_view read_at(std::span<char> into, std::uint64_t offset) const;
   Outcome take_lines(ReadContext& context, std::string_view bytes);
+  Outcome take_messages(ReadContext& context, std::string_view bytes);
+  Outcome take_open_message(ReadContext& context, std::string_view lines, std::string_view rest);
+  bool take_message(ReadContext& context, std::string_view lines, bool goes_on);
+  bool has_waited(const ReadContext& context, std::uint64_t end);
   Outcome take_long_line(ReadContext& context);
   Outcome take_unfinished(ReadContext& context, std::string_view bytes);
   bool take_line(ReadContext& context, std::string_view line);
   bool take_pieces(ReadContext& context, std::string_view line);
   bool take_beginning(ReadContext& context, std::string_view bytes);
   bool take_part(ReadContext& context, std::string_view part, std::string_view piece);
+  bool take_converted(ReadContext& context, std::string_view part, std::string_view utf8);
   void advance(std::uint64_t bytes, bool line_open);
   void extend_fingerprint();
 
@@ -78,6 +88,7 @@ class TailedFile {
   FilePlace place_;
   std::string log_;  // the path as valid UTF-8
   std::size_t overhead_ = 0;
+  std::string converted_;
   std::uint64_t partial_size_ = 0;  // file size when an unfinished line was seen; 0 = none
   ledger::Time partial_since_{};
   ledger::Time last_active_{};

@@ -29,6 +29,7 @@ add_library(yunjian::boost INTERFACE IMPORTED GLOBAL)
 target_link_libraries(yunjian::boost INTERFACE Boost::headers Threads::Threads)
 
 yunjian_packaged_library(yunjian::zstd zstd.h zstd)
+yunjian_packaged_library(yunjian::re2 re2/re2.h re2)
 yunjian_packaged_library(yunjian::xxhash xxhash.h xxhash)
 yunjian_packaged_library(yunjian::xlsxwriter xlsxwriter.h xlsxwriter)
 yunjian_packaged_library(yunjian::soci soci/soci.h soci_core soci_sqlite3)

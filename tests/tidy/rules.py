@@ -55,6 +55,7 @@ LIBRARY_OWNERS = {
     'sqlite3.h': ('collector/catalog/',),
     'curl/': ('agent/ship/', 'auditor/'),
     'openssl/': ('ledger/suite', 'collector/http/', 'agent/ship/'),
+    're2/': ('agent/mask/', 'agent/sources/'),
     'libaudit.h': ('agent/sources/audit/',),
     'systemd/': ('agent/sources/',),
     'xlsxwriter': ('collector/report/',),

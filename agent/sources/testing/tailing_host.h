@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/sources/file_tail.h"
+#include "agent/sources/testing/collecting_sink.h"
+
+namespace yunjian::agent::testing {
+
+// An agent that can be stopped and started again over one directory of logs.
+struct TailingHost {
+  TemporaryDirectory directory;
+  FileTailOptions options;
+  std::unique_ptr<FileTail> tail;
+  CollectingSink sink;
+  std::string sealed;  // the position that the last seal made durable
+  ledger::Time now{std::chrono::hours(24 * 365 * 50)};
+
+  explicit TailingHost(std::string_view pattern = "app.log") {
+    options.patterns = {directory / pattern};
+    start();
+  }
+  void start() {
+    tail = std::make_unique<FileTail>(options);
+    tail->restore(sealed);
+  }
+  bool poll(std::chrono::microseconds later = std::chrono::seconds(1)) {
+    now += later;
+    return tail->poll(now, sink);
+  }
+  void seal() { sealed = tail->position(); }
+  void restart() {
+    seal();
+    start();
+  }
+  std::string log() const { return directory / "app.log"; }
+  void rename(std::string_view from, std::string_view to) const {
+    std::filesystem::rename(directory / from, directory / to);
+  }
+};
+
+}  // namespace yunjian::agent::testing
