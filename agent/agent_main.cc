@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "agent/check.h"
 #include "agent/config.h"
 #include "agent/enrol.h"
 #include "agent/runner.h"
@@ -18,6 +19,7 @@ using namespace yunjian;
 
 constexpr int exit_good = 0;
 constexpr int exit_failed = 1;
+constexpr int exit_incomplete = 2;
 constexpr int exit_usage = 64;
 constexpr const char* version = YUNJIAN_VERSION;
 
@@ -82,6 +84,10 @@ int check(const std::string& config_path) {
   const auto config = load_config(config_path);
   if (!config) return report(config.error());
   fmt::print("{}", agent::describe_config(*config));
+  // Root can read what the service cannot.
+  if (auto became = ledger::become_owner(config->state); !became) return report(became.error());
+  const auto sources = agent::check_sources(*config);
+  fmt::print("\nnow, as this user finds it:\n{}\n", sources.text);
   ledger::PosixFileSystem files;
   const auto identity = agent::read_identity(files, agent::StatePaths(config->state));
   if (!identity) return report(identity.error());
@@ -89,7 +95,9 @@ int check(const std::string& config_path) {
     if (config->urls.empty()) fmt::print("ship to  {}\n", url);
   }
   fmt::print("enrolled {} for host {}\n", identity->stream(), identity->host);
-  return exit_good;
+  if (sources.complete) return exit_good;
+  log_line("the configuration is right, but something that it names cannot be read, see above");
+  return exit_incomplete;
 }
 
 int status(const std::string& config_path) {

@@ -22,6 +22,19 @@ bool read_start(Table& table, bool& from_end) {
   return from_end || start == "beginning";
 }
 
+// How the lines of files are to be understood.
+void read_line_format(Table& table, FileConfig& file) {
+  table.read("multiline_start", file.multiline_start);
+  table.read("multiline_timeout_s", file.multiline_timeout_s);
+  table.read("encoding", file.encoding);
+  if (auto format = LineFormat::make("", file.encoding); !format)
+    table.refuse("encoding", format.error().message);
+  else if (format = LineFormat::make(file.multiline_start, file.encoding); !format)
+    table.refuse("multiline_start", format.error().message);
+  if (file.multiline_timeout_s < 1 || file.multiline_timeout_s > 60)
+    table.refuse("multiline_timeout_s", "must be from 1 to 60");
+}
+
 Result<FileConfig> read_file(Table& table) {
   FileConfig file;
   table.read("paths", file.paths);
@@ -32,15 +45,6 @@ Result<FileConfig> read_file(Table& table) {
     if (!path.starts_with('/'))
       table.refuse("paths", fmt::format("{} is not an absolute path", path));
   }
-  table.read("multiline_start", file.multiline_start);
-  table.read("multiline_timeout_s", file.multiline_timeout_s);
-  table.read("encoding", file.encoding);
-  if (auto format = LineFormat::make("", file.encoding); !format)
-    table.refuse("encoding", format.error().message);
-  else if (format = LineFormat::make(file.multiline_start, file.encoding); !format)
-    table.refuse("multiline_start", format.error().message);
-  if (file.multiline_timeout_s < 1 || file.multiline_timeout_s > 60)
-    table.refuse("multiline_timeout_s", "must be from 1 to 60");
   if (auto done = table.finish(); !done) return failure(done);
   return file;
 }
@@ -48,8 +52,13 @@ Result<FileConfig> read_file(Table& table) {
 Result<void> read_files(Table& root, AgentConfig& config) {
   std::set<std::string> names;
   for (Table& table : root.tables("file")) {
+    FileConfig lines;
+    read_line_format(table, lines);
     auto file = read_file(table);
     if (!file) return failure(file);
+    file->multiline_start = lines.multiline_start;
+    file->multiline_timeout_s = lines.multiline_timeout_s;
+    file->encoding = lines.encoding;
     // The first path names the place where reading goes on after a restart.
     if (!names.insert(file->paths.front()).second) {
       return fail(ErrorKind::reject,

@@ -212,16 +212,22 @@ void FileTail::look_for_news(ledger::Time now) {
 
 bool FileTail::search(ledger::Time now, RecordSink& sink) {
   const FoundFiles found = find_files(options_.patterns, options_.excludes);
-  bool all_watched = true;
-  for (const auto& directory : found.directories)
-    all_watched = watch_.add(directory) && !is_silent_directory(directory) && all_watched;
+  std::set<std::string> unwatched;
+  for (const auto& directory : found.directories) {
+    if (!watch_.add(directory) || is_silent_directory(directory)) unwatched.insert(directory);
+  }
   mark_rotated(found);
   for (const auto& file : found.files) {
     if (!is_known(file) && !adopt(file, now, sink)) return false;
   }
   adopt_missed_without_owner();
   forget_finished(now);
-  search_wait_ = all_watched && reported_.empty() ? search_interval : search_interval_unwatched;
+  // Nobody tells when these grow.
+  for (auto& tracked : files_) {
+    if (unwatched.contains(directory_of(tracked.file.place().path))) tracked.silent = true;
+  }
+  const bool told = unwatched.empty() && reported_.empty();
+  search_wait_ = told ? search_interval : search_interval_unwatched;
   if (found.directories.empty()) search_wait_ = search_interval_missing;
   first_start_ = false;
   search_now_ = false;

@@ -86,6 +86,7 @@ TEST_CASE("a message without end is handed over in stretches of whole lines and 
       host.sink.limit = i;
       host.restart();
     }
+    host.sink.limit = 1000;
   }
   host.poll();
   host.poll(6s);

@@ -1,0 +1,42 @@
+#include "agent/check.h"
+
+#include <fmt/format.h>
+
+#include "agent/sources/line_format.h"
+#include "agent/sources/source_check.h"
+
+namespace yunjian::agent {
+namespace {
+
+void add(CheckReport& report, const char* source, const SourceFinding& finding) {
+  report.text += fmt::format("{:<9}{}\n", source, finding.text);
+  report.complete = report.complete && finding.readable;
+}
+
+void add_files(CheckReport& report, const char* source, const FileConfig& file) {
+  for (const auto& finding : check_files(file.paths, file.exclude)) add(report, source, finding);
+  const auto format = LineFormat::make("", file.encoding);
+  if (format && format->is_gb18030() && !format->can_convert()) {
+    add(report, source,
+        {.text = "CANNOT convert GB18030 here (on openEuler and Kylin: install "
+                 "glibc-gconv-extra); lines keep their bytes as \\xHH",
+         .readable = false});
+  }
+}
+
+}  // namespace
+
+CheckReport check_sources(const AgentConfig& config) {
+  CheckReport report;
+  for (const FileConfig& file : config.files) add_files(report, "reads", file);
+  for (const PlatformConfig& platform : config.platforms) add_files(report, "reads", platform.file);
+  if (config.journal) {
+    for (const auto& finding : check_journal(config.journal_directory))
+      add(report, "journal", finding);
+  }
+  if (config.audit && config.audit_socket.empty())
+    add(report, "audit", check_file(config.audit_log, "not there now (no auditd?)"));
+  return report;
+}
+
+}  // namespace yunjian::agent

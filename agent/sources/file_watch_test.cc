@@ -1,0 +1,135 @@
+// How a file source learns of changes, and what it does where nobody tells it.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/sources/testing/tailing_host.h"
+
+namespace yunjian::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::append;
+using Host = testing::TailingHost;
+using Lines = std::vector<std::string>;
+
+// While it lives the process can open nothing more.
+struct NoMoreDescriptors {
+  rlimit before{};
+  NoMoreDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before);
+    const int next = dup(0);
+    REQUIRE(next >= 0);
+    close(next);
+    rlimit none = before;
+    none.rlim_cur = static_cast<rlim_t>(next);
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before); }
+};
+
+TEST_CASE("without inotify every file is looked at every second and new ones are found") {
+  Host host("*.log");
+  {
+    const NoMoreDescriptors none;
+    host.start();
+  }
+  REQUIRE(host.tail->wake_descriptor() == -1);
+  for (int i = 0; i < 200; ++i)
+    append(host.directory / fmt::format("{:03}.log", i), fmt::format("{}\n", i));
+  host.poll();
+  REQUIRE(host.sink.lines.size() == 200);
+  append(host.directory / "150.log", "more\n");
+  host.poll();
+  CHECK(host.sink.messages().back() == "more");
+  append(host.directory / "new.log", "new\n");
+  host.poll(11s);
+  CHECK(host.sink.messages().back() == "new");
+}
+
+std::size_t queued_events_max() {
+  std::size_t count = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> count;
+  return count;
+}
+
+TEST_CASE("when the kernel's queue of changes overflows, nothing is lost") {
+  const std::size_t count = queued_events_max() + 1000;
+  if (count > 100'000) {
+    MESSAGE("SKIPPED: this kernel keeps " << count << " changes");
+    return;
+  }
+  Host host("*.log");
+  append(host.directory / "a.log", "");
+  append(host.directory / "b.log", "");
+  host.poll();
+  std::ofstream a(host.directory / "a.log", std::ios::app);
+  std::ofstream b(host.directory / "b.log", std::ios::app);
+  for (std::size_t i = 0; i < count / 2; ++i) {
+    a << i << std::endl;
+    b << i << std::endl;
+  }
+  append(host.directory / "c.log", "c\n");
+  host.poll(1ms);
+  host.poll(1s);
+  CHECK(host.sink.lines.size() == count / 2 * 2 + 1);
+}
+
+TEST_CASE("a file that is reached by two names is read once") {
+  Host host("*.log");
+  append(host.directory / "real.log", "1\n");
+  std::filesystem::create_symlink(host.directory / "real.log", host.directory / "link.log");
+  std::filesystem::create_hard_link(host.directory / "real.log", host.directory / "other.log");
+  host.poll();
+  append(host.directory / "real.log", "2\n");
+  host.poll();
+  host.restart();
+  append(host.directory / "real.log", "3\n");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+}
+
+TEST_CASE("a link that goes to another file is followed there, the old one read to its end") {
+  Host host("current.log");
+  append(host.directory / "a", "1\n");
+  std::filesystem::create_symlink("a", host.directory / "current.log");
+  host.poll();
+  append(host.directory / "a", "2\n");
+  append(host.directory / "b", "3\n");
+  std::filesystem::create_symlink("b", host.directory / "next");
+  host.rename("next", "current.log");
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
+  append(host.directory / "b", "4\n");
+  host.poll();
+  CHECK(host.sink.messages().back() == "4");
+}
+
+TEST_CASE("a link that leads nowhere is no file yet") {
+  Host host("current.log");
+  std::filesystem::create_symlink("a", host.directory / "current.log");
+  host.poll();
+  CHECK(host.sink.lines.empty());
+  append(host.directory / "a", "1\n");
+  host.poll(61s);
+  CHECK(host.sink.messages() == Lines{"1"});
+}
+
+TEST_CASE("a thousand files are followed at once, and quiet ones cost no reads") {
+  Host host("*.log");
+  for (int i = 0; i < 1000; ++i)
+    append(host.directory / fmt::format("{:04}.log", i), fmt::format("{}\n", i));
+  host.poll();
+  CHECK(host.sink.lines.size() == 1000);
+  append(host.directory / "0777.log", "more\n");
+  host.poll(1ms);
+  CHECK(host.sink.messages().back() == "more");
+  host.restart();
+  append(host.directory / "0778.log", "after the restart\n");
+  host.poll();
+  CHECK(host.sink.lines.size() == 1002);
+}
+
+}  // namespace
+}  // namespace yunjian::agent
