@@ -284,7 +284,7 @@ bool TailedFile::take_beginning(ReadContext& context, std::string_view bytes) {
     const bool taken = context.format.convert(piece, converted_)
                            ? take_converted(context, "+", converted_)
                            : take_part(context, "+", piece);
-    if (taken) advance(piece.size(), true);
+    if (taken) advance(piece.size(), !piece.ends_with('\n'));
     return taken;
   };
   if (context.format.is_gb18030()) {
