@@ -1,0 +1,132 @@
+#include "rules/classify/line_pattern.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace yunjian::rules {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Result;
+
+namespace {
+
+constexpr std::array<std::string_view, slot_count> slot_names = {
+    "", "user", "uid", "address", "resource", "operation", "status"};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+}  // namespace
+
+struct LinePattern::Attempt {
+  Captures captures{};
+  unsigned steps = 0;
+};
+
+Result<LinePattern::Hole> LinePattern::parse_hole(std::string_view name) {
+  const auto colon = name.find(':');
+  const auto slot = std::ranges::find(slot_names, name.substr(0, colon));
+  if (slot == slot_names.end()) {
+    return fail(ErrorKind::reject, fmt::format("there is no hole named '{}'", name));
+  }
+  Hole hole{.slot = static_cast<Slot>(slot - slot_names.begin())};
+  if (hole.slot == Slot::address || hole.slot == Slot::status) hole.run = Run::word;
+  if (hole.slot == Slot::uid) hole.run = Run::number;
+  if (colon == std::string_view::npos) return hole;
+  const std::string_view run = name.substr(colon + 1);
+  constexpr std::array<std::string_view, 4> runs = {"text", "longest", "word", "number"};
+  const auto found = std::ranges::find(runs, run);
+  if (found == runs.end()) {
+    return fail(ErrorKind::reject, fmt::format("there is no kind of hole '{}'", run));
+  }
+  hole.run = static_cast<Run>(found - runs.begin());
+  return hole;
+}
+
+Result<LinePattern> LinePattern::parse(std::string_view text) {
+  LinePattern pattern;
+  std::string* literal = &pattern.head_;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\\' && at + 1 < text.size()) {
+      *literal += text[++at];
+      continue;
+    }
+    if (c != '*' && c != '{') {
+      *literal += c;
+      continue;
+    }
+    Hole hole;
+    if (c == '{') {
+      const auto end = text.find('}', at);
+      if (end == std::string_view::npos) return fail(ErrorKind::reject, "a brace is not closed");
+      auto parsed = parse_hole(text.substr(at + 1, end - at - 1));
+      if (!parsed) return failure(parsed);
+      hole = *std::move(parsed);
+      at = end;
+    }
+    const Hole* before = pattern.holes_.empty() ? nullptr : &pattern.holes_.back();
+    if (before != nullptr && before->behind.empty() && !is_short(before->run)) {
+      return fail(ErrorKind::reject, "a hole stands right behind one that has no end");
+    }
+    if (pattern.holes_.size() == pattern_holes_max) {
+      return fail(ErrorKind::reject, fmt::format("more than {} holes", pattern_holes_max));
+    }
+    pattern.holes_.push_back(std::move(hole));
+    literal = &pattern.holes_.back().behind;
+  }
+  return pattern;
+}
+
+bool LinePattern::match_whole(std::string_view line, Captures& captures) const {
+  if (!line.starts_with(head_)) return false;
+  if (holes_.empty()) return line.size() == head_.size();
+  Attempt attempt;
+  if (!match_from(0, line.substr(head_.size()), attempt)) return false;
+  captures = attempt.captures;
+  return true;
+}
+
+bool LinePattern::match_from(std::size_t index, std::string_view rest, Attempt& attempt) const {
+  const Hole& hole = holes_[index];
+  const bool last = index + 1 == holes_.size();
+  const bool short_run = is_short(hole.run);
+  std::size_t reach = rest.size();  // the hole ends here at the latest
+  if (short_run) {
+    const auto end = hole.run == Run::word
+                         ? std::ranges::find_if(rest, is_blank)
+                         : std::ranges::find_if(rest, [](char c) { return !is_digit(c); });
+    reach = static_cast<std::size_t>(end - rest.begin());
+    if (reach == 0) return false;
+  }
+  const auto take = [&](std::size_t size) {
+    if (short_run && size == 0) return false;
+    if (!last && !match_from(index + 1, rest.substr(size + hole.behind.size()), attempt)) {
+      return false;
+    }
+    if (hole.slot != Slot::none) {
+      attempt.captures[static_cast<std::size_t>(hole.slot)] = rest.substr(0, size);
+    }
+    return true;
+  };
+  if (last) {
+    if (rest.size() < hole.behind.size() || !rest.ends_with(hole.behind)) return false;
+    const std::size_t size = rest.size() - hole.behind.size();
+    return size <= reach && take(size);
+  }
+  if (hole.behind.empty()) return take(reach);
+  const bool from_right = hole.run == Run::longest;
+  std::size_t at = from_right ? rest.rfind(hole.behind) : rest.find(hole.behind);
+  while (at != std::string_view::npos && at <= reach) {
+    if (++attempt.steps > pattern_steps_max) return false;
+    if (take(at)) return true;
+    if (from_right && at == 0) return false;
+    at = from_right ? rest.rfind(hole.behind, at - 1) : rest.find(hole.behind, at + 1);
+  }
+  return false;
+}
+
+}  // namespace yunjian::rules
