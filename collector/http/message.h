@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +26,27 @@ struct Request {
   std::string client_certificate_sha256;  // lower-case hex of its DER, empty without one (ingest
                                           // always has one)
   std::string client_common_name;         // CN of that certificate
+  // Becomes true when nobody waits for the answer any more: the client has gone, the server stops,
+  // or HttpLimits::handler_timeout is over. Long work ends then. Lives until the answer is sent.
+  const std::atomic<bool>* cancelled = nullptr;
 
   std::optional<std::string> parameter(std::string_view name) const;  // first value
   std::string_view header(std::string_view lower_case_name) const;    // "" when absent
+};
+
+// A body that is made while it is sent, in pieces; its length is not known before.
+class BodySource {
+ public:
+  struct Piece {
+    std::string bytes;
+    bool last = false;
+    bool broken = false;                 // cannot go on: the connection is cut, so that the client
+                                         // sees that its answer is not whole
+    std::chrono::milliseconds pause{0};  // until the next piece is asked for
+  };
+  virtual ~BodySource() = default;
+  // On a worker thread, one call at a time. Returns soon after Request::cancelled became true.
+  virtual Piece next() = 0;
 };
 
 struct Response {
@@ -33,6 +54,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body{};
   std::vector<std::pair<std::string, std::string>> headers{};
+  std::shared_ptr<BodySource> source = nullptr;  // in place of `body`; sent in chunks
 };
 
 // RFC 9457: `type` is about:blank or urn:yunjian:problem:<slug>; `title` short, `detail` what,

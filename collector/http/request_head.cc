@@ -74,6 +74,7 @@ Result<void> read_request_line(RequestHead& head, std::string_view line) {
     return fail(ErrorKind::reject, "HTTP version is not HTTP/1.1");
   }
   head.keep_alive = version == "HTTP/1.1";
+  head.http_1_0 = !head.keep_alive;
   if (!is_method(line.substr(0, first))) return fail(ErrorKind::reject, "bad method");
   head.method = line.substr(0, first);
   auto target = parse_target(line.substr(first + 1, last - first - 1));

@@ -23,6 +23,7 @@ struct RequestHead {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool keep_alive = true;
+  bool http_1_0 = false;
   bool expect_continue = false;
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }

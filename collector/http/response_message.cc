@@ -53,20 +53,36 @@ Response checked_response(Response response) {
   return response;
 }
 
-http::response<http::string_body> response_message(Response response, bool keep_alive) {
-  http::response<http::string_body> message;
+namespace {
+
+template <typename Body>
+void set_fields(http::response<Body>& message, const Response& response, bool keep_alive) {
   message.version(11);
   message.result(static_cast<unsigned>(response.status));
   message.set(http::field::date, http_date());
   message.set(http::field::cache_control, "no-store");
   message.set("X-Content-Type-Options", "nosniff");
   if (!keep_alive) message.set(http::field::connection, "close");
-  if (!has_no_body(response.status)) {
-    message.set(http::field::content_type, response.content_type);
-    message.body() = std::move(response.body);
-  }
+  if (!has_no_body(response.status)) message.set(http::field::content_type, response.content_type);
   for (const auto& [name, value] : response.headers) message.set(name, value);
-  if (!has_no_body(response.status)) message.content_length(message.body().size());
+}
+
+}  // namespace
+
+http::response<http::string_body> response_message(Response response, bool keep_alive) {
+  http::response<http::string_body> message;
+  set_fields(message, response, keep_alive);
+  if (has_no_body(response.status)) return message;
+  message.body() = std::move(response.body);
+  message.content_length(message.body().size());
+  return message;
+}
+
+http::response<http::empty_body> source_message(const Response& response, bool keep_alive,
+                                                bool chunked) {
+  http::response<http::empty_body> message;
+  set_fields(message, response, keep_alive);
+  if (chunked) message.chunked(true);
   return message;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -16,5 +17,10 @@ Response checked_response(Response response);
 // Ready to be written: Date, length, no caching, no sniffing unless the handler said otherwise.
 boost::beast::http::response<boost::beast::http::string_body> response_message(Response response,
                                                                                bool keep_alive);
+
+// The head alone of an answer whose body comes from its source, in chunks or up to the end of the
+// connection.
+boost::beast::http::response<boost::beast::http::empty_body> source_message(
+    const Response& response, bool keep_alive, bool chunked);
 
 }  // namespace yunjian::collector

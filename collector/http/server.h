@@ -24,6 +24,8 @@ struct HttpLimits {
   std::chrono::milliseconds body_timeout{30'000};   // plus what the rate below allows
   std::chrono::milliseconds write_timeout{30'000};  // likewise
   std::uint64_t bytes_per_s_min = 4096;             // a slower peer runs into the timeout
+  // After which a handler, or a body source making one piece, is told to end.
+  std::chrono::milliseconds handler_timeout{60'000};
 };
 
 enum class ClientCertificate { none, required };

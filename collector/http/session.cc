@@ -1,5 +1,9 @@
 #include "collector/http/session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -30,6 +34,8 @@ constexpr std::size_t head_read_bytes = 4096;
 constexpr std::chrono::milliseconds close_timeout{2000};
 constexpr std::chrono::milliseconds stop_close_timeout{200};
 constexpr std::size_t drained_bytes_max = 16U << 20;
+constexpr std::chrono::milliseconds watch_interval{250};  // of the client, while a worker is busy
+constexpr std::chrono::milliseconds queue_retry{100};
 
 std::string_view view_of(const beast::flat_buffer& buffer) {
   return {static_cast<const char*>(buffer.data().data()), buffer.size()};
@@ -296,18 +302,18 @@ void Session::complete_request() {
                      .body = std::move(body_->parser.get().body()),
                      .peer = place_.peer(),
                      .client_certificate_sha256 = identity_.certificate_sha256,
-                     .client_common_name = identity_.common_name};
+                     .client_common_name = identity_.common_name,
+                     .cancelled = &cancelled_};
   keep_alive_ = head_.keep_alive;
   body_.reset();
 }
 
 Session::Nothing Session::answer() {
   if (!response_) {
-    answered_.expires_at(TimePoint::max());
+    cancelled_ = false;
     const bool queued = submit();
     if (queued) {
-      auto result = co_await answered_.async_wait(as_values);
-      static_cast<void>(result);
+      co_await wait_for_worker();
     } else {
       ++listener_.overloaded;
       refuse(overloaded());
@@ -316,7 +322,30 @@ Session::Nothing Session::answer() {
   release_body();
 }
 
+// Looks after the client meanwhile, so that work for somebody who has gone ends.
+Session::Nothing Session::wait_for_worker() {
+  const TimePoint end = std::chrono::steady_clock::now() + listener_.options.limits.handler_timeout;
+  while (!worker_done_) {
+    answered_.expires_after(watch_interval);
+    auto result = co_await answered_.async_wait(as_values);
+    static_cast<void>(result);
+    if (stop_ || listener_.stopping || std::chrono::steady_clock::now() >= end || peer_has_left()) {
+      cancelled_ = true;
+    }
+  }
+}
+
+// Whether the other side has closed its end, also when bytes of it are still unread.
+bool Session::peer_has_left() {
+  auto& socket = beast::get_lowest_layer(stream_).socket();
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
+  return info.tcpi_state != TCP_ESTABLISHED;
+}
+
 bool Session::submit() {
+  worker_done_ = false;
   return listener_.pool->try_submit([self = shared_from_this()] { self->run_handler(); });
 }
 
@@ -329,11 +358,32 @@ void Session::run_handler() noexcept {
   } catch (...) {
     response_ = internal_error();
   }
-  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->answered_.cancel(); });
+  worker_done();
+}
+
+void Session::run_source() noexcept {
+  try {
+    piece_ = response_->source->next();
+  } catch (...) {
+    piece_ = {.bytes = {}, .broken = true};
+  }
+  worker_done();
+}
+
+void Session::worker_done() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    self->worker_done_ = true;
+    self->answered_.cancel();
+  });
 }
 
 Session::Done Session::write_response() {
   if (stop_ || listener_.stopping) keep_alive_ = false;
+  if (response_->source) {
+    const bool whole = co_await write_source();
+    response_->source.reset();
+    co_return whole;
+  }
   auto message = response_message(std::move(*response_), keep_alive_);
   http::response_serializer<http::string_body> serializer(message);
   serializer.split(head_only_);
@@ -348,6 +398,91 @@ Session::Done Session::write_response() {
       co_return false;
     }
     sent += std::get<1>(result);
+  }
+  co_return true;
+}
+
+// Head, then piece after piece as the source makes them; false when the client did not get it all.
+Session::Done Session::write_source() {
+  const bool chunked = !head_.http_1_0;
+  if (!chunked) keep_alive_ = false;
+  const bool begun = co_await write_source_head(chunked);
+  if (!begun) co_return false;
+  if (head_only_) co_return true;
+  piece_ = {};
+  while (!piece_.last) {
+    const bool made = co_await make_piece();
+    if (!made || piece_.broken) {
+      cut();
+      co_return false;
+    }
+    const bool written = co_await write_piece(chunked);
+    if (!written) co_return false;
+  }
+  co_return true;
+}
+
+Session::Done Session::write_source_head(bool chunked) {
+  auto message = source_message(*response_, keep_alive_, chunked);
+  http::response_serializer<http::empty_body> serializer(message);
+  limit_until(std::chrono::steady_clock::now() + listener_.options.limits.write_timeout);
+  auto result = co_await http::async_write_header(stream_, serializer, as_values);
+  const error_code error = std::get<0>(result);
+  count_timeout(error);
+  co_return !error;
+}
+
+// Asks the source on a worker thread, once its pause is over. False: the connection is over.
+Session::Done Session::make_piece() {
+  beast::get_lowest_layer(stream_).expires_never();
+  TimePoint next = std::chrono::steady_clock::now() + piece_.pause;
+  while (!cancelled_) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= next && submit_source()) {
+      co_await wait_for_worker();
+      co_return true;
+    }
+    if (now >= next) next = now + queue_retry;
+    answered_.expires_at(std::min(next, now + watch_interval));
+    auto result = co_await answered_.async_wait(as_values);
+    static_cast<void>(result);
+    if (peer_has_left()) co_return false;
+    if (stop_ || listener_.stopping) cancelled_ = true;
+  }
+  // It is asked once more and then ends its answer.
+  const bool queued = submit_source();
+  if (!queued) co_return false;
+  co_await wait_for_worker();
+  co_return true;
+}
+
+bool Session::submit_source() {
+  worker_done_ = false;
+  return listener_.pool->try_submit([self = shared_from_this()] { self->run_source(); });
+}
+
+Session::Done Session::write_piece(bool chunked) {
+  const auto bytes = asio::buffer(piece_.bytes);
+  limit_until(deadline(std::chrono::steady_clock::now(), listener_.options.limits.write_timeout,
+                       piece_.bytes.size()));
+  if (chunked && !piece_.bytes.empty()) {
+    const auto chunk = http::make_chunk(bytes);
+    auto result = co_await asio::async_write(stream_, chunk, as_values);
+    const error_code error = std::get<0>(result);
+    count_timeout(error);
+    if (error) co_return false;
+  }
+  if (!chunked && !piece_.bytes.empty()) {
+    auto result = co_await asio::async_write(stream_, bytes, as_values);
+    const error_code error = std::get<0>(result);
+    count_timeout(error);
+    if (error) co_return false;
+  }
+  if (chunked && piece_.last) {
+    const auto end = http::make_chunk_last();
+    auto result = co_await asio::async_write(stream_, end, as_values);
+    const error_code error = std::get<0>(result);
+    co_return !error;
   }
   co_return true;
 }

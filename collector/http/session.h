@@ -60,7 +60,12 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   Done read_body();
   Done send_continue();
   Nothing answer();
+  Nothing wait_for_worker();
   Done write_response();
+  Done write_source();
+  Done write_source_head(bool chunked);
+  Done write_piece(bool chunked);
+  Done make_piece();
   Nothing finish();
   Nothing drain();
 
@@ -72,6 +77,10 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   void complete_request();
   bool submit();
   void run_handler() noexcept;
+  bool submit_source();
+  void run_source() noexcept;
+  void worker_done();
+  bool peer_has_left();
   void limit_until(TimePoint deadline);
   TimePoint deadline(TimePoint begun, std::chrono::milliseconds limit, std::uint64_t bytes) const;
   void count_timeout(const boost::system::error_code& error);
@@ -87,6 +96,9 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   std::unique_ptr<BodyReader> body_;
   Request request_;
   std::optional<Response> response_;
+  BodySource::Piece piece_;             // of response_->source, made by a worker
+  std::atomic<bool> cancelled_{false};  // nobody waits for the answer of request_
+  bool worker_done_ = false;
   std::uint64_t body_bytes_ = 0;  // of ours in listener_.body_bytes
   bool head_only_ = false;        // HEAD
   bool keep_alive_ = false;

@@ -144,6 +144,10 @@ Result<ClientResponse> TlsClient::receive(bool to_head) {
   }
   ClientResponse response = parse_head(std::string_view(impl_->received).substr(0, head_end + 4));
   impl_->received.erase(0, head_end + 4);
+  const auto coding = response.headers.find("transfer-encoding");
+  if (!to_head && coding != response.headers.end() && coding->second == "chunked") {
+    return receive_chunks(std::move(response));
+  }
   const auto length = response.headers.find("content-length");
   const bool has_body = !to_head && length != response.headers.end();
   const std::size_t bytes = has_body ? std::strtoul(length->second.c_str(), nullptr, 10) : 0;
@@ -153,6 +157,24 @@ Result<ClientResponse> TlsClient::receive(bool to_head) {
   response.body = impl_->received.substr(0, bytes);
   impl_->received.erase(0, bytes);
   return response;
+}
+
+Result<ClientResponse> TlsClient::receive_chunks(ClientResponse response) {
+  std::string& bytes = impl_->received;
+  while (true) {
+    std::size_t line_end = std::string::npos;
+    while ((line_end = bytes.find("\r\n")) == std::string::npos) {
+      if (!impl_->read_more()) return fail(ErrorKind::reject, "closed between two chunks");
+    }
+    const std::size_t size = std::strtoul(bytes.c_str(), nullptr, 16);
+    const std::size_t end = line_end + 2 + size + 2;
+    while (bytes.size() < end) {
+      if (!impl_->read_more()) return fail(ErrorKind::reject, "closed inside a chunk");
+    }
+    response.body += bytes.substr(line_end + 2, size);
+    bytes.erase(0, end);
+    if (size == 0) return response;
+  }
 }
 
 Result<ClientResponse> TlsClient::exchange(std::string_view request) {

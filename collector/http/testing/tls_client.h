@@ -34,8 +34,8 @@ class TlsClient {
   ~TlsClient();
 
   bool send(std::string_view bytes);
-  // One response with its body (by Content-Length; none for `to_head`). Reject: closed before it
-  // was whole.
+  // One response with its body (by Content-Length or in chunks; none for `to_head`). Reject: closed
+  // before it was whole.
   ledger::Result<ClientResponse> receive(bool to_head = false);
   ledger::Result<ClientResponse> exchange(std::string_view request);
   // True when the server closes the connection within the patience, whatever it still sends.
@@ -45,6 +45,8 @@ class TlsClient {
   std::string protocol() const;       // chosen by ALPN, may be empty
 
  private:
+  ledger::Result<ClientResponse> receive_chunks(ClientResponse response);
+
   struct Impl;
   explicit TlsClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
