@@ -61,7 +61,7 @@ Result<void> Collector::open_parts() {
   if (!catalog) return ledger::failure(catalog);
   catalog_ = std::move(*catalog);
   if (auto opened = open_log(); !opened) return opened;
-  records_ = std::make_unique<WalRecordStore>(*log_);
+  records_ = std::make_unique<WalRecordStore>(*log_, &deriver_);
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
                                                         .own = own_.get(),
@@ -151,6 +151,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
       .catalog = catalog_.get(),
       .log = log_.get(),
       .records = records_.get(),
+      .deriver = &deriver_,
       .clock = &tools_.clock,
       .cursors = cursors_.get(),
       .files = &tools_.files,

@@ -15,6 +15,7 @@
 #include "collector/http/server.h"
 #include "collector/ingest/enrol_handler.h"
 #include "collector/ingest/ingest_handler.h"
+#include "collector/query/record_deriver.h"
 #include "collector/server_certificate.h"
 #include "collector/store/wal_record_store.h"
 #include "collector/verify/batch_verifier.h"
@@ -75,6 +76,7 @@ class Collector {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<EvidenceLog> log_;
   std::unique_ptr<OwnStream> own_;
+  const Deriver deriver_ = make_deriver(rules::Classifier::builtin());
   std::unique_ptr<WalRecordStore> records_;
   std::unique_ptr<CertificateAuthority> authority_;
   ledger::Time certificate_end_{};  // of the server's

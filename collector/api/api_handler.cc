@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "collector/api/count_routes.h"
 #include "collector/api/log_routes.h"
 #include "collector/api/month_report.h"
 #include "collector/api/record_routes.h"
@@ -68,6 +69,13 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/tile/*", log, plain(get_tile)},
       {"/v1/log", log, plain(get_log)},
       {"/v1/search", Access::credential, plain(search)},
+      {"/v1/hits", Access::credential, plain(get_hits)},
+      {"/v1/facets", Access::credential, plain(get_facets)},
+      {"/v1/fields", Access::credential, plain(get_fields)},
+      {"/v1/exports", Access::credential,
+       [this](const Call& call) { return streams_.get_export(context_, call); }},
+      {"/v1/tail", Access::credential,
+       [this](const Call& call) { return streams_.get_tail(context_, call); }},
       {"/v1/records/{}/{}", Access::credential, plain(get_record)},
       {"/v1/hosts", Access::credential, plain(list_hosts)},
       {"/v1/hosts/{}/usage", Access::credential, plain(host_usage)},

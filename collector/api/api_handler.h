@@ -3,6 +3,7 @@
 #include "collector/api/context.h"
 #include "collector/api/inventory_routes.h"
 #include "collector/api/metrics.h"
+#include "collector/api/stream_routes.h"
 
 namespace yunjian::collector {
 
@@ -33,6 +34,7 @@ class ApiHandler : public Handler {
 
   ApiContext context_;
   BatchReader batches_;
+  StreamRoutes streams_;
   AnswerCounters counters_;
   std::vector<Route> routes_;
 };

@@ -20,6 +20,7 @@ struct ApiContext {
   const Catalog* catalog = nullptr;
   const EvidenceLog* log = nullptr;
   RecordStore* records = nullptr;
+  const Deriver* deriver = nullptr;  // what the records' derived fields are; may be absent
   const ledger::Clock* clock = nullptr;
   const CursorSealer* cursors = nullptr;
   ledger::FileSystem* files = nullptr;

@@ -24,6 +24,7 @@ class Json {
   Json& string(std::string_view text) {
     return writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size())), *this;
   }
+  Json& number(std::uint64_t value) { return writer_.Uint64(value), *this; }
 
   Json& member(std::string_view name, std::string_view text) { return key(name).string(text); }
   Json& member(std::string_view name, const char* text) {
@@ -41,6 +42,16 @@ class Json {
     if (time == ledger::Time{}) return null_member(name);
     return member(name, std::string_view(ledger::format_time(time)));
   }
+  // `digits` is a number as JSON writes it.
+  Json& number_member(std::string_view name, std::string_view digits) {
+    key(name);
+    return writer_.RawValue(digits.data(), digits.size(), rapidjson::kNumberType), *this;
+  }
+  // `json` is one whole value.
+  Json& raw_member(std::string_view name, std::string_view json) {
+    key(name);
+    return writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType), *this;
+  }
   Json& null_member(std::string_view name) {
     key(name);
     return writer_.Null(), *this;
@@ -50,6 +61,13 @@ class Json {
   void end_line() {
     buffer_.Put('\n');
     writer_.Reset(buffer_);
+  }
+  // What was written so far; the next value may begin.
+  std::string take_lines() {
+    std::string lines = take();
+    buffer_.Clear();
+    writer_.Reset(buffer_);
+    return lines;
   }
   std::size_t size() const { return buffer_.GetSize(); }
   std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }

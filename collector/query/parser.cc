@@ -21,7 +21,9 @@ struct Token {
   std::size_t at = 0;     // byte offset
   std::string text = {};  // of a phrase or word, escapes undone
   bool plain = true;      // a word without escapes: may be a keyword, a field, a pattern
-  bool star = false;      // a word that ended in an unescaped *
+  bool star = false;      // a word that ended in its only unescaped *
+  std::vector<std::string> pieces = {};  // of a word with other unescaped *: what is between them
+  bool regex = false;                    // `text` stood between slashes
   Relation relation = Relation::less;
 };
 
@@ -48,6 +50,7 @@ class Lexer {
  private:
   Result<Token> phrase();
   Result<Token> word(bool in_value);
+  std::optional<Token> regex();
   Token relation();
 
   std::string_view text_;
@@ -109,12 +112,11 @@ Result<Token> Lexer::phrase() {
 
 Result<Token> Lexer::word(bool in_value) {
   Token token{.kind = Token::Kind::word, .at = at_};
+  if (auto expression = regex()) return *std::move(expression);
   const auto rest = text_.substr(at_);
   // A bare IPv6 address, with or without a length, is one word.
   const std::string_view whole(rest.begin(), std::find_if(rest.begin(), rest.end(), ends_word));
-  if (whole.size() > 1 && whole.starts_with('/') && whole.ends_with('/')) {
-    return fail(at_, "regular expressions are not known here; put a path that ends in / in quotes");
-  }
+  std::size_t piece = 0;  // where the text behind the last * begins
   const bool colons = in_value || parse_address(whole) || AddressRange::parse(whole);
   for (; at_ < text_.size() && !ends_word(text_[at_]); ++at_) {
     const char c = text_[at_];
@@ -124,15 +126,34 @@ Result<Token> Lexer::word(bool in_value) {
       token.plain = false;
       token.text += text_[at_];
     } else if (c == '*') {
-      const char behind = at_ + 1 < text_.size() ? text_[at_ + 1] : ' ';
-      if (!ends_word(behind) && (behind != ':' || colons)) {
-        return fail(at_, "* stands only at the end of a word; in quotes it is a character");
-      }
-      token.star = true;
+      token.pieces.push_back(token.text.substr(piece));
+      piece = token.text.size();
     } else {
       token.text += c;
     }
   }
+  if (token.pieces.empty()) return token;
+  token.star = token.pieces.size() == 1 && piece == token.text.size();
+  token.pieces.push_back(token.text.substr(piece));
+  if (token.star) token.pieces.clear();
+  return token;
+}
+
+// "/…/" without blanks; only closing parentheses may stand between its end and a blank.
+std::optional<Token> Lexer::regex() {
+  const auto rest = text_.substr(at_);
+  const auto end = std::find_if(rest.begin(), rest.end(), is_space);
+  const std::string_view run(rest.begin(), end);
+  if (run.size() < 3 || run.front() != '/') return std::nullopt;
+  const auto slash = run.rfind('/');
+  if (slash < 2 || run.find_first_not_of(')', slash + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  Token token{.kind = Token::Kind::word, .at = at_};
+  token.text = run.substr(1, slash - 1);
+  token.plain = false;
+  token.regex = true;
+  at_ += slash + 1;
   return token;
 }
 
@@ -147,7 +168,7 @@ class Parser {
 
   Result<void> advance(bool in_value = false);
   bool at_keyword(std::string_view keyword) const {
-    return token_.kind == Kind::word && token_.plain && !token_.star &&
+    return token_.kind == Kind::word && token_.plain && !token_.star && token_.pieces.empty() &&
            same_word(token_.text, keyword);
   }
   bool at_operand() const {
@@ -162,6 +183,7 @@ class Parser {
   Result<QueryNode> field_test(const Token& name);
   Result<QueryNode> comparison(const std::string& field);
   Result<QueryNode> text_test(const std::string& field, const Token& token);
+  Result<QueryNode> pattern_test(const std::string& field, const Token& token);
   Result<QueryNode> node(QueryTest test, std::size_t at);
 
   Lexer lexer_;
@@ -269,7 +291,8 @@ Result<QueryNode> Parser::operand(const std::string& field) {
 }
 
 Result<QueryNode> Parser::field_test(const Token& name) {
-  if (name.kind == Kind::phrase || name.star || name.text.empty()) {
+  if (name.kind == Kind::phrase || name.star || name.regex || !name.pieces.empty() ||
+      name.text.empty()) {
     return lexer_.fail(name.at, "a field's name must stand here, without quotes and *");
   }
   if (token_.kind == Kind::relation) return comparison(name.text);
@@ -317,6 +340,7 @@ Result<QueryNode> Parser::text_test(const std::string& field, const Token& token
   if (field == "time") {
     return lexer_.fail(token.at, "compare time with >=, <=, > or <, or use from and to");
   }
+  if (token.regex || !token.pieces.empty()) return pattern_test(field, token);
   if (token.kind == Token::Kind::word && token.plain) {
     if (const auto range = AddressRange::parse(token.text)) {
       return node({field, InRange{*range}}, token.at);
@@ -324,6 +348,17 @@ Result<QueryNode> Parser::text_test(const std::string& field, const Token& token
   }
   return node({field, TextIs{TextPattern(token.text, token.star), parse_number(token.text)}},
               token.at);
+}
+
+Result<QueryNode> Parser::pattern_test(const std::string& field, const Token& token) {
+  if (token.regex) {
+    auto regex = Regex::compile(token.text);
+    if (!regex) return lexer_.fail(token.at, regex.error().message);
+    return node({field, RegexIs{*std::move(regex)}}, token.at);
+  }
+  auto wildcard = Wildcard::compile(token.pieces);
+  if (!wildcard) return lexer_.fail(token.at, wildcard.error().message);
+  return node({field, WildcardIs{*std::move(wildcard)}}, token.at);
 }
 
 Result<QueryNode> Parser::node(QueryTest test, std::size_t at) {

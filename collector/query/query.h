@@ -2,12 +2,15 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "collector/query/regex.h"
 #include "collector/query/text_match.h"
+#include "collector/store/deriver.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/result.h"
 #include "ledger/record.h"
@@ -26,6 +29,7 @@ struct Candidate {
   std::string_view host = {};
   std::string_view unit = {};
   std::string_view stream = {};
+  std::span<const DerivedField> derived = {};
 };
 
 // One comparison of a query. An empty field means any text value of the record.
@@ -36,6 +40,12 @@ struct TextIs {
 };
 struct InRange {  // field: 10.0.0.0/8
   AddressRange range;
+};
+struct WildcardIs {  // we*01
+  Wildcard wildcard;
+};
+struct RegexIs {  // /re2/
+  Regex regex;
 };
 enum class Relation { less, less_equal, greater, greater_equal };
 struct NumberIs {
@@ -48,7 +58,7 @@ struct TimeIs {
 };
 struct QueryTest {
   std::string field;
-  std::variant<AnyValue, TextIs, InRange, NumberIs, TimeIs> value;
+  std::variant<AnyValue, TextIs, InRange, WildcardIs, RegexIs, NumberIs, TimeIs> value;
 };
 
 struct QueryNode {
@@ -58,22 +68,32 @@ struct QueryNode {
   std::optional<QueryTest> test = {};
 };
 
-// A parsed query (grammar and examples in README.md). Immutable, any thread.
+// One value of a record, or of where it came from.
+struct FieldValue {
+  std::string_view text;
+  bool is_string = true;
+};
+
+// Whether the value of `test.field` satisfies the test.
+bool holds(const QueryTest& test, const FieldValue& value);
+// Fields that say where a record came from: they stand in no line.
+bool is_origin_field(std::string_view field);
+
+// A parsed query (grammar and examples in README.md). Immutable, any thread; copies share the tree.
 class Query {
  public:
   // Reject: "column 7: …", columns counted in characters from 1. An empty text matches everything.
   static ledger::Result<Query> parse(std::string_view text);
 
   bool matches(const Candidate& candidate) const;
-  // The one host that every match must have, when the query says so.
-  std::optional<std::string> host() const;
   bool matches_everything() const {
-    return root_.kind == QueryNode::Kind::all_of && root_.children.empty();
+    return root_->kind == QueryNode::Kind::all_of && root_->children.empty();
   }
+  const std::shared_ptr<const QueryNode>& root() const { return root_; }
 
  private:
-  explicit Query(QueryNode root) : root_(std::move(root)) {}
-  QueryNode root_;
+  explicit Query(QueryNode root) : root_(std::make_shared<const QueryNode>(std::move(root))) {}
+  std::shared_ptr<const QueryNode> root_;
 };
 
 }  // namespace yunjian::collector

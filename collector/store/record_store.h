@@ -48,6 +48,7 @@ struct Selection {
   std::vector<Lane> lanes;  // empty = all
   ledger::Time from{};      // from <= time < to
   ledger::Time to{};
+  ledger::Time received_from{};  // committed then or later
   Filter filter;
   RecordTest matches;  // asked of what the filter lets through; empty: all of it matches
   const std::atomic<bool>* cancelled = nullptr;

@@ -91,6 +91,7 @@ void visit_wanted_rows(const EvidenceLog& log, const Scope& scope, const Selecti
   log.visit_rows(0, [&](const BatchRow& row) {
     if (row.hollow || row.records == 0) return;
     if (row.time_max < query.from || row.time_min >= query.to) return;
+    if (row.received < query.received_from) return;
     if (!hosts.empty() && std::ranges::find(hosts, row.host) == hosts.end()) return;
     if (!std::ranges::any_of(
             all_lanes, [&](Lane lane) { return wants(query, lane) && has_lane(row.span, lane); })) {

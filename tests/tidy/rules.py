@@ -58,6 +58,7 @@ LIBRARY_OWNERS = {
     're2/': ('agent/mask/', 'agent/sources/'),
     'libaudit.h': ('agent/sources/audit/',),
     'systemd/': ('agent/sources/',),
+    're2/': ('collector/query/',),
     'xlsxwriter': ('collector/report/',),
 }
 
