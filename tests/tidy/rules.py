@@ -55,10 +55,9 @@ LIBRARY_OWNERS = {
     'sqlite3.h': ('collector/catalog/',),
     'curl/': ('agent/ship/', 'auditor/'),
     'openssl/': ('ledger/suite', 'collector/http/', 'agent/ship/'),
-    're2/': ('agent/mask/', 'agent/sources/'),
+    're2/': ('agent/mask/', 'agent/sources/', 'collector/query/'),
     'libaudit.h': ('agent/sources/audit/',),
     'systemd/': ('agent/sources/',),
-    're2/': ('collector/query/',),
     'xlsxwriter': ('collector/report/',),
 }
 
