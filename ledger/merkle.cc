@@ -45,6 +45,17 @@ Hash MerkleFrontier::root() const {
   return root;
 }
 
+Result<MerkleFrontier> MerkleFrontier::resume(Hasher& hasher, std::uint64_t size,
+                                              std::vector<Hash> peaks) {
+  if (peaks.size() != static_cast<std::size_t>(std::popcount(size))) {
+    return fail(ErrorKind::reject, "a tree of that size has another number of peaks");
+  }
+  MerkleFrontier frontier(hasher);
+  frontier.peaks_ = std::move(peaks);
+  frontier.size_ = size;
+  return frontier;
+}
+
 void MerkleFrontier::reset() {
   peaks_.clear();
   size_ = 0;

@@ -20,6 +20,11 @@ class MerkleFrontier {
   Hash root() const;  // H("") when empty
   void reset();
 
+  // What to go on from later: the roots of the complete subtrees, largest first.
+  const std::vector<Hash>& peaks() const { return peaks_; }
+  // Reject: not as many as a tree of that size has.
+  static Result<MerkleFrontier> resume(Hasher& hasher, std::uint64_t size, std::vector<Hash> peaks);
+
  private:
   Hasher* hasher_;
   std::vector<Hash> peaks_;  // largest subtree first

@@ -93,5 +93,20 @@ TEST_CASE("every consistency proof up to 40 leaves holds, and none for a changed
   }
 }
 
+TEST_CASE("a tree goes on from its peaks") {
+  const auto hasher = default_suite().hasher();
+  MerkleFrontier whole(*hasher);
+  for (std::uint64_t size = 0; size < 40; ++size) {
+    auto again = MerkleFrontier::resume(*hasher, size, whole.peaks());
+    REQUIRE(again);
+    CHECK(again->root() == whole.root());
+    whole.add_leaf(std::to_string(size));
+    again->add_leaf(std::to_string(size));
+    CHECK(again->root() == whole.root());
+    CHECK(again->size() == whole.size());
+  }
+  CHECK(!MerkleFrontier::resume(*hasher, 3, {Hash{}}));
+}
+
 }  // namespace
 }  // namespace yunjian::ledger

@@ -115,7 +115,11 @@ void visit_tokens(std::string_view text, const TokenVisit& visit) {
   walk(text, [&](std::string_view token) { visit(token); });
 }
 
-std::uint64_t token_hash(std::string_view token) { return XXH3_64bits(token.data(), token.size()); }
+// Never 0.
+std::uint64_t token_hash(std::string_view token) {
+  const std::uint64_t hash = XXH3_64bits(token.data(), token.size());
+  return hash == 0 ? 1 : hash;
+}
 
 void append_token_hashes(std::string_view text, std::vector<std::uint64_t>& out) {
   walk(text, [&](std::string_view token) { out.push_back(token_hash(token)); });
