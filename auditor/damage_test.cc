@@ -19,7 +19,11 @@ using testing::SampleLog;
 constexpr std::size_t directory_bytes_min = 64 * 1024;
 constexpr unsigned threads = 2;
 
-void fill(SampleLog& log, std::size_t bytes_min) {
+// How the evidence lies in the directory.
+enum class Form { wal, part_and_wal };
+
+void fill(SampleLog& log, Form form) {
+  const std::size_t bytes_min = directory_bytes_min;
   const std::size_t a = log.enrol("water-bureau", "web-01");
   const std::size_t b = log.enrol("health-bureau", "db-01");
   std::size_t bytes = 0;
@@ -29,7 +33,8 @@ void fill(SampleLog& log, std::size_t bytes_min) {
     log.seal(round % 2 == 0 ? a : b, lines);
     bytes += log.last().body.size();
   }
-  log.write(3);
+  if (form == Form::wal) log.write(3);
+  if (form == Form::part_and_wal) log.write_with_part(log.entries().size() * 3 / 4, 3);
 }
 
 struct DamagedVerdict {
@@ -51,14 +56,14 @@ DamagedVerdict verify(SampleLog& log) {
 
 // Runs `damage(log, i)` for i in [0, count) on `threads` copies of the log; returns how many passed
 // unnoticed.
-std::uint64_t undetected(std::uint64_t count,
+std::uint64_t undetected(Form form, std::uint64_t count,
                          const std::function<void(SampleLog&, std::uint64_t)>& damage) {
   std::atomic<std::uint64_t> missed = 0;
   std::vector<std::thread> workers;
   for (unsigned t = 0; t < threads; ++t) {
     workers.emplace_back([&, t] {
       SampleLog log;
-      fill(log, directory_bytes_min);
+      fill(log, form);
       for (std::uint64_t i = t; i < count; i += threads) {
         damage(log, i);
         const DamagedVerdict verdict = verify(log);
@@ -71,28 +76,35 @@ std::uint64_t undetected(std::uint64_t count,
 }
 
 struct NamedFile {
+  Form form;
   std::string path;
   std::string content;
 };
 
-std::vector<NamedFile> evidence_files() {
+std::vector<NamedFile> evidence_files(Form form) {
   SampleLog log;
-  fill(log, directory_bytes_min);
+  fill(log, form);
   REQUIRE(verify(log).code == 0);
   std::vector<NamedFile> files;
   std::size_t bytes = 0;
   for (const std::string& path : log.files().paths()) {
-    files.push_back({path, log.files().content(path).value()});
+    files.push_back({form, path, log.files().content(path).value()});
     bytes += files.back().content.size();
   }
   REQUIRE(bytes >= directory_bytes_min);
   return files;
 }
 
+std::vector<NamedFile> all_files() {
+  std::vector<NamedFile> files = evidence_files(Form::wal);
+  for (NamedFile& file : evidence_files(Form::part_and_wal)) files.push_back(std::move(file));
+  return files;
+}
+
 TEST_CASE("no flipped bit of any evidence file passes" * doctest::test_suite("exhaustive")) {
   const bool every_bit = std::getenv("YUNJIAN_EVERY_BIT") != nullptr;
   std::uint64_t total = 0;
-  for (const NamedFile& file : evidence_files()) {
+  for (const NamedFile& file : all_files()) {
     const std::uint64_t count = file.content.size() * (every_bit ? 8 : 1);
     const auto flip = [&](SampleLog& log, std::uint64_t i) {
       const std::uint64_t byte = every_bit ? i / 8 : i;
@@ -101,7 +113,7 @@ TEST_CASE("no flipped bit of any evidence file passes" * doctest::test_suite("ex
       flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << bit));
       log.files().overwrite(file.path, flipped);
     };
-    CHECK_MESSAGE(undetected(count, flip) == 0, file.path);
+    CHECK_MESSAGE(undetected(file.form, count, flip) == 0, file.path);
     total += count;
   }
   MESSAGE(total << " flipped bits, each reported with its place");
@@ -110,21 +122,20 @@ TEST_CASE("no flipped bit of any evidence file passes" * doctest::test_suite("ex
 TEST_CASE("no truncation of any evidence file at any offset passes" *
           doctest::test_suite("exhaustive")) {
   std::uint64_t total = 0;
-  for (const NamedFile& file : evidence_files()) {
+  for (const NamedFile& file : all_files()) {
     const auto cut = [&](SampleLog& log, std::uint64_t i) {
       log.files().overwrite(file.path, file.content.substr(0, i));
     };
-    CHECK_MESSAGE(undetected(file.content.size(), cut) == 0, file.path);
+    CHECK_MESSAGE(undetected(file.form, file.content.size(), cut) == 0, file.path);
     total += file.content.size();
   }
   MESSAGE(total << " truncations, each reported with its place");
 }
 
 TEST_CASE("no removed evidence file passes") {
-  const auto files = evidence_files();
-  for (const NamedFile& file : files) {
+  for (const NamedFile& file : all_files()) {
     SampleLog log;
-    fill(log, directory_bytes_min);
+    fill(log, file.form);
     REQUIRE(log.files().remove(file.path));
     const DamagedVerdict verdict = verify(log);
     CHECK_MESSAGE((verdict.code == 1 || verdict.code == 2), file.path);

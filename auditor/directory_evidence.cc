@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "auditor/part_evidence.h"
 #include "auditor/tile_check.h"
 #include "ledger/archive/wal_entry.h"
 
@@ -36,10 +37,16 @@ Result<std::string> DirectoryEvidence::checkpoint() {
 }
 
 Result<void> DirectoryEvidence::visit(std::uint64_t size, EvidenceVisitor& visitor) {
+  Pass pass{&visitor, TileCheck(*files_, directory_, *suite_), suite_->hasher(), size};
+  PartEvidence parts(*files_, directory_);
+  auto opened = parts.open(visitor);
+  if (!opened) return ledger::failure(opened);
+  pass.damaged = !*opened || !parts.visit(visitor, [&](std::string_view leaf) {
+    pass.leaf(leaf, std::nullopt);
+  });
   const std::string wal = ledger::join_path(directory_, "wal");
   auto names = files_->list(wal);
   if (!names) return ledger::failure(names, "not a data directory of a collector");
-  Pass pass{&visitor, TileCheck(*files_, directory_, *suite_), suite_->hasher(), size};
   std::optional<std::uint64_t> expected;
   for (std::size_t i = 0; i < names->size() && !pass.damaged; ++i) {
     const std::string& name = (*names)[i];
@@ -49,8 +56,10 @@ Result<void> DirectoryEvidence::visit(std::uint64_t size, EvidenceVisitor& visit
                      "the file is not a segment of the log"});
       continue;
     }
-    if (*number != expected.value_or(0)) {
-      visitor.found({FindingKind::missing, "wal/" + ledger::segment_name(expected.value_or(0)),
+    const std::uint64_t first = parts.first_segment();
+    if (*number < first) continue;  // filed already; a stop left it
+    if (*number != expected.value_or(first)) {
+      visitor.found({FindingKind::missing, "wal/" + ledger::segment_name(expected.value_or(first)),
                      "日志段文件缺失", "the segment is absent"});
       pass.damaged = true;
       break;

@@ -109,7 +109,12 @@ bool StreamCheck::check_body(const AbsentBody& expected, std::string_view body, 
     problem = decoded.error().message;
     return false;
   }
-  auto lines = ledger::split_lines(tools.lines, expected.records);
+  return check_lines(expected, tools.lines, tools, problem);
+}
+
+bool StreamCheck::check_lines(const AbsentBody& expected, std::string_view joined,
+                              CheckTools& tools, std::string& problem) {
+  auto lines = ledger::split_lines(joined, expected.records);
   if (!lines) {
     problem = lines.error().message;
     return false;
@@ -133,6 +138,20 @@ void StreamCheck::late_body(std::uint64_t batch, std::string_view body, CheckToo
   tools.findings->add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
                        "后补的正文与签名不符: " + problem,
                        "a body that was added later does not fit: " + problem});
+}
+
+void StreamCheck::late_lines(std::uint64_t batch, std::string_view lines, CheckTools& tools) {
+  const auto absent = absent_.find(batch);
+  std::string problem = "no batch of this number is without its body";
+  if (absent != absent_.end() && check_lines(absent->second, lines, tools, problem)) {
+    absent_.erase(absent);
+    ++counts_.bodies;
+    return;
+  }
+  if (absent != absent_.end()) absent_.erase(absent);  // one finding is enough
+  tools.findings->add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
+                       "记录正文与签名的根不符: " + problem,
+                       "the records are not those that were sealed: " + problem});
 }
 
 // A gap record of the stream that names batches says that their bodies will not come.

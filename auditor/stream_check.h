@@ -42,6 +42,7 @@ class StreamCheck {
   void batch(const ledger::SealedHeader& sealed, const ledger::Hash& leaf_hash,
              std::optional<std::string_view> body, CheckTools& tools);
   void late_body(std::uint64_t batch, std::string_view body, CheckTools& tools);
+  void late_lines(std::uint64_t batch, std::string_view lines, CheckTools& tools);
   void finish(Findings& findings);  // bodies that are still absent
 
   const std::string& id() const { return id_; }
@@ -58,6 +59,8 @@ class StreamCheck {
     std::uint64_t records = 0;
   };
   bool order(const ledger::BatchHeader& header, const std::string& place, Findings& findings);
+  bool check_lines(const AbsentBody& expected, std::string_view joined, CheckTools& tools,
+                   std::string& problem);
   bool check_body(const AbsentBody& expected, std::string_view body, CheckTools& tools,
                   std::string& problem);
   void note_gaps(const std::vector<std::string_view>& lines);

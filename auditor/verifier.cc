@@ -199,6 +199,13 @@ void LogVerifier::late_body(std::string_view stream, std::uint64_t batch, std::s
   known->second.late_body(batch, body, tools_);
 }
 
+void LogVerifier::late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) {
+  const auto known = streams_.find(stream);
+  if (known != streams_.end()) return known->second.late_lines(batch, lines, tools_);
+  found({FindingKind::tampered, fmt::format("stream {} batch {}", stream, batch),
+         "正文不属于任何流", "records belong to no stream"});
+}
+
 void LogVerifier::found(Finding finding) { result_.findings.add(std::move(finding)); }
 
 bool LogVerifier::wants_body(std::string_view leaf) {

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "collector/serve_metrics.h"
+#include "ledger/posix/disk_space.h"
 
 namespace yunjian::collector {
 
@@ -30,6 +33,21 @@ namespace {
 
 constexpr std::size_t ingest_listener = 0;
 constexpr std::size_t api_listener = 1;
+constexpr auto disk_look_step = std::chrono::seconds(60);
+
+EvidenceLog::Retention retention_of(const CollectorConfig& config) {
+  EvidenceLog::Retention retention;
+  retention.keep = std::chrono::days(config.retention_days);
+  retention.held = [holds = config.holds](const std::string& unit, const std::string& host,
+                                          std::uint64_t day) {
+    return std::ranges::any_of(holds, [&](const LegalHold& hold) {
+      return (hold.unit.empty() || hold.unit == unit) && (hold.host.empty() || hold.host == host) &&
+             day >= hold.first_day && day <= hold.last_day;
+    });
+  };
+  retention.mark = mark_of(config.holds);
+  return retention;
+}
 
 }  // namespace
 
@@ -61,7 +79,7 @@ Result<void> Collector::open_parts() {
   if (!catalog) return ledger::failure(catalog);
   catalog_ = std::move(*catalog);
   if (auto opened = open_log(); !opened) return opened;
-  records_ = std::make_unique<WalRecordStore>(*log_, &deriver_);
+  records_ = std::make_unique<LogRecordStore>(*log_, &deriver_);
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
                                                         .own = own_.get(),
@@ -81,6 +99,7 @@ Result<void> Collector::open_log() {
                                 .anchor_path = options_.config.anchor,
                                 .origin = facts_.origin,
                                 .suite = facts_.suite,
+                                .deriver = &deriver_,
                                 .on_fatal = options_.on_fatal},
                                std::move(*key));
   if (!log) return ledger::failure(log);
@@ -120,6 +139,16 @@ Result<void> Collector::serve() {
   cursors_ = std::make_unique<CursorSealer>(*cursor_key);
   auto urls = ingest_urls();
   if (!urls) return ledger::failure(urls);
+  filing_ = std::make_unique<FilingThread>(
+      *log_, FilingThread::Options{.retention = retention_of(options_.config),
+                                   .purged = [this](const EvidenceLog::Purged& purged) {
+                                     Act act(tools_.clock.wall(), "purge");
+                                     act.text("day", purged.day);
+                                     act.number("batches", purged.batches);
+                                     // Its leaf says so too: a record that cannot be written ends
+                                     // the log anyway.
+                                     (void)own_->record(act.line());
+                                   }});
   make_handlers(std::move(*urls));
   auto options = listeners();
   if (!options) return ledger::failure(options);
@@ -138,7 +167,8 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
       .authority = *authority_,
       .clock = tools_.clock,
       .certificate_validity = options_.config.certificate_validity,
-      .record = [this](std::string line) { return own_->record(std::move(line)); }});
+      .record = [this](std::string line) { return own_->record(std::move(line)); },
+      .full = &disk_full_});
   enrol_ = std::make_unique<EnrolHandler>(
       EnrolmentOffice::Parts{.log = *log_,
                              .catalog = *catalog_,
@@ -163,6 +193,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
   context.metrics.push_back([this] { return verify_metrics(verifier_->counters()); });
   context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
   context.metrics.push_back([this] { return log_metrics(log_->stats()); });
+  context.metrics.push_back([this] { return filing_metrics(filing_->status()); });
   context.metrics.push_back([this] {
     return listener_metrics(server_->counters(ingest_listener), server_->counters(api_listener));
   });
@@ -234,7 +265,27 @@ std::uint16_t Collector::ingest_port() const { return server_->port(ingest_liste
 
 std::uint16_t Collector::api_port() const { return server_->port(api_listener); }
 
-Result<void> Collector::step() { return own_->step(tools_.clock.wall()); }
+Result<void> Collector::step() {
+  const ledger::Time now = tools_.clock.wall();
+  if (auto watched = watch_disk(now); !watched) return watched;
+  return own_->step(now);
+}
+
+// A disk that cannot be asked is not full: the first write that fails says so.
+Result<void> Collector::watch_disk(ledger::Time now) {
+  if (now - disk_looked_ < disk_look_step && now >= disk_looked_) return {};
+  disk_looked_ = now;
+  const auto space = ledger::read_disk_space(directory_.root);
+  if (!space) return {};
+  const auto alarm = disk_.look(now, space->bytes - space->free_bytes, space->bytes);
+  disk_full_ = disk_.is_full();
+  if (!alarm) return {};
+  Act act(now, "alarm");
+  act.text("alarm", "disk");
+  if (alarm->days_to_full) act.number("days_to_full", *alarm->days_to_full);
+  act.number("percent", alarm->percent);
+  return own_->record(act.line());
+}
 
 Result<void> Collector::record(std::string_view what) {
   return own_->record(Act(tools_.clock.wall(), what).line());
@@ -245,6 +296,7 @@ Result<void> Collector::stop() {
   const bool served = server_ != nullptr;
   admin_server_.reset();
   if (served) server_->stop();
+  filing_.reset();
   if (served) {
     if (auto removed = tools_.files.remove(directory_.admin_socket()); !removed) return removed;
     if (auto recorded = record("stop"); !recorded) return recorded;

@@ -11,13 +11,15 @@
 #include "collector/api/api_handler.h"
 #include "collector/config.h"
 #include "collector/data_directory.h"
+#include "collector/disk_watch.h"
 #include "collector/http/certificates.h"
 #include "collector/http/server.h"
 #include "collector/ingest/enrol_handler.h"
 #include "collector/ingest/ingest_handler.h"
 #include "collector/query/record_deriver.h"
 #include "collector/server_certificate.h"
-#include "collector/store/wal_record_store.h"
+#include "collector/store/filing_thread.h"
+#include "collector/store/log_record_store.h"
 #include "collector/verify/batch_verifier.h"
 
 namespace yunjian::collector {
@@ -66,18 +68,23 @@ class Collector {
   ledger::Result<void> serve_admin();
   ledger::Result<std::vector<ListenerOptions>> listeners();
   ledger::Result<void> record(std::string_view what);
+  ledger::Result<void> watch_disk(ledger::Time now);
 
   const OwnStream::Tools tools_;
   const Options options_;
   const DataDirectory directory_;
   LogFacts facts_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> disk_full_ = false;
+  DiskWatch disk_;
+  ledger::Time disk_looked_{};
   std::unique_ptr<ledger::File> lock_;
   std::unique_ptr<Catalog> catalog_;
-  std::unique_ptr<EvidenceLog> log_;
-  std::unique_ptr<OwnStream> own_;
   const Deriver deriver_ = make_deriver(rules::Classifier::builtin());
-  std::unique_ptr<WalRecordStore> records_;
+  std::unique_ptr<EvidenceLog> log_;
+  std::unique_ptr<FilingThread> filing_;  // while listeners are open
+  std::unique_ptr<OwnStream> own_;
+  std::unique_ptr<LogRecordStore> records_;
   std::unique_ptr<CertificateAuthority> authority_;
   ledger::Time certificate_end_{};  // of the server's
   std::unique_ptr<CursorSealer> cursors_;

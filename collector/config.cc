@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <optional>
 #include <sstream>
 #include <toml.hpp>
 
 #include "ledger/base/bytes.h"
+#include "ledger/base/clock.h"
 #include "ledger/base/file_system.h"
 
 namespace yunjian::collector {
@@ -39,6 +41,7 @@ class Table {
   Result<void> read(const std::string& key, std::vector<std::string>& into) const;
   Result<void> read(const std::string& key, ListenAddress& into) const;
   Result<void> read(const std::string& key, std::chrono::seconds& into) const;
+  Result<void> read(const std::string& key, std::uint64_t& into) const;
   Result<Table> table(const std::string& key) const;
   ledger::Failure fail_key(const std::string& key, std::string_view what) const {
     return fail_at(path_, value_.at(key).location(), fmt::format("{}: {}", key, what));
@@ -48,6 +51,8 @@ class Table {
   const std::string& path_;
   const toml::value& value_;
 };
+
+constexpr std::uint64_t retention_days_min = 366;
 
 Result<void> Table::check_keys(std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : value_.as_table()) {
@@ -66,6 +71,15 @@ Result<void> Table::read(const std::string& key, std::string& into) const {
   if (!value_.at(key).is_string()) return fail_key(key, "must be a text in quotes");
   into = value_.at(key).as_string().str;
   if (into.empty() || into.find('\0') != std::string::npos) return fail_key(key, "is empty");
+  return {};
+}
+
+Result<void> Table::read(const std::string& key, std::uint64_t& into) const {
+  if (!has(key)) return {};
+  if (!value_.at(key).is_integer() || value_.at(key).as_integer() < 0) {
+    return fail_key(key, "must be a whole number, not negative");
+  }
+  into = static_cast<std::uint64_t>(value_.at(key).as_integer());
   return {};
 }
 
@@ -142,9 +156,59 @@ Result<void> read_api(const Table& table, CollectorConfig& config) {
   return table.read("metrics_open", config.metrics_open);
 }
 
+// A day of commit: "2026-11-22".
+std::optional<std::uint64_t> day_of(std::string_view text) {
+  auto time = ledger::parse_time(std::string(text) + "T00:00:00.000000Z");
+  if (!time) return std::nullopt;
+  return static_cast<std::uint64_t>(
+      std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count());
+}
+
+// "unit=tax host=web-01 from=2026-01-01 to=2026-03-31"; what is left out means any.
+std::optional<LegalHold> parse_hold(const std::string& text) {
+  constexpr std::uint64_t last_day_ever = 4'000'000;
+  LegalHold hold;
+  hold.last_day = last_day_ever;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos || equals + 1 == word.size()) return std::nullopt;
+    const std::string name = word.substr(0, equals);
+    const std::string value = word.substr(equals + 1);
+    if (name == "unit" || name == "host") {
+      (name == "unit" ? hold.unit : hold.host) = value;
+      continue;
+    }
+    const auto day = day_of(value);
+    if (!day || (name != "from" && name != "to")) return std::nullopt;
+    (name == "from" ? hold.first_day : hold.last_day) = *day;
+  }
+  return hold;
+}
+
+Result<void> read_store(const Table& table, CollectorConfig& config) {
+  if (auto good = table.check_keys({"retention_days", "holds"}); !good) return good;
+  if (auto good = table.read("retention_days", config.retention_days); !good) return good;
+  if (config.retention_days != 0 && config.retention_days < retention_days_min) {
+    return table.fail_key("retention_days", "must be 0 (for ever) or at least 366");
+  }
+  std::vector<std::string> holds;
+  if (auto good = table.read("holds", holds); !good) return good;
+  for (const std::string& text : holds) {
+    auto hold = parse_hold(text);
+    if (!hold) {
+      return table.fail_key("holds", fmt::format("'{}' must read like 'unit=tax host=web-01 "
+                                                 "from=2026-01-01 to=2026-03-31'",
+                                                 text));
+    }
+    config.holds.push_back(std::move(*hold));
+  }
+  return {};
+}
+
 Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
   CollectorConfig config;
-  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api"}); !good) {
+  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api", "store"}); !good) {
     return ledger::failure(good);
   }
   if (auto good = root.read("data", config.data); !good) return ledger::failure(good);
@@ -163,7 +227,8 @@ Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
                          "must lie outside the data directory, so that a restored copy "
                          "of that directory does not bring its own anchor");
   }
-  for (const auto& [key, reader] : {std::pair("ingest", &read_ingest), {"api", &read_api}}) {
+  for (const auto& [key, reader] :
+       {std::pair("ingest", &read_ingest), {"api", &read_api}, {"store", &read_store}}) {
     if (!root.has(key)) continue;
     auto table = root.table(key);
     if (!table) return ledger::failure(table);
@@ -182,6 +247,17 @@ std::string first_line(std::string_view text) {
 }
 
 }  // namespace
+
+std::uint64_t mark_of(const std::vector<LegalHold>& holds) {
+  std::uint64_t mark = 1;
+  for (const LegalHold& hold : holds) {
+    for (const char c :
+         fmt::format("{}/{}/{}/{};", hold.unit, hold.host, hold.first_day, hold.last_day)) {
+      mark = mark * 1099511628211U + static_cast<unsigned char>(c);
+    }
+  }
+  return mark == 0 ? 1 : mark;
+}
 
 Result<ListenAddress> parse_listen(std::string_view text) {
   const auto colon = text.rfind(':');

@@ -17,6 +17,16 @@ struct ListenAddress {
 // "127.0.0.1:8443", "[::]:8444".
 ledger::Result<ListenAddress> parse_listen(std::string_view text);
 
+// Bodies that retention keeps however old they are.
+struct LegalHold {
+  std::string unit;             // empty: of any
+  std::string host;             // empty: of any
+  std::uint64_t first_day = 0;  // of commit, since 1970, UTC, both inclusive
+  std::uint64_t last_day = 0;
+};
+// Another number for other holds, never 0: days are looked at again when it changes.
+std::uint64_t mark_of(const std::vector<LegalHold>& holds);
+
 // collector.toml; packaging/collector.toml documents every key.
 struct CollectorConfig {
   std::string data;                // directory made by `init`
@@ -28,6 +38,8 @@ struct CollectorConfig {
   ListenAddress api_listen{.address = "0.0.0.0", .port = 8444};
   bool log_open = false;
   bool metrics_open = false;
+  std::uint64_t retention_days = 0;  // 0: for ever; else at least 366
+  std::vector<LegalHold> holds;
 };
 
 // `text` is the content of the file `path`. Reject: "PATH:LINE:COLUMN: what". Relative paths stand

@@ -115,5 +115,23 @@ TEST_CASE("Addresses to listen on are literal, IPv6 in brackets") {
   }
 }
 
+TEST_CASE("retention is for ever or a year at least, holds are read whole or refused") {
+  const std::string base = "data = '/d'\nanchor = '/a'\n[store]\n";
+  const auto config = parse_config(
+      base + "retention_days = 400\nholds = ['unit=tax from=2026-01-01 to=2026-01-31', 'host=a']\n",
+      "c.toml");
+  REQUIRE(config);
+  CHECK(config->retention_days == 400);
+  REQUIRE(config->holds.size() == 2);
+  CHECK(config->holds[0].unit == "tax");
+  CHECK(config->holds[0].last_day - config->holds[0].first_day == 30);
+  CHECK(config->holds[1].first_day == 0);
+  CHECK(mark_of(config->holds) != mark_of({}));
+  CHECK(!parse_config(base + "retention_days = 365\n", "c.toml"));
+  CHECK(!parse_config(base + "retention_days = -1\n", "c.toml"));
+  CHECK(!parse_config(base + "holds = ['unit']\n", "c.toml"));
+  CHECK(!parse_config(base + "holds = ['from=2026-13-01']\n", "c.toml"));
+}
+
 }  // namespace
 }  // namespace yunjian::collector

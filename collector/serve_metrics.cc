@@ -69,6 +69,22 @@ std::string log_metrics(const EvidenceLog::Stats& stats) {
               "Time in tiles, signature and anchor.")
       .sample(stats.publish_seconds);
   text.metric("yunjian_wal_bytes", "gauge", "Bytes of the WAL.").sample(number(stats.wal_bytes));
+  text.metric("yunjian_wal_segments_waiting", "gauge", "Closed WAL segments that are not filed.")
+      .sample(number(stats.segments_to_file));
+  text.metric("yunjian_parts", "gauge", "Parts that make up the log.").sample(number(stats.parts));
+  text.metric("yunjian_part_bytes", "gauge", "Bytes of the parts.")
+      .sample(number(stats.part_bytes));
+  return text.take();
+}
+
+std::string filing_metrics(const FilingThread::Status& status) {
+  MetricsText text;
+  text.metric("yunjian_filing_steps_total", "counter", "Segments filed and parts joined.")
+      .sample(number(status.steps));
+  text.metric("yunjian_filing_seconds_total", "counter", "Time spent in them.")
+      .sample(status.seconds);
+  text.metric("yunjian_filing_failed", "gauge", "1 while the last step failed.")
+      .sample(number(status.error ? 1 : 0));
   return text.take();
 }
 

@@ -1,5 +1,12 @@
 #include "auditor/testing/sample_log.h"
 
+#include <xxhash.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "ledger/archive/part_manifest.h"
+#include "ledger/archive/part_writer.h"
 #include "ledger/archive/segment.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/record.h"
@@ -107,10 +114,19 @@ std::vector<Hash> SampleLog::leaf_hashes() const {
   return hashes;
 }
 
-void SampleLog::write(std::size_t frames_per_segment) {
-  for (const char* directory : {"/data", "/data/wal"}) must(files_.make_directory(directory, 0700));
+void SampleLog::write(std::size_t frames_per_segment) { write_with_part(0, frames_per_segment); }
+
+void SampleLog::write_with_part(std::size_t filed, std::size_t frames_per_segment) {
+  for (const char* directory : {"/data", "/data/wal", "/data/parts"}) {
+    must(files_.make_directory(directory, 0700));
+  }
   for (const std::string& path : files_.paths()) must(files_.remove(path));
-  write_segments(frames_per_segment);
+  if (filed > 0) write_part(filed);
+  write_segments({filed, filed > 0 ? 1U : 0U}, frames_per_segment);
+  write_tree();
+}
+
+void SampleLog::write_tree() {
   const auto hashes = leaf_hashes();
   const auto leaf = [&](std::uint64_t index) -> ledger::Result<Hash> { return hashes[index]; };
   const auto tiles = ledger::TileStore::open(files_, "/data", *suite_, {hashes.size(), leaf});
@@ -118,9 +134,62 @@ void SampleLog::write(std::size_t frames_per_segment) {
   write_checkpoint(hashes);
 }
 
-void SampleLog::write_segments(std::size_t frames_per_segment) {
-  for (std::size_t first = 0; first < entries_.size(); first += frames_per_segment) {
-    const std::uint64_t number = first / frames_per_segment;
+void SampleLog::write_part(std::size_t filed) {
+  ledger::PartWriter::Options options;
+  options.leaf_end = static_cast<std::uint64_t>(
+      std::count_if(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(filed),
+                    [](const Entry& entry) { return entry.type != ledger::WalType::body_fill; }));
+  options.suite = suite_;
+  auto writer = ledger::PartWriter::create(files_, "/data/parts", options);
+  ledger::require(writer.has_value(), "the sample log's part can be created");
+  std::vector<std::pair<ledger::PartRow, const Entry*>> rows;
+  std::uint64_t leaf = 0;
+  for (std::size_t i = 0; i < filed; ++i) {
+    const Entry& entry = entries_[i];
+    if (entry.type == ledger::WalType::leaf) {
+      must((*writer)->add_leaf({leaf++, sample_time(), entry.leaf}));
+    } else if (entry.type == ledger::WalType::batch) {
+      const auto header = ledger::read_header(entry.leaf, *suite_).value().header;
+      ledger::PartRow row;
+      row.unit = "unit";
+      row.host = "host";
+      row.stream = ledger::stream_id(header.agent, header.incarnation);
+      row.batch = header.batch;
+      row.first_record = header.first_record;
+      row.records = header.records;
+      row.leaf = leaf++;
+      row.hollow = entry.hollow;
+      rows.emplace_back(row, &entry);
+    }
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first.stream, a.first.batch) < std::tie(b.first.stream, b.first.batch);
+  });
+  ledger::BodyDecoder decoder;
+  for (const auto& [row, entry] : rows) {
+    std::string joined;
+    std::vector<ledger::PartLine> lines;
+    if (!entry->hollow && row.records > 0) {
+      must(decoder.decode(entry->body, joined));
+      const auto split = ledger::split_lines(joined, row.records).value();
+      for (const std::string_view line : split) {
+        lines.push_back({line, ledger::PartLane::event, sample_time()});
+      }
+    }
+    must((*writer)->add(row, entry->leaf, lines));
+  }
+  ledger::require((*writer)->finish().has_value(), "the sample log's part can be written");
+  std::string streams = "the streams";
+  ledger::put_u64be(streams, XXH3_64bits(streams.data(), streams.size()));
+  files_.overwrite("/data/parts/streams.1", streams);
+  must(ledger::write_manifest(files_, "/data",
+                              {1, 1, options.leaf_end, 1, {{0, 0, 0, options.leaf_end}}}));
+}
+
+void SampleLog::write_segments(const Range& from, std::size_t frames_per_segment) {
+  for (std::size_t first = from.first_entry; first < entries_.size(); first += frames_per_segment) {
+    const std::uint64_t number =
+        from.first_segment + (first - from.first_entry) / frames_per_segment;
     auto segment =
         ledger::SegmentWriter::create(files_, "/data/wal/" + ledger::segment_name(number), number);
     ledger::require(segment.has_value(), "the sample log's segment can be created");

@@ -45,6 +45,8 @@ class SampleLog {
   // `signed_leaves`: the checkpoint is over so many leaves (all by default); with `leaves` given
   // the tiles and the checkpoint are those of another history.
   void write(std::size_t frames_per_segment = 1000);
+  // The same with the first `filed` entries in a part, as a collector leaves them.
+  void write_with_part(std::size_t filed, std::size_t frames_per_segment = 1000);
   void write_checkpoint(const std::vector<ledger::Hash>& leaves);
   std::vector<ledger::Hash> leaf_hashes() const;
   std::string stream_id(std::size_t stream) const;
@@ -56,7 +58,13 @@ class SampleLog {
     std::string unit;
     std::string host;
   };
-  void write_segments(std::size_t frames_per_segment);
+  struct Range {
+    std::size_t first_entry = 0;
+    std::uint64_t first_segment = 0;
+  };
+  void write_segments(const Range& from, std::size_t frames_per_segment);
+  void write_tree();
+  void write_part(std::size_t filed);
 
   const ledger::Suite* suite_;
   ledger::testing::MemoryFileSystem files_;

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
 
+#include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
-#include "collector/store/wal_record_store.h"
 #include "ledger/testing/temporary_directory.h"
 #include "ledger/wire.h"
 
@@ -34,7 +34,7 @@ struct Fixture {
   TestLog log;
   ledger::testing::TemporaryDirectory directory;
   std::unique_ptr<Catalog> catalog;
-  std::unique_ptr<WalRecordStore> records;
+  std::unique_ptr<LogRecordStore> records;
   const CursorSealer cursors{"key of the test"};
   std::unique_ptr<ApiHandler> api;
   TestAgent tax{std::string(32, 'a'), 1, 1};
@@ -57,7 +57,7 @@ struct Fixture {
     token("tax", Role::unit, {"tax"});
     token("police", Role::unit, {"police"});
     token("east", Role::county, {}, "east");
-    records = std::make_unique<WalRecordStore>(*log);
+    records = std::make_unique<LogRecordStore>(*log);
     open_api({});
   }
 

@@ -7,8 +7,8 @@
 #include "collector/api/coverage.h"
 #include "collector/api/record_csv.h"
 #include "collector/query/record_deriver.h"
+#include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
-#include "collector/store/wal_record_store.h"
 #include "ledger/testing/temporary_directory.h"
 
 namespace yunjian::collector {
@@ -33,7 +33,7 @@ struct Fixture {
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
   const CursorSealer cursors{"key of the test"};
   std::unique_ptr<Catalog> catalog;
-  std::unique_ptr<WalRecordStore> records;
+  std::unique_ptr<LogRecordStore> records;
   std::unique_ptr<ApiHandler> api;
   TestAgent agent{std::string(32, 'a'), 1, 1};
   std::atomic<bool> cancelled{false};
@@ -57,7 +57,7 @@ struct Fixture {
           tried + " password for user" + std::to_string(i % 2) + " from 10.20.0.1 port 22 ssh2"));
     }
     commit(lines);
-    records = std::make_unique<WalRecordStore>(*log, &deriver);
+    records = std::make_unique<LogRecordStore>(*log, &deriver);
     api = std::make_unique<ApiHandler>(
         ApiContext{.catalog = catalog.get(),
                    .log = &*log,

@@ -83,6 +83,13 @@ Response IngestHandler::answer(const Request& request) {
   }
   if (request.path == certificate_path) return renew(request);
   watch_clock(request);
+  if (parts_.full != nullptr && *parts_.full) {
+    ++posts_failed_;
+    return failure_response(
+        ledger::Error{ledger::ErrorKind::full,
+                      "the collector's disk is 95 % full: nothing is accepted until there is room",
+                      {}});
+  }
   return take(request);
 }
 

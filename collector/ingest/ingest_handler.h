@@ -33,6 +33,8 @@ class IngestHandler : public Handler {
     // Makes one line a durable record of the collector's own stream. Empty: alarms are only
     // counted.
     std::function<ledger::Result<void>(std::string line)> record = {};
+    // True: no room for evidence. Batches are answered 503 and agents keep them. Null: never.
+    const std::atomic<bool>* full = nullptr;
   };
   explicit IngestHandler(Parts parts);
 

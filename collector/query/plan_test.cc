@@ -6,8 +6,8 @@
 #include <set>
 
 #include "collector/query/record_deriver.h"
+#include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
-#include "collector/store/wal_record_store.h"
 
 namespace yunjian::collector {
 namespace {
@@ -52,7 +52,7 @@ std::vector<std::string> some_lines(const std::string& user) {
 struct Fixture {
   TestLog log;
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
-  std::unique_ptr<WalRecordStore> store;
+  std::unique_ptr<LogRecordStore> store;
   TestAgent tax{std::string(32, 'a'), 1, 1};
   TestAgent police{std::string(32, 'b'), 1, 2};
 
@@ -61,7 +61,7 @@ struct Fixture {
     REQUIRE(log.open());
     fill(tax, "tax", "web-01", "ops");
     fill(police, "police", "case-01", "li");
-    store = std::make_unique<WalRecordStore>(*log, &deriver);
+    store = std::make_unique<LogRecordStore>(*log, &deriver);
   }
 
   void fill(TestAgent& agent, const std::string& unit, const std::string& host,

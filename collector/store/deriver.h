@@ -6,15 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/record.h"
+#include "ledger/archive/lane_block.h"
 
 namespace yunjian::collector {
 
-struct DerivedField {
-  std::string_view key;  // one of Deriver::keys, which outlive it
-  std::string value;
-  bool is_string = true;
-};
+// `key` is one of Deriver::keys, which outlive the field.
+using DerivedField = ledger::ExtraField;
 
 // Fields that follow from a record but are not in its line (class, actor, address …). A store keeps
 // them beside the record with the version that made them, and makes them on the fly for what it has

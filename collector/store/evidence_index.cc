@@ -75,8 +75,8 @@ struct Admission {
   Result<void> operator()(const LeafFacts&) const { return {}; }
 
   Result<void> operator()(const FillFacts& facts) const {
-    const auto row = index.find_batch(facts.stream, facts.batch);
-    if (!row) {
+    const StreamState* state = index.find(overlay, facts.stream);
+    if (state == nullptr || facts.batch >= state->next_batch) {
       return fail(ErrorKind::reject, fmt::format("a body for batch {} of {}, which is not here",
                                                  facts.batch, facts.stream));
     }
@@ -114,7 +114,7 @@ void EvidenceIndex::apply(EntryFacts&& facts, const Placed& placed) {
 }
 
 void EvidenceIndex::add_leaf(const Placed& placed) {
-  ledger::require(placed.leaf == leaves_.size(), "leaves are applied in their order");
+  ledger::require(placed.leaf == leaves(), "leaves are applied in their order");
   leaves_.push_back(placed.place);
 }
 
@@ -126,7 +126,8 @@ void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
   advance(stream.state, facts);
   remember_key(stream);
   stream.state.last_received = placed.received;
-  stream.rows.push_back(static_cast<std::uint32_t>(rows_.size()));
+  if (stream.rows.empty()) stream.first_batch = facts.header.batch;
+  stream.rows.push_back(rows());
   Row row{};
   row.stream = &it->first;
   row.unit = intern(std::move(facts.unit));
@@ -136,7 +137,7 @@ void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
   row.leaf = placed.leaf;
   row.received = placed.received;
   row.span = facts.span;
-  row.body = placed.place;
+  row.header = row.body = placed.place;
   row.records = static_cast<std::uint32_t>(facts.header.records);
   row.hollow = facts.hollow;
   rows_.push_back(row);
@@ -168,14 +169,23 @@ void EvidenceIndex::apply_entry(ForkFacts&& facts, const Placed& placed) {
 void EvidenceIndex::apply_entry(LeafFacts&&, const Placed& placed) { add_leaf(placed); }
 
 void EvidenceIndex::apply_entry(FillFacts&& facts, const Placed& placed) {
+  Stream& stream = streams_.find(facts.stream)->second;
   const auto ordinal = find_batch(facts.stream, facts.batch);
-  ledger::require(ordinal.has_value(), "a body for an unknown batch was admitted");
-  Row& row = rows_[*ordinal];
+  if (!ordinal) {
+    const bool fresh = late_bodies_
+                           .try_emplace({facts.stream, facts.batch},
+                                        LateBody{placed.place, facts.span, placed.received})
+                           .second;
+    if (fresh && stream.state.hollow > 0) --stream.state.hollow;
+    return;
+  }
+  Row& row = rows_[*ordinal - first_row_];
   if (!row.hollow) return;  // an earlier fill of the same group was as good
   row.hollow = false;
   row.span = facts.span;
   row.body = placed.place;
-  --streams_.find(facts.stream)->second.state.hollow;
+  row.filled = placed.received;
+  --stream.state.hollow;
 }
 
 void EvidenceIndex::apply_entry(ForkBodyFacts&& facts, const Placed&) {
@@ -220,7 +230,7 @@ void EvidenceIndex::remember_key(Stream& stream) {
 }
 
 BatchRow EvidenceIndex::row(std::size_t ordinal) const {
-  const Row& row = rows_.at(ordinal);
+  const Row& row = rows_.at(ordinal - first_row_);
   BatchRow out;
   out.row = ordinal;
   out.stream = *row.stream;
@@ -233,6 +243,7 @@ BatchRow EvidenceIndex::row(std::size_t ordinal) const {
   out.leaf = row.leaf;
   out.span = row.span;
   out.hollow = row.hollow;
+  out.body = row.body;
   out.time_min = row.span.timed ? row.span.time_min : row.received;
   out.time_max = row.span.timed ? row.span.time_max : row.received;
   if (row.span.untimed) {
@@ -245,19 +256,50 @@ BatchRow EvidenceIndex::row(std::size_t ordinal) const {
 std::optional<std::size_t> EvidenceIndex::find_batch(std::string_view stream,
                                                      std::uint64_t number) const {
   const auto it = streams_.find(stream);
-  if (it == streams_.end() || number >= it->second.rows.size()) return std::nullopt;
-  return it->second.rows[number];
+  if (it == streams_.end() || number < it->second.first_batch) return std::nullopt;
+  const std::uint64_t at = number - it->second.first_batch;
+  if (at >= it->second.rows.size()) return std::nullopt;
+  return it->second.rows[at];
 }
 
 std::optional<std::size_t> EvidenceIndex::find_record(std::string_view stream,
                                                       std::uint64_t record) const {
   const auto it = streams_.find(stream);
   if (it == streams_.end() || record >= it->second.state.next_record) return std::nullopt;
-  const std::vector<std::uint32_t>& rows = it->second.rows;
+  const std::deque<std::uint64_t>& rows = it->second.rows;
+  if (rows.empty() || record < rows_[rows.front() - first_row_].first_record) return std::nullopt;
   // The last batch that begins at or before the record; empty batches before it begin there too.
   const auto behind = std::ranges::upper_bound(
-      rows, record, {}, [&](std::uint32_t row) { return rows_[row].first_record; });
+      rows, record, {}, [&](std::uint64_t row) { return rows_[row - first_row_].first_record; });
   return *std::prev(behind);
+}
+
+std::optional<EvidenceIndex::LateBody> EvidenceIndex::late_body(std::string_view stream,
+                                                                std::uint64_t batch) const {
+  const auto it = late_bodies_.find({std::string(stream), batch});
+  if (it == late_bodies_.end()) return std::nullopt;
+  return it->second;
+}
+
+void EvidenceIndex::forget(std::uint32_t segment) {
+  while (!leaves_.empty() && leaves_.front().segment <= segment) {
+    leaves_.pop_front();
+    ++first_leaf_;
+  }
+  while (!rows_.empty() && rows_.front().header.segment <= segment) {
+    const Row& row = rows_.front();
+    Stream& stream = streams_.find(*row.stream)->second;
+    if (!row.hollow && row.body.segment > segment) {
+      late_bodies_.insert_or_assign({*row.stream, row.number},
+                                    LateBody{row.body, row.span, row.filled});
+    }
+    stream.rows.pop_front();
+    ++stream.first_batch;
+    rows_.pop_front();
+    ++first_row_;
+  }
+  std::erase_if(late_bodies_,
+                [&](const auto& late) { return late.second.place.segment <= segment; });
 }
 
 const std::string* EvidenceIndex::intern(std::string text) {

@@ -28,7 +28,10 @@ struct BatchRow {
   ledger::Time time_max{};
   std::uint64_t leaf = 0;
   ledger::BodySpan span;  // which lanes it has records for
+  WalPlace body;          // unless it is filed
   bool hollow = false;    // no body is here: nothing to scan
+  bool late = false;      // the late body of a batch that is filed
+  bool filed = false;     // lies in a part
 };
 
 // Where an entry came to lie.
@@ -38,8 +41,9 @@ struct Placed {
   std::uint64_t leaf = no_leaf;
 };
 
-// What the WAL says, in memory: streams, one row a batch, where each leaf lies, own records that no
-// batch has sealed yet. Rebuilt at every start. Passive; the owner serialises.
+// The streams as they stand, and of what the WAL still holds one row a batch and the place of each
+// leaf; own records that no batch has sealed yet. At a start it begins with the streams as they
+// were behind the last filed segment and goes on with the WAL. Passive; the owner serialises.
 class EvidenceIndex {
  public:
   // The states of streams as they will be when the entries admitted so far are applied.
@@ -54,6 +58,13 @@ class EvidenceIndex {
   // The entry was admitted and is durable.
   void apply(EntryFacts&& facts, const Placed& placed);
 
+  // The streams, own records and count of leaves, without rows and places: what a start goes on
+  // from.
+  std::string encode_state() const;
+  static ledger::Result<EvidenceIndex> decode_state(std::string_view bytes);
+  // The WAL up to and with `segment` is filed: its rows and places go.
+  void forget(std::uint32_t segment);
+
   std::optional<StreamState> stream(std::string_view id) const;
   std::vector<StreamInfo> streams() const;  // sorted by id
   bool has_fork(std::string_view stream, const ledger::Hash& refused) const;
@@ -62,14 +73,28 @@ class EvidenceIndex {
   std::optional<std::string> announced_key(const ledger::Enrolment& enrolment) const;
   const std::string& own_stream() const { return own_stream_; }
 
-  std::uint64_t leaves() const { return leaves_.size(); }
-  WalPlace leaf_place(std::uint64_t leaf) const { return leaves_.at(leaf); }
+  std::uint64_t leaves() const { return first_leaf_ + leaves_.size(); }
+  std::uint64_t first_leaf() const { return first_leaf_; }  // that the WAL holds
+  WalPlace leaf_place(std::uint64_t leaf) const { return leaves_.at(leaf - first_leaf_); }
 
-  std::size_t rows() const { return rows_.size(); }
+  // Rows have ordinals [first_row, rows).
+  std::size_t first_row() const { return first_row_; }
+  std::size_t rows() const { return first_row_ + rows_.size(); }
   BatchRow row(std::size_t ordinal) const;
-  WalPlace body_place(std::size_t ordinal) const { return rows_.at(ordinal).body; }
+  // Absent: there is none, or it is filed.
   std::optional<std::size_t> find_batch(std::string_view stream, std::uint64_t number) const;
   std::optional<std::size_t> find_record(std::string_view stream, std::uint64_t record) const;
+  // A body in the WAL for a batch that is filed.
+  struct LateBody {
+    WalPlace place;
+    ledger::BodySpan span;
+    ledger::Time received{};
+  };
+  std::optional<LateBody> late_body(std::string_view stream, std::uint64_t batch) const;
+  using LateBodies = std::map<std::pair<std::string, std::uint64_t>, LateBody>;
+  const LateBodies& late_bodies() const { return late_bodies_; }
+  // The same text for ever: for views.
+  std::string_view stream_name(const std::string& id) const { return streams_.find(id)->first; }
 
   // Lines behind the last sealed record of the own stream; the first of them has that number.
   const std::deque<std::string>& unsealed() const { return unsealed_; }
@@ -77,7 +102,8 @@ class EvidenceIndex {
  private:
   struct Stream {
     StreamState state;
-    std::vector<std::uint32_t> rows;  // by batch number
+    std::uint64_t first_batch = 0;   // of `rows`
+    std::deque<std::uint64_t> rows;  // by batch number
     // What the newest headers (or the enrolment) announced, newest last.
     std::deque<std::pair<ledger::Hash, std::string>> announced;
     std::set<ledger::Hash> forks;  // leaf hashes of refused headers
@@ -91,7 +117,9 @@ class EvidenceIndex {
     std::uint64_t leaf;
     ledger::Time received;
     ledger::BodySpan span;
+    WalPlace header;
     WalPlace body;
+    ledger::Time filled;  // when a late body came
     std::uint32_t records;
     bool hollow;
   };
@@ -110,8 +138,11 @@ class EvidenceIndex {
 
   std::map<std::string, Stream, std::less<>> streams_;
   std::set<std::string, std::less<>> names_;  // units and hosts, once each
-  std::vector<Row> rows_;
-  std::vector<WalPlace> leaves_;
+  std::size_t first_row_ = 0;
+  std::deque<Row> rows_;
+  std::uint64_t first_leaf_ = 0;
+  std::deque<WalPlace> leaves_;
+  LateBodies late_bodies_;
   std::string own_stream_;  // opened by leaf 0
   std::deque<std::string> unsealed_;
   std::uint64_t unsealed_first_ = 0;  // record number of unsealed_.front()

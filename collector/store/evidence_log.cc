@@ -34,7 +34,9 @@ Result<void> check_options(const EvidenceLog::Options& options) {
 
 Result<void> refuse_existing(FileSystem& files, const EvidenceLog::Options& options) {
   const auto paths = paths_of(options);
-  for (const std::string& path : {wal_directory(options), paths.checkpoint, paths.anchor}) {
+  for (const std::string& path :
+       {wal_directory(options), ledger::parts_directory(options.directory), paths.checkpoint,
+        paths.anchor}) {
     auto there = files.exists(path);
     if (!there) return failure(there);
     if (*there) {
@@ -169,7 +171,8 @@ Result<void> EvidenceLog::Impl::recover() {
   const TreePublisher::Paths paths = paths_of(options);
   auto before = TreePublisher::read_signed(files, paths, verifier);
   if (!before) return failure(before);
-  std::vector<Hash> leaves;
+  TreePublisher::Leaves leaves;
+  if (auto loaded = load_filed(leaves); !loaded) return loaded;
   auto tail = replay(leaves);
   if (!tail) return failure(tail);
   auto continued = TreePublisher::check(*before, signer(), leaves);
@@ -184,26 +187,61 @@ Result<void> EvidenceLog::Impl::recover() {
   recovered.cut_offset = tail->valid_bytes;
   recovered.set_aside = tail->frames_behind_damage;
   recovered.leaves_adopted = leaves.size() - before->anchor.size;
+  if (auto removed = remove_leftovers(); !removed) return removed;
 
   auto opened = TreePublisher::open(files, paths, signer(), leaves);
   if (!opened) return failure(opened);
   publisher = std::move(*opened);
+  if (auto same = publisher->check_filed(*before); !same) return same;
   leaves_written = leaves.size();
   auto first = publisher->publish({});
   if (!first) return failure(first);
   if (auto stored = publisher->store(*first); !stored) return stored;
   published = std::move(*first);
+  stored_leaves = leaves_written;
+  open_segment = wal->segment();
   return {};
 }
 
-Result<Wal::Tail> EvidenceLog::Impl::replay(std::vector<Hash>& leaves) {
+// What is filed: the parts, and the streams as they stood behind them.
+Result<void> EvidenceLog::Impl::load_filed(TreePublisher::Leaves& leaves) {
+  auto read = ledger::read_manifest(files, options.directory);
+  if (!read) return failure(read);
+  manifest = std::move(*read);
+  if (manifest.first_segment == 0) return {};
+  auto set = PartSet::open(files, options.directory, manifest);
+  if (!set) return failure(set);
+  parts = std::move(*set);
+  auto streams = read_streams(files, options.directory, manifest);
+  if (!streams) return failure(streams);
+  auto again = EvidenceIndex::decode_state(streams->state);
+  if (!again) return failure(again);
+  index = *again;
+  *filed_index = std::move(*again);
+  filed_peaks = std::move(streams->peaks);
+  last_received = streams->last_received;
+  leaves.filed = manifest.leaves;
+  leaves.filed_peaks = filed_peaks;
+  leaves.filed_hash = [this](std::uint64_t leaf) -> Result<Hash> {
+    auto bytes = parts->leaf(leaf);
+    if (!bytes) return failure(bytes);
+    return hashers.take()->leaf(*bytes);
+  };
+  return {};
+}
+
+Result<Wal::Tail> EvidenceLog::Impl::replay(TreePublisher::Leaves& leaves) {
   const auto hasher = options.suite->hasher();
   const ExamineContext context{*options.suite, *hasher, verifier, announced_key()};
   EvidenceIndex::Overlay overlay;
+  std::uint32_t segment = static_cast<std::uint32_t>(manifest.first_segment);
   const auto visit = [&](WalPlace place, std::uint8_t type,
                          std::string_view payload) -> Result<void> {
     auto entry = ledger::decode_wal_entry(type, payload);
     if (!entry) return failure(entry);
+    for (; segment < place.segment; ++segment) {
+      closed_segments.emplace_back(segment, leaves.size());
+    }
     auto facts = examine(*entry, context);
     // What was let in once must be let in again, else the bytes are not what was written.
     if (!facts) return fail(ErrorKind::corrupt, facts.error().message);
@@ -215,12 +253,15 @@ Result<Wal::Tail> EvidenceLog::Impl::replay(std::vector<Hash>& leaves) {
     Placed placed{last_received, place, no_leaf};
     if (const auto hash = leaf_hash_of(*facts)) {
       placed.leaf = leaves.size();
-      leaves.push_back(*hash);
+      leaves.behind.push_back(*hash);
     }
     index.apply(std::move(*facts), placed);
     return {};
   };
-  return Wal::scan(files, wal_directory(options), visit);
+  auto tail = Wal::scan(files, {wal_directory(options), manifest.first_segment}, visit);
+  if (!tail) return tail;
+  for (; segment < tail->segment; ++segment) closed_segments.emplace_back(segment, leaves.size());
+  return tail;
 }
 
 void EvidenceLog::Impl::start() {

@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/store/deriver.h"
 #include "collector/store/entry.h"
 #include "collector/store/evidence_index.h"
+#include "collector/store/part_set.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/file_system.h"
@@ -21,7 +23,8 @@
 
 namespace yunjian::collector {
 
-inline constexpr std::size_t commits_waiting_max = 4096;             // more: commit() answers retry
+inline constexpr std::size_t commits_waiting_max = 4096;  // more: commit() answers retry
+inline constexpr std::chrono::days retention_min{366};
 inline constexpr std::size_t commit_bytes_waiting_max = 256U << 20;  // the same
 
 // The collector's evidence: WAL, Merkle log, checkpoint, anchor. The WAL fsync is the commit; WAL
@@ -45,7 +48,12 @@ class EvidenceLog {
     std::string anchor_path;  // outside it
     std::string origin;
     const ledger::Suite* suite = nullptr;
-    std::uint64_t segment_bytes_max = 256U << 20;        // at most wal_segment_bytes_max
+    std::uint64_t segment_bytes_max = 16U << 20;  // at most wal_segment_bytes_max
+    // A segment of at least this size is closed, so that it can be filed, when nothing came for
+    // `idle_delay`.
+    std::uint64_t idle_segment_bytes = 1U << 20;
+    std::chrono::milliseconds idle_delay{2000};
+    const Deriver* deriver = nullptr;                    // outlives the log
     std::chrono::milliseconds store_delay{250};          // how much older tiles and checkpoint file
                                                          // may be than what was published
     std::function<void(const ledger::Error&)> on_fatal;  // from the writer thread
@@ -100,21 +108,56 @@ class EvidenceLog {
     std::string host;
     bool hollow = false;  // no body is here
   };
+  // A body that is filed is made anew from its lines: the same lines, not always the same zstd
+  // bytes.
   ledger::Result<StoredBatch> batch(std::string_view stream, std::uint64_t number) const;
-  std::optional<BatchRow> batch_row(std::string_view stream, std::uint64_t number) const;
-  std::optional<BatchRow> row_of_record(std::string_view stream, std::uint64_t record) const;
+  // Its lines, joined by LF. Reject: no such batch, or hollow.
+  ledger::Result<std::string> lines(std::string_view stream, std::uint64_t number) const;
+  ledger::Result<std::optional<BatchRow>> batch_row(std::string_view stream,
+                                                    std::uint64_t number) const;
+  ledger::Result<std::optional<BatchRow>> row_of_record(std::string_view stream,
+                                                        std::uint64_t record) const;
 
   // Lines that the own stream must seal, in order, at most `limit`; the first one's record number
   // is the stream's next_record.
   std::vector<std::string> unsealed_own_records(std::size_t limit = ~std::size_t{0}) const;
   std::size_t unsealed_own_count() const;
 
-  // Rows in commit order from ordinal `from`; the visitor runs without any lock.
-  void visit_rows(std::size_t from, const std::function<void(const BatchRow&)>& visit) const;
-  std::vector<BatchRow> rows(std::size_t from = 0) const;
-  BatchRow row(std::size_t ordinal) const;  // one that visit_rows() showed
-  // zstd body of a row; empty when it is hollow or has no records.
-  ledger::Result<std::string> body(std::size_t row) const;
+  // All that is there at one moment: every batch either in a part or among the rows, those of the
+  // WAL in commit order, also late bodies of filed batches. It stays readable as long as it is
+  // held, whatever is filed meanwhile.
+  struct View {
+    std::shared_ptr<const PartSet> parts;
+    std::vector<BatchRow> rows;  // that `wanted` let in
+    WalPin pin;
+  };
+  ledger::Result<View> view(const std::function<bool(const BatchRow&)>& wanted) const;
+  // zstd body of a row of the view; empty when it is hollow or has no records.
+  ledger::Result<std::string> body(const View& view, const BatchRow& row) const;
+
+  // Does one piece of the work behind the commits: files a closed segment of the WAL into parts,
+  // or joins parts. False: there is none now. One thread. What it does is durable before what it
+  // replaces goes; after an error the next call tries again. Corrupt: bytes of the WAL or of a part
+  // are damaged; nothing was removed.
+  ledger::Result<bool> file_step();
+
+  // Retention. Whole days of commit, the oldest first; headers, other leaves and tiles stay, so
+  // that every proof of what remains stays good.
+  struct Retention {
+    std::chrono::days keep{0};  // after the day is over; 0: for ever; else at least retention_min
+    // Whether a legal hold keeps the bodies of that host on that day (since 1970).
+    std::function<bool(const std::string& unit, const std::string& host, std::uint64_t day)> held;
+    std::uint64_t mark =
+        1;  // not 0; another one when holds changed, so that days are looked at again
+  };
+  struct Purged {
+    std::string day;  // yyyy-mm-dd
+    std::uint64_t batches = 0;
+    std::uint64_t leaf = 0;
+  };
+  // Lets the bodies of one day go, when one is due: the purge leaf and its list are durable first.
+  // Nothing: none is due. On the thread of file_step(). Reject: `keep` is less than retention_min.
+  ledger::Result<std::optional<Purged>> purge_step(const Retention& retention);
 
   struct Stats {
     std::uint64_t commits = 0;  // groups
@@ -123,8 +166,12 @@ class EvidenceLog {
     double publish_seconds = 0;  // tiles, signature, anchor
     ledger::Time last_commit{};
     std::uint64_t wal_bytes = 0;
-    std::uint64_t rows = 0;
+    std::uint64_t rows = 0;  // of the WAL
     std::uint64_t leaves = 0;
+    std::uint64_t parts = 0;
+    std::uint64_t part_bytes = 0;
+    std::uint64_t segments_to_file = 0;  // closed, not filed yet
+    std::uint64_t stored_leaves = 0;     // tiles over them are durable
     bool failed = false;
   };
   Stats stats() const;

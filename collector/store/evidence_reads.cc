@@ -9,6 +9,7 @@ using ledger::ErrorKind;
 using ledger::fail;
 using ledger::Hash;
 using ledger::Result;
+using ledger::Time;
 
 namespace {
 
@@ -35,7 +36,88 @@ Result<std::string> body_in(const ledger::StoredFrame& frame) {
   return fail(ErrorKind::corrupt, "a body's place in the WAL holds no body");
 }
 
+Result<std::string> joined_lines(const PartSet::Batch& batch) {
+  auto lines = PartSet::lines(batch);
+  if (!lines) return failure(lines);
+  std::string joined;
+  for (std::size_t i = 0; i < lines->size(); ++i) {
+    if (i > 0) joined.push_back('\n');
+    joined += (*lines)[i];
+  }
+  return joined;
+}
+
+Result<std::string> body_of(const PartSet::Batch& batch) {
+  auto joined = joined_lines(batch);
+  if (!joined) return joined;
+  std::string body;
+  ledger::BodyEncoder encoder;
+  if (auto encoded = encoder.encode(*joined, body); !encoded) return failure(encoded);
+  return body;
+}
+
 }  // namespace
+
+// A place in the WAL is read under a pin: the segment may be filed and removed at any moment.
+Result<std::string> EvidenceLog::Impl::leaf_bytes(std::uint64_t number) const {
+  const std::shared_lock unswitched(filing_mutex);
+  WalPlace place;
+  std::shared_ptr<const PartSet> set;
+  {
+    const std::shared_lock lock(state_mutex);
+    if (number < index.first_leaf()) {
+      set = parts;
+    } else {
+      place = index.leaf_place(number);
+    }
+  }
+  if (set) return set->leaf(number);
+  // Bodies may be large and are not needed; the leaf hash is a stronger check than the frame's.
+  auto frame = wal->read_front(place, leaf_front_bytes);
+  if (!frame) return failure(frame);
+  return leaf_in(*frame);
+}
+
+std::string_view EvidenceLog::Impl::intern(const std::string& text) const {
+  const std::lock_guard lock(names_mutex);
+  return *names.insert(text).first;
+}
+
+BatchRow EvidenceLog::Impl::row_of(const PartSet::Batch& batch) const {
+  const ledger::PartRow& found = batch.found.row;
+  BatchRow row;
+  row.filed = true;
+  row.stream = intern(found.stream);
+  row.unit = intern(found.unit);
+  row.host = intern(found.host);
+  row.number = found.batch;
+  row.first_record = found.first_record;
+  row.records = found.records;
+  row.received = found.received;
+  row.leaf = found.leaf;
+  row.hollow = batch.hollow();
+  return row;
+}
+
+// What the part of its header says of a batch whose body lies in the WAL.
+bool EvidenceLog::Impl::describe(const PartSet& set, BatchRow& row) const {
+  auto found = set.find_batch(row.stream, row.number);
+  if (!found || !*found) return false;
+  const BatchRow header = row_of(**found);
+  row.unit = header.unit;
+  row.host = header.host;
+  row.first_record = header.first_record;
+  row.records = header.records;
+  row.leaf = header.leaf;
+  const Time received = row.received;
+  row.time_min = row.span.timed ? row.span.time_min : received;
+  row.time_max = row.span.timed ? row.span.time_max : received;
+  if (row.span.untimed) {
+    row.time_min = std::min(row.time_min, received);
+    row.time_max = std::max(row.time_max, received);
+  }
+  return true;
+}
 
 Result<ledger::SignatureLine> EvidenceLog::sign(std::string_view leaf_text) const {
   if (auto name = ledger::leaf_name(leaf_text); !name) return failure(name);
@@ -89,18 +171,11 @@ Result<Hash> EvidenceLog::leaf_hash(std::uint64_t index) const {
 Result<std::string> EvidenceLog::leaf(std::uint64_t index) const {
   auto expected = leaf_hash(index);
   if (!expected) return failure(expected);
-  WalPlace place;
-  {
-    const std::shared_lock lock(impl_->state_mutex);
-    place = impl_->index.leaf_place(index);
-  }
-  // Bodies may be large and are not needed; the leaf hash is a stronger check than the frame's.
-  auto frame = impl_->wal->read_front(place, leaf_front_bytes);
-  if (!frame) return failure(frame);
-  auto leaf = leaf_in(*frame);
+  auto leaf = impl_->leaf_bytes(index);
   if (!leaf) return leaf;
   if (impl_->hashers.take()->leaf(*leaf) != *expected) {
-    return fail(ErrorKind::corrupt, fmt::format("leaf {}: the WAL and the tiles disagree", index));
+    return fail(ErrorKind::corrupt,
+                fmt::format("leaf {}: what is stored and the tiles disagree", index));
   }
   return leaf;
 }
@@ -141,40 +216,116 @@ bool EvidenceLog::has_fork(std::string_view stream, const Hash& refused_header) 
   return impl_->index.has_fork(stream, refused_header);
 }
 
+// Where a batch is now: its row, and its body as WAL bytes or as lines of a part.
+Result<EvidenceLog::Impl::Place> EvidenceLog::Impl::find(std::string_view stream,
+                                                         std::uint64_t number) const {
+  const std::shared_lock unswitched(filing_mutex);
+  Place found;
+  std::optional<WalPlace> body;
+  std::shared_ptr<const PartSet> set;
+  {
+    const std::shared_lock lock(state_mutex);
+    if (const auto ordinal = index.find_batch(stream, number)) {
+      found.row = index.row(*ordinal);
+      if (!found.row.hollow && found.row.records > 0) body = found.row.body;
+    } else {
+      set = parts;
+      if (const auto late = index.late_body(stream, number)) body = late->place;
+    }
+  }
+  if (set) {
+    auto filed = set->find_batch(stream, number);
+    if (!filed) return failure(filed);
+    if (!*filed) {
+      return fail(ErrorKind::reject, fmt::format("there is no batch {} of {}", number, stream));
+    }
+    found.row = row_of(**filed);
+    if (!body && !found.row.hollow) found.filed = std::move(**filed);
+    found.row.hollow = found.row.hollow && !body;
+  }
+  if (!body) return found;
+  auto frame = wal->read(*body);
+  if (!frame) return failure(frame);
+  auto bytes = body_in(*frame);
+  if (!bytes) return failure(bytes);
+  found.body = std::move(*bytes);
+  return found;
+}
+
 Result<EvidenceLog::StoredBatch> EvidenceLog::batch(std::string_view stream,
                                                     std::uint64_t number) const {
-  const auto row = batch_row(stream, number);
-  if (!row) {
-    return fail(ErrorKind::reject, fmt::format("there is no batch {} of {}", number, stream));
-  }
-  auto header = leaf(row->leaf);
+  auto place = impl_->find(stream, number);
+  if (!place) return failure(place);
+  auto header = leaf(place->row.leaf);
   if (!header) return failure(header);
-  auto bytes = body(row->row);
-  if (!bytes) return failure(bytes);
+  if (place->filed && place->row.records > 0) {
+    auto body = body_of(*place->filed);
+    if (!body) return failure(body);
+    place->body = std::move(*body);
+  }
   StoredBatch batch;
-  batch.frame = {std::move(*header), std::move(*bytes)};
-  batch.received = row->received;
-  batch.leaf = row->leaf;
-  batch.unit = row->unit;
-  batch.host = row->host;
-  batch.hollow = row->hollow;
+  batch.frame = {std::move(*header), std::move(place->body)};
+  batch.received = place->row.received;
+  batch.leaf = place->row.leaf;
+  batch.unit = place->row.unit;
+  batch.host = place->row.host;
+  batch.hollow = place->row.hollow;
   return batch;
 }
 
-std::optional<BatchRow> EvidenceLog::batch_row(std::string_view stream,
-                                               std::uint64_t number) const {
-  const std::shared_lock lock(impl_->state_mutex);
-  const auto row = impl_->index.find_batch(stream, number);
-  if (!row) return std::nullopt;
-  return impl_->index.row(*row);
+Result<std::string> EvidenceLog::lines(std::string_view stream, std::uint64_t number) const {
+  auto place = impl_->find(stream, number);
+  if (!place) return failure(place);
+  if (place->row.hollow) {
+    return fail(ErrorKind::reject,
+                fmt::format("batch {} of {} came without its body", number, stream));
+  }
+  if (place->row.records == 0) return std::string();
+  if (place->filed) return joined_lines(*place->filed);
+  std::string lines;
+  auto decoded = impl_->decoders.take()->decode(place->body, lines);
+  if (!decoded) {
+    return fail(ErrorKind::corrupt,
+                fmt::format("batch {} of {}: {}", number, stream, decoded.error().message));
+  }
+  return lines;
 }
 
-std::optional<BatchRow> EvidenceLog::row_of_record(std::string_view stream,
-                                                   std::uint64_t record) const {
+Result<std::optional<BatchRow>> EvidenceLog::batch_row(std::string_view stream,
+                                                       std::uint64_t number) const {
+  std::shared_ptr<const PartSet> parts;
+  bool has_late_body = false;
+  {
+    const std::shared_lock lock(impl_->state_mutex);
+    const auto row = impl_->index.find_batch(stream, number);
+    if (row) return std::optional<BatchRow>(impl_->index.row(*row));
+    parts = impl_->parts;
+    has_late_body = impl_->index.late_body(stream, number).has_value();
+  }
+  auto found = parts->find_batch(stream, number);
+  if (!found) return failure(found);
+  if (!*found) return std::optional<BatchRow>();
+  BatchRow row = impl_->row_of(**found);
+  row.hollow = row.hollow && !has_late_body;
+  return std::optional<BatchRow>(row);
+}
+
+Result<std::optional<BatchRow>> EvidenceLog::row_of_record(std::string_view stream,
+                                                           std::uint64_t record) const {
+  std::shared_ptr<const PartSet> parts;
+  {
+    const std::shared_lock lock(impl_->state_mutex);
+    const auto row = impl_->index.find_record(stream, record);
+    if (row) return std::optional<BatchRow>(impl_->index.row(*row));
+    parts = impl_->parts;
+  }
+  auto found = parts->find_record(stream, record);
+  if (!found) return failure(found);
+  if (!*found) return std::optional<BatchRow>();
+  BatchRow row = impl_->row_of(**found);
   const std::shared_lock lock(impl_->state_mutex);
-  const auto row = impl_->index.find_record(stream, record);
-  if (!row) return std::nullopt;
-  return impl_->index.row(*row);
+  row.hollow = row.hollow && !impl_->index.late_body(stream, row.number);
+  return std::optional<BatchRow>(row);
 }
 
 std::vector<std::string> EvidenceLog::unsealed_own_records(std::size_t limit) const {
@@ -189,39 +340,53 @@ std::size_t EvidenceLog::unsealed_own_count() const {
   return impl_->index.unsealed().size();
 }
 
-void EvidenceLog::visit_rows(std::size_t from,
-                             const std::function<void(const BatchRow&)>& visit) const {
-  std::vector<BatchRow> some;
-  do {
-    some.clear();
-    {
-      const std::shared_lock lock(impl_->state_mutex);
-      const std::size_t end = std::min(impl_->index.rows(), from + rows_per_lock);
-      for (; from < end; ++from) some.push_back(impl_->index.row(from));
-    }
-    for (const BatchRow& row : some) visit(row);
-  } while (!some.empty());
-}
-
-std::vector<BatchRow> EvidenceLog::rows(std::size_t from) const {
-  std::vector<BatchRow> all;
-  visit_rows(from, [&](const BatchRow& row) { all.push_back(row); });
-  return all;
-}
-
-BatchRow EvidenceLog::row(std::size_t ordinal) const {
-  const std::shared_lock lock(impl_->state_mutex);
-  return impl_->index.row(ordinal);
-}
-
-Result<std::string> EvidenceLog::body(std::size_t row) const {
-  WalPlace place;
+// Rows are copied a few at a time, so that nobody who commits waits for a search. `filing_mutex`
+// keeps the switch from WAL to parts out meanwhile.
+Result<EvidenceLog::View> EvidenceLog::view(
+    const std::function<bool(const BatchRow&)>& wanted) const {
+  View view;
+  const std::shared_lock unswitched(impl_->filing_mutex);
+  std::size_t at = 0;
+  std::size_t end = 0;
+  std::uint64_t first_segment = 0;
+  std::uint64_t last_segment = 0;
   {
     const std::shared_lock lock(impl_->state_mutex);
-    if (row >= impl_->index.rows()) return fail(ErrorKind::reject, "there is no such batch");
-    place = impl_->index.body_place(row);
+    view.parts = impl_->parts;
+    at = impl_->index.first_row();
+    end = impl_->index.rows();
+    first_segment = impl_->first_segment;
+    last_segment = impl_->open_segment;
+    for (const auto& [key, late] : impl_->index.late_bodies()) {
+      BatchRow row;
+      row.late = true;
+      row.number = key.second;
+      row.stream = impl_->index.stream_name(key.first);
+      row.span = late.span;
+      row.body = late.place;
+      row.received = late.received;
+      view.rows.push_back(row);
+    }
   }
-  auto frame = impl_->wal->read(place);
+  std::erase_if(view.rows,
+                [&](BatchRow& row) { return !impl_->describe(*view.parts, row) || !wanted(row); });
+  while (at < end) {
+    const std::shared_lock lock(impl_->state_mutex);
+    const std::size_t stop = std::min(end, at + rows_per_lock);
+    for (; at < stop; ++at) {
+      const BatchRow row = impl_->index.row(at);
+      if (wanted(row)) view.rows.push_back(row);
+    }
+  }
+  auto pin = impl_->wal->pin(first_segment, last_segment);
+  if (!pin) return failure(pin);
+  view.pin = std::move(*pin);
+  return view;
+}
+
+Result<std::string> EvidenceLog::body(const View& view, const BatchRow& row) const {
+  if (row.hollow || row.records == 0) return std::string();
+  auto frame = impl_->wal->read(view.pin, row.body);
   if (!frame) return failure(frame);
   return body_in(*frame);
 }
@@ -229,7 +394,11 @@ Result<std::string> EvidenceLog::body(std::size_t row) const {
 EvidenceLog::Stats EvidenceLog::stats() const {
   const std::shared_lock lock(impl_->state_mutex);
   Stats stats = impl_->stats;
-  stats.rows = impl_->index.rows();
+  stats.rows = impl_->index.rows() - impl_->index.first_row();
+  stats.parts = impl_->parts->parts().size();
+  for (const PartPtr& part : impl_->parts->parts()) stats.part_bytes += part->file_bytes();
+  stats.stored_leaves = impl_->stored_leaves;
+  stats.segments_to_file = impl_->closed_segments.size();
   stats.leaves = impl_->published.tree.size;
   return stats;
 }

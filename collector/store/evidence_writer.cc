@@ -20,9 +20,10 @@ double seconds_since(SteadyClock::time_point start) {
 void EvidenceLog::Impl::run() {
   for (;;) {
     Group group = gather();
-    if (group.empty() && !unstored_since) return;
+    if (group.empty() && !unstored_since && is_stopping()) return;
     if (!group.empty()) process(group);
     if (unstored_since && (is_stopping() || store_is_due())) store();
+    rotate_when_due();
   }
 }
 
@@ -36,7 +37,41 @@ void EvidenceLog::Impl::store() {
   unstored_since.reset();
   if (failure_so_far()) return;
   Group nobody;
-  if (auto stored = publisher->store(published); !stored) give_up(nobody, stored.error());
+  if (auto stored = publisher->store(published); !stored) return give_up(nobody, stored.error());
+  const std::unique_lock lock(state_mutex);
+  stored_leaves = published.tree.size;
+}
+
+// A segment in which nothing comes any more is closed, so that its records get into parts.
+bool EvidenceLog::Impl::rotation_is_due() const {
+  return wal->segment_bytes() >= options.idle_segment_bytes &&
+         SteadyClock::now() - last_group >= options.idle_delay;
+}
+
+void EvidenceLog::Impl::rotate_when_due() {
+  if (failure_so_far()) last_group = SteadyClock::now();  // nothing more is written
+  if (!rotation_is_due() || is_stopping()) return;
+  Group nobody;
+  if (auto rotated = wal->rotate(); !rotated) return give_up(nobody, rotated.error());
+  note_closed_segment();
+}
+
+// All leaves of the segments before the open one are written.
+void EvidenceLog::Impl::note_closed_segment() {
+  const std::unique_lock lock(state_mutex);
+  for (; open_segment < wal->segment(); ++open_segment) {
+    closed_segments.emplace_back(open_segment, leaves_written);
+  }
+}
+
+std::optional<SteadyClock::time_point> EvidenceLog::Impl::wake_time() const {
+  std::optional<SteadyClock::time_point> wake;
+  if (unstored_since) wake = *unstored_since + options.store_delay;
+  if (wal->segment_bytes() >= options.idle_segment_bytes) {
+    const auto due = last_group + options.idle_delay;
+    wake = wake ? std::min(*wake, due) : due;
+  }
+  return wake;
 }
 
 // All that waits, up to the size of a group: at once when idle, otherwise what came in while the
@@ -44,8 +79,8 @@ void EvidenceLog::Impl::store() {
 EvidenceLog::Impl::Group EvidenceLog::Impl::gather() {
   std::unique_lock lock(queue_mutex);
   const auto has_work = [&] { return stopping || !queue.empty(); };
-  if (unstored_since) {
-    queue_filled.wait_until(lock, *unstored_since + options.store_delay, has_work);
+  if (const auto wake = wake_time()) {
+    queue_filled.wait_until(lock, *wake, has_work);
   } else {
     queue_filled.wait(lock, has_work);
   }
@@ -65,6 +100,7 @@ void EvidenceLog::Impl::process(Group& group) {
   refuse_misfits(group);
   if (group.empty()) return;
   const auto started = SteadyClock::now();
+  last_group = started;
   if (auto written = write(group); !written) return give_up(group, written.error());
   const auto durable = SteadyClock::now();
   auto next = sign(group);
@@ -111,6 +147,7 @@ void EvidenceLog::Impl::refuse_misfits(Group& group) {
 Result<void> EvidenceLog::Impl::write(Group& group) {
   last_received = std::max(last_received, clock.wall());
   if (auto begun = wal->begin_group(options.segment_bytes_max); !begun) return begun;
+  note_closed_segment();
   for (auto& pending : group) {
     pending->committed.received = last_received;
     for (const Entry& entry : pending->entries) {

@@ -37,8 +37,10 @@ Result<void> OwnStream::recover() {
   start_flag_ = crashed ? "crash-start" : "clean-start";
   if (ratchet_.in_doubt()) {
     std::optional<std::string> header;
-    if (const auto row = log_.batch_row(id, ratchet_.next_batch())) {
-      auto leaf = log_.leaf(row->leaf);
+    auto row = log_.batch_row(id, ratchet_.next_batch());
+    if (!row) return failure(row);
+    if (*row) {
+      auto leaf = log_.leaf((*row)->leaf);
       if (!leaf) return failure(leaf);
       header = std::move(*leaf);
     }

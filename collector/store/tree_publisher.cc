@@ -63,8 +63,16 @@ Result<TreeHead> read_checkpoint(FileSystem& files, const std::string& path,
   return checkpoint->tree;
 }
 
+ledger::Failure another_tree(std::string_view name, std::uint64_t size) {
+  return fail(ErrorKind::fatal,
+              fmt::format("the {} names another tree of {} leaves than the WAL holds: signed "
+                          "history was changed. This log must not go on; restore the data "
+                          "directory from backup",
+                          name, size));
+}
+
 Result<void> check_prefix(const TreeHead& before, std::string_view name,
-                          const std::vector<Hash>& leaves, ledger::Hasher& hasher) {
+                          const TreePublisher::Leaves& leaves, ledger::Hasher& hasher) {
   if (before.size > leaves.size()) {
     return fail(
         ErrorKind::fatal,
@@ -74,23 +82,20 @@ Result<void> check_prefix(const TreeHead& before, std::string_view name,
                     "--successor-of`",
                     name, before.size, leaves.size()));
   }
-  if (before.size == 0) return {};
-  const auto prefix = std::span(leaves).first(before.size);
-  if (ledger::merkle_root(hasher, prefix) != before.root) {
-    return fail(ErrorKind::fatal,
-                fmt::format("the {} names another tree of {} leaves than the WAL holds: signed "
-                            "history was changed. This log must not go on; restore the data "
-                            "directory from backup",
-                            name, before.size));
+  if (before.size == 0 || before.size < leaves.filed) return {};
+  auto tree = ledger::MerkleFrontier::resume(hasher, leaves.filed, leaves.filed_peaks);
+  if (!tree) return fail(ErrorKind::corrupt, tree.error().message);
+  for (std::uint64_t i = leaves.filed; i < before.size; ++i) {
+    tree->add_hash(leaves.behind[i - leaves.filed]);
   }
-  return {};
+  return tree->root() == before.root ? Result<void>() : another_tree(name, before.size);
 }
 
 }  // namespace
 
 Result<void> TreePublisher::create(FileSystem& files, const Paths& paths, const Signer& signer,
                                    const Hash& leaf0) {
-  auto publisher = open(files, paths, signer, {});
+  auto publisher = open(files, paths, signer, Leaves{});
   if (!publisher) return failure(publisher);
   auto published = (*publisher)->publish({&leaf0, 1});
   if (!published) return failure(published);
@@ -108,20 +113,34 @@ Result<TreePublisher::Signed> TreePublisher::read_signed(FileSystem& files, cons
 
 Result<std::unique_ptr<TreePublisher>> TreePublisher::open(FileSystem& files, const Paths& paths,
                                                            const Signer& signer,
-                                                           const std::vector<Hash>& leaves) {
-  auto tiles = ledger::TileStore::open(
-      files, paths.directory, signer.suite,
-      {leaves.size(), [&](std::uint64_t index) -> Result<Hash> { return leaves.at(index); }});
+                                                           const Leaves& leaves) {
+  const auto hash = [&](std::uint64_t index) -> Result<Hash> {
+    if (index < leaves.filed) return leaves.filed_hash(index);
+    return leaves.behind.at(index - leaves.filed);
+  };
+  auto tiles = ledger::TileStore::open(files, paths.directory, signer.suite, {leaves.size(), hash});
   if (!tiles) return failure(tiles, "the tiles in " + paths.directory);
   return std::unique_ptr<TreePublisher>(new TreePublisher(files, paths, signer, std::move(*tiles)));
 }
 
 Result<void> TreePublisher::check(const Signed& before, const Signer& signer,
-                                  const std::vector<Hash>& leaves) {
+                                  const Leaves& leaves) {
   const auto hasher = signer.suite.hasher();
   auto good = check_prefix(before.anchor, "anchor", leaves, *hasher);
   if (!good) return good;
   return check_prefix(before.checkpoint, "checkpoint file", leaves, *hasher);
+}
+
+Result<void> TreePublisher::check_filed(const Signed& before) const {
+  const auto hasher = signer_.suite.hasher();
+  for (const auto& [tree, name] :
+       {std::pair(before.anchor, "anchor"), std::pair(before.checkpoint, "checkpoint file")}) {
+    if (tree.size == 0) continue;
+    auto root = ledger::root_from_subtrees(*hasher, tree.size, tiles_->source());
+    if (!root) return failure(root);
+    if (*root != tree.root) return another_tree(name, tree.size);
+  }
+  return {};
 }
 
 Result<Published> TreePublisher::publish(std::span<const Hash> leaves) {

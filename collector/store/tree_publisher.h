@@ -46,13 +46,25 @@ class TreePublisher {
   };
   static ledger::Result<Signed> read_signed(ledger::FileSystem& files, const Paths& paths,
                                             const ledger::Verifier& verifier);
-  // Fatal: what was signed before is not a prefix of `leaves`, which are all that the WAL holds.
+  // All leaves that are there: those that are filed, by the peaks of their tree, and those that
+  // the WAL holds.
+  struct Leaves {
+    std::uint64_t filed = 0;
+    std::vector<ledger::Hash> filed_peaks;
+    std::function<ledger::Result<ledger::Hash>(std::uint64_t leaf)> filed_hash;
+    std::vector<ledger::Hash> behind;
+    std::uint64_t size() const { return filed + behind.size(); }
+  };
+  // Fatal: what was signed before is not a prefix of `leaves`. A tree within what is filed is
+  // compared by open(), with the tiles.
   static ledger::Result<void> check(const Signed& before, const Signer& signer,
-                                    const std::vector<ledger::Hash>& leaves);
-  // Rewrites missing tiles. Corrupt: tiles are of other leaves.
-  static ledger::Result<std::unique_ptr<TreePublisher>> open(
-      ledger::FileSystem& files, const Paths& paths, const Signer& signer,
-      const std::vector<ledger::Hash>& leaves);
+                                    const Leaves& leaves);
+  // Rewrites missing tiles. Corrupt: tiles are of other leaves. Fatal: see check().
+  static ledger::Result<std::unique_ptr<TreePublisher>> open(ledger::FileSystem& files,
+                                                             const Paths& paths,
+                                                             const Signer& signer,
+                                                             const Leaves& leaves);
+  ledger::Result<void> check_filed(const Signed& before) const;
 
   // Adds leaves that are durable in the WAL and signs over them; the anchor is durable on return,
   // the checkpoint may be shown. Signs anew over the same tree when `leaves` is empty.

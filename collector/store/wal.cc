@@ -19,17 +19,18 @@ constexpr unsigned directory_mode = 0750;
 constexpr unsigned file_mode = 0640;
 constexpr std::size_t frame_head_bytes = 8;  // u32be length, type, three zeros: segment.h
 
-Result<std::vector<std::uint64_t>> segments_in(FileSystem& files, const std::string& directory) {
+Result<std::vector<std::uint64_t>> segments_in(FileSystem& files, const std::string& directory,
+                                               std::uint64_t first) {
   auto names = files.list(directory);
   if (!names) return failure(names, "reading the WAL directory " + directory);
   std::vector<std::uint64_t> numbers;
   for (const std::string& name : *names) {
     const auto number = ledger::segment_number(name);
-    if (!number) continue;
-    if (*number != numbers.size()) {
+    if (!number || *number < first) continue;
+    if (*number != first + numbers.size()) {
       return fail(ErrorKind::corrupt,
                   fmt::format("WAL segment {} is missing in {}: restore it from backup",
-                              ledger::segment_name(numbers.size()), directory));
+                              ledger::segment_name(first + numbers.size()), directory));
     }
     numbers.push_back(*number);
   }
@@ -74,8 +75,9 @@ Result<void> Wal::create(FileSystem& files, const std::string& directory) {
   return {};
 }
 
-Result<Wal::Tail> Wal::scan(FileSystem& files, const std::string& directory, const Visit& visit) {
-  auto segments = segments_in(files, directory);
+Result<Wal::Tail> Wal::scan(FileSystem& files, const From& from, const Visit& visit) {
+  const std::string& directory = from.directory;
+  auto segments = segments_in(files, directory, from.first);
   if (!segments) return failure(segments);
   if (segments->empty()) {
     return fail(ErrorKind::corrupt, "no WAL segment in " + directory +
@@ -100,6 +102,29 @@ Result<Wal::Tail> Wal::scan(FileSystem& files, const std::string& directory, con
   return tail;
 }
 
+Result<void> Wal::scan_segment(FileSystem& files, const From& from, const Visit& visit) {
+  const std::string path = ledger::join_path(from.directory, ledger::segment_name(from.first));
+  auto scan = scan_one(files, path, from.first, visit);
+  if (!scan) return failure(scan);
+  if (!scan->torn) return {};
+  return fail(ErrorKind::corrupt, fmt::format("WAL segment {} is damaged at offset {}: {}", path,
+                                              scan->valid_bytes, scan->problem));
+}
+
+Result<void> Wal::remove_before(FileSystem& files, const From& from) {
+  auto names = files.list(from.directory);
+  if (!names) return failure(names);
+  bool removed_any = false;
+  for (const std::string& name : *names) {
+    const auto number = ledger::segment_number(name);
+    if (!number || *number >= from.first) continue;
+    auto removed = files.remove(ledger::join_path(from.directory, name));
+    if (!removed) return removed;
+    removed_any = true;
+  }
+  return removed_any ? files.sync_directory(from.directory) : Result<void>();
+}
+
 Result<std::unique_ptr<Wal>> Wal::resume(FileSystem& files, std::string directory,
                                          const Tail& tail) {
   const std::string path = ledger::join_path(directory, ledger::segment_name(tail.segment));
@@ -119,7 +144,10 @@ std::string Wal::path_of(std::uint64_t segment) const {
 }
 
 Result<void> Wal::begin_group(std::uint64_t segment_bytes_max) {
-  if (writer_.bytes() < segment_bytes_max) return {};
+  return writer_.bytes() < segment_bytes_max ? Result<void>() : rotate();
+}
+
+Result<void> Wal::rotate() {
   const std::uint64_t next = writer_.number() + 1;
   auto writer = SegmentWriter::create(files_, path_of(next), next);
   if (!writer) return failure(writer, "creating a WAL segment");
@@ -153,6 +181,14 @@ Result<ledger::StoredFrame> Wal::read(WalPlace place) const {
   return frame;
 }
 
+Result<ledger::StoredFrame> Wal::read(const WalPin& pin, WalPlace place) const {
+  const std::uint64_t at = place.segment - pin.first;
+  if (place.segment < pin.first || at >= pin.files.size()) return read(place);
+  auto frame = ledger::read_frame(*pin.files[at], place.segment, place.offset);
+  if (!frame) return failure(frame, fmt::format("WAL segment {}", path_of(place.segment)));
+  return frame;
+}
+
 Result<ledger::StoredFrame> Wal::read_front(WalPlace place, std::size_t bytes_max) const {
   auto file = reader(place.segment);
   if (!file) return failure(file);
@@ -169,13 +205,33 @@ Result<ledger::StoredFrame> Wal::read_front(WalPlace place, std::size_t bytes_ma
   return ledger::StoredFrame{type, std::move(*bytes)};
 }
 
-Result<const ledger::File*> Wal::reader(std::uint64_t segment) const {
+Result<std::shared_ptr<const ledger::File>> Wal::reader(std::uint64_t segment) const {
   const std::lock_guard lock(readers_mutex_);
   const auto it = readers_.find(segment);
-  if (it != readers_.end()) return it->second.get();
+  if (it != readers_.end()) return it->second;
   auto opened = files_.open_read(path_of(segment));
   if (!opened) return failure(opened, "reading the WAL");
-  return readers_.emplace(segment, std::move(*opened)).first->second.get();
+  return readers_.emplace(segment, std::move(*opened)).first->second;
+}
+
+Result<WalPin> Wal::pin(std::uint64_t first, std::uint64_t last) const {
+  WalPin pin{first, {}};
+  for (; first <= last; ++first) {
+    auto file = reader(first);
+    if (!file) return failure(file);
+    pin.files.push_back(std::move(*file));
+  }
+  return pin;
+}
+
+Result<void> Wal::remove(std::uint64_t segment) {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    readers_.erase(segment);
+  }
+  auto removed = files_.remove(path_of(segment));
+  if (!removed) return failure(removed, "removing a WAL segment that is filed");
+  return files_.sync_directory(directory_);
 }
 
 }  // namespace yunjian::collector

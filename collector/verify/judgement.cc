@@ -178,7 +178,9 @@ Judgement::Stream& Judgement::stream_of(const std::string& id) {
 Result<Judgement::Known> Judgement::known_batch(Stream& stream, const ExaminedFrame& frame) const {
   const auto it = stream.accepted.find(frame.header().batch);
   if (it != stream.accepted.end()) return it->second;
-  const auto row = log_.batch_row(frame.stream, frame.header().batch);
+  auto found = log_.batch_row(frame.stream, frame.header().batch);
+  if (!found) return failure(found);
+  const std::optional<BatchRow>& row = *found;
   ledger::require(row.has_value(), "the log has every batch below the next one of a stream");
   auto hash = log_.leaf_hash(row->leaf);
   if (!hash) return failure(hash);
@@ -196,7 +198,9 @@ Result<std::string> Judgement::key_for(const Stream& stream, const ExaminedFrame
     return it->second.key;
   }
   if (number == 0) return stream.state.first_key;
-  const auto row = log_.batch_row(frame.stream, number - 1);
+  auto found = log_.batch_row(frame.stream, number - 1);
+  if (!found) return failure(found);
+  const std::optional<BatchRow>& row = *found;
   ledger::require(row.has_value(), "the log has every batch below the next one of a stream");
   auto leaf = log_.leaf(row->leaf);
   if (!leaf) return leaf;

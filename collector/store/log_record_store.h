@@ -6,14 +6,15 @@
 
 namespace yunjian::collector {
 
-// The record store that stands on the log's rows and the bodies in its WAL. A scan prunes rows by
-// scope, host, lane and time range without touching a body, then decodes bodies in the order of
-// their bounds and merges them by key, so that a small limit decodes few of them.
-// Any thread; sees what was committed before the scan began, and maybe what came during it.
-class WalRecordStore : public RecordStore {
+// The record store that stands on the log: what is filed lies in blocks of parts, what came since
+// in bodies of the WAL. A search prunes both by scope, host, lane and time, blocks also by the
+// tokens they may hold, without reading any of them; then opens them in the order of the best time
+// they may have and merges by key, so that a small limit opens few of them. Any thread; sees what
+// was committed before a call began.
+class LogRecordStore : public RecordStore {
  public:
   // Both outlive the store; without a deriver no record has derived fields.
-  explicit WalRecordStore(const EvidenceLog& log, const Deriver* deriver = nullptr);
+  explicit LogRecordStore(const EvidenceLog& log, const Deriver* deriver = nullptr);
 
   ledger::Result<ScanStats> scan(const Scope& scope, const ScanQuery& query,
                                  const std::function<void(const StoredRecord&)>& visit) override;
@@ -26,7 +27,6 @@ class WalRecordStore : public RecordStore {
  private:
   const EvidenceLog& log_;
   const Deriver* const deriver_;
-  Pool<ledger::BodyDecoder> decoders_;
 };
 
 }  // namespace yunjian::collector

@@ -1,4 +1,4 @@
-#include "collector/store/wal_record_store.h"
+#include "collector/store/log_record_store.h"
 
 #include <doctest/doctest.h>
 
@@ -112,7 +112,7 @@ struct Fixture {
 };
 
 // All pages of `limit` records one after another.
-std::vector<std::string> pages(WalRecordStore& store, const Scope& scope, ScanQuery query) {
+std::vector<std::string> pages(LogRecordStore& store, const Scope& scope, ScanQuery query) {
   std::vector<std::string> out;
   for (;;) {
     std::size_t given = 0;
@@ -139,7 +139,7 @@ ScanQuery everything() {
 TEST_CASE("a scan gives what looking at every record would give, in either order, page by page") {
   Fixture fixture;
   fixture.fill(120);
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   const std::vector<Scope> scopes = {Scope::all(), Scope::units({"tax"}), Scope::units({"water"}),
                                      Scope::units({})};
   for (const Scope& scope : scopes) {
@@ -166,7 +166,7 @@ TEST_CASE("a scan gives the exact line with host, unit and time of commit") {
   Fixture fixture;
   fixture.log.clock.advance(77s);
   fixture.commit(1, {{Lane::event, line_at(test_start, "event", "水务 \"quoted\"")}});
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   std::size_t seen = 0;
   const auto stats = store.scan(Scope::all(), everything(), [&](const StoredRecord& record) {
     ++seen;
@@ -186,7 +186,7 @@ TEST_CASE("the filter sees lines that are not JSON, as text") {
   Fixture fixture;
   fixture.commit(
       0, {{Lane::event, "broken {line"}, {Lane::event, line_at(test_start, "event", "ok")}});
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   ScanQuery query = everything();
   query.matches = [](const ledger::ParsedRecord* record, const StoredRecord& stored) {
     return record == nullptr && stored.line.find("broken") != std::string_view::npos;
@@ -202,7 +202,7 @@ TEST_CASE("a small limit decodes few batches") {
   for (int i = 0; i < 50; ++i) {
     fixture.commit(0, {{Lane::event, line_at(test_start + std::chrono::minutes(i), "event", "x")}});
   }
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   ScanQuery query = everything();
   query.limit = 3;
   const auto stats = store.scan(Scope::all(), query, [](const StoredRecord&) {});
@@ -221,7 +221,7 @@ TEST_CASE("of very many matches only those are kept that can still be given out"
     }
     fixture.commit(0, records);
   }
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   for (const Order order : {Order::newest_first, Order::oldest_first}) {
     ScanQuery query = everything();
     query.order = order;
@@ -241,7 +241,7 @@ TEST_CASE("of very many matches only those are kept that can still be given out"
 TEST_CASE("a cancelled scan stops and says so") {
   Fixture fixture;
   fixture.fill(5);
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   const std::atomic<bool> cancelled = true;
   ScanQuery query = everything();
   query.cancelled = &cancelled;
@@ -253,7 +253,7 @@ TEST_CASE("a cancelled scan stops and says so") {
 TEST_CASE("one record is found by stream and number, and hidden outside its scope") {
   Fixture fixture;
   fixture.fill(60);
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   for (const Expected& expected : fixture.all) {
     const auto record =
         store.record(Scope::units({expected.unit}), expected.key.stream, expected.key.number);
@@ -278,7 +278,7 @@ TEST_CASE("records of a hollow batch are not found until its body has come") {
   entry.body.clear();
   entry.hollow = true;
   REQUIRE(fixture.log->commit(only(std::move(entry))));
-  WalRecordStore store(*fixture.log);
+  LogRecordStore store(*fixture.log);
   CHECK(pages(store, Scope::all(), everything()).empty());
   CHECK_FALSE(store.record(Scope::all(), fixture.agents[0].stream(), 1));
   REQUIRE(
@@ -313,7 +313,7 @@ TEST_CASE("counts by time and by the value of a field, derived ones too") {
                      {Lane::event, line_at(test_start + 1h, "event", "user2")}});
   fixture.commit(1, {{Lane::event, line_at(test_start + 61min, "event", "user2")},
                      {Lane::event, "no record"}});
-  WalRecordStore store(*fixture.log.log, &user_deriver());
+  LogRecordStore store(*fixture.log.log, &user_deriver());
   AggregateQuery query;
   static_cast<Selection&>(query) = all_times();
   query.field = "actor.user.name";
@@ -338,7 +338,7 @@ TEST_CASE("a filter asks for columns, and a record brings what was derived from 
   fixture.commit(0, {{Lane::event, line_at(test_start, "event", "user1")},
                      {Lane::event, line_at(test_start + 1s, "event", "user2")},
                      {Lane::event, line_at(test_start + 2s, "event", "nobody")}});
-  WalRecordStore store(*fixture.log.log, &user_deriver());
+  LogRecordStore store(*fixture.log.log, &user_deriver());
   ScanQuery query;
   static_cast<Selection&>(query) = all_times();
   query.filter.columns = {
@@ -358,7 +358,7 @@ TEST_CASE("a filter asks for columns, and a record brings what was derived from 
 TEST_CASE("the lines of a batch come back exactly, within the scope only") {
   Fixture fixture;
   fixture.commit(0, {{Lane::event, "one"}, {Lane::event, "two"}});
-  WalRecordStore store(*fixture.log.log);
+  LogRecordStore store(*fixture.log.log);
   const std::string stream = fixture.agents[0].stream();
   CHECK(store.lines(Scope::all(), stream, 0) == "one\ntwo");
   CHECK(!store.lines(Scope::units({"water"}), stream, 0));

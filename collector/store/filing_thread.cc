@@ -1,0 +1,70 @@
+#include "collector/store/filing_thread.h"
+
+#include <algorithm>
+
+namespace yunjian::collector {
+namespace {
+
+using ledger::Result;
+using Seconds = std::chrono::duration<double>;
+
+constexpr Seconds idle_wait{0.5};
+constexpr Seconds error_wait{60};
+constexpr Seconds rest_max{5};
+
+}  // namespace
+
+FilingThread::FilingThread(EvidenceLog& log, Options options)
+    : log_(log), options_(std::move(options)), thread_([this] { run(); }) {}
+
+FilingThread::~FilingThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+  thread_.join();
+}
+
+FilingThread::Status FilingThread::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+bool FilingThread::wait(Seconds time) {
+  std::unique_lock lock(mutex_);
+  return !stopped_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+// Filing comes first: a purge never holds up what is to become searchable fast.
+Result<bool> FilingThread::step() {
+  auto filed = log_.file_step();
+  if (!filed || *filed) return filed;
+  auto purged = log_.purge_step(options_.retention);
+  if (!purged) return failure(purged);
+  if (*purged && options_.purged) options_.purged(**purged);
+  return purged->has_value();
+}
+
+void FilingThread::run() {
+  Seconds rest = idle_wait;
+  while (wait(rest)) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto done = step();
+    const Seconds took = std::chrono::steady_clock::now() - begun;
+    const std::lock_guard lock(mutex_);
+    status_.error.reset();
+    if (!done) {
+      status_.error = std::move(done).error();
+      rest = error_wait;
+    } else if (!*done) {
+      rest = idle_wait;
+    } else {
+      ++status_.steps;
+      status_.seconds += took.count();
+      rest = std::min(took, rest_max);
+    }
+  }
+}
+
+}  // namespace yunjian::collector

@@ -1,0 +1,219 @@
+#include "collector/store/search_sources.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "collector/store/block_rows.h"
+#include "collector/store/part_filing.h"
+#include "collector/store/record_gate.h"
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Result;
+using ledger::Time;
+
+namespace {
+
+constexpr std::array lanes{Lane::event, Lane::usage, Lane::hour};
+constexpr std::uint64_t records_between_cancel_checks = 256;
+
+bool has_host(const std::vector<std::string>& hosts, std::string_view host) {
+  return hosts.empty() || std::ranges::find(hosts, host) != hosts.end();
+}
+
+bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& row) {
+  if (row.hollow || row.records == 0) return false;
+  if (row.time_max < query.from || row.time_min >= query.to) return false;
+  if (row.received < query.received_from) return false;
+  if (!has_host(query.filter.hosts, row.host)) return false;
+  if (!std::ranges::any_of(
+          lanes, [&](Lane lane) { return wants(query, lane) && has_lane(row.span, lane); })) {
+    return false;
+  }
+  return scope.allows(row.unit);
+}
+
+bool is_wanted_entry(const Selection& query, const Scope& scope, const ledger::LaneEntry& entry) {
+  if (entry.facts.time_max < query.from || entry.facts.time_min >= query.to) return false;
+  const std::vector<std::string>& hosts = query.filter.hosts;
+  if (!hosts.empty() && !std::ranges::any_of(hosts, [&](const std::string& host) {
+        return host >= entry.host_min && host <= entry.host_max;
+      })) {
+    return false;
+  }
+  return scope.allows(entry.unit);
+}
+
+Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& query,
+                      SearchSources& sources) {
+  if (part->footer().day < day_of(query.received_from)) return {};
+  for (const Lane lane : lanes) {
+    if (!wants(query, lane)) continue;
+    const auto number = static_cast<std::size_t>(lane);
+    const auto& groups = part->footer().lane_groups[number];
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (groups[i].time_max < query.from || groups[i].time_min >= query.to) continue;
+      auto entries = part->lane_group(number, i);
+      if (!entries) return failure(entries);
+      for (const ledger::LaneEntry& entry : **entries) {
+        if (!is_wanted_entry(query, scope, entry)) continue;
+        if (lane == Lane::event && !query.filter.words.empty()) {
+          auto may = may_have_words(*part, entry, query.filter);
+          if (!may) return failure(may);
+          if (!*may) continue;
+        }
+        sources.chunks.push_back(
+            {entry.facts.time_min, entry.facts.time_max, 0, part, number, entry});
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool wants(const Selection& query, Lane lane) {
+  return query.lanes.empty() || std::ranges::find(query.lanes, lane) != query.lanes.end();
+}
+
+bool is_cancelled(const Selection& query) {
+  return query.cancelled != nullptr && query.cancelled->load(std::memory_order_relaxed);
+}
+
+ledger::Failure cancelled_error() { return fail(ErrorKind::retry, "the search was cancelled"); }
+
+Result<SearchSources> find_sources(const EvidenceLog& log, const Scope& scope,
+                                   const Selection& query) {
+  auto view = log.view([&](const BatchRow& row) { return is_wanted_row(query, scope, row); });
+  if (!view) return failure(view);
+  SearchSources sources;
+  sources.view = std::move(*view);
+  for (std::size_t i = 0; i < sources.view.rows.size(); ++i) {
+    const BatchRow& row = sources.view.rows[i];
+    sources.chunks.push_back({row.time_min, row.time_max, i, nullptr, 0, {}});
+  }
+  for (const PartPtr& part : sources.view.parts->parts()) {
+    if (is_cancelled(query)) return cancelled_error();
+    if (auto added = add_part(part, scope, query, sources); !added) return failure(added);
+  }
+  return sources;
+}
+
+Result<void> ChunkReader::read(const SearchSources& sources, const Chunk& chunk, const Wish& wish,
+                               const Visit& visit) {
+  if (is_cancelled(tools_.query)) return cancelled_error();
+  ++stats_.batches;
+  if (chunk.part) return read_block(chunk, wish, visit);
+  return read_batch(sources.view, sources.view.rows[chunk.row], wish, visit);
+}
+
+Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const BatchRow& row,
+                                     const Wish& wish, const Visit& visit) {
+  const Selection& query = tools_.query;
+  auto body = tools_.log.body(view, row);
+  if (!body) return failure(body);
+  if (auto decoded = decoder_.decode(*body, decoded_); !decoded) {
+    return fail(ErrorKind::corrupt,
+                fmt::format("batch {} of {}: {}", row.number, row.stream, decoded.error().message));
+  }
+  auto lines = ledger::split_lines(decoded_, row.records);
+  if (!lines) {
+    return fail(ErrorKind::corrupt, fmt::format("batch {} of {}: its body has not {} records",
+                                                row.number, row.stream, row.records));
+  }
+  stats_.bytes += decoded_.size();
+  RecordGate gate(query, tools_.deriver);
+  for (std::size_t i = 0; i < lines->size(); ++i) {
+    if (stats_.records++ % records_between_cancel_checks == 0 && is_cancelled(query)) {
+      return cancelled_error();
+    }
+    const std::string_view line = (*lines)[i];
+    const LineGlance seen = glance(line);
+    const FoundRecord record{seen.time.value_or(row.received),
+                             row.stream,
+                             row.first_record + i,
+                             row.host,
+                             row.unit,
+                             row.received};
+    if (record.time < query.from || record.time >= query.to || !wants(query, seen.lane)) continue;
+    if (wish.wanted && !wish.wanted(record)) continue;
+    if (!gate.admits({.key = {record.time, std::string(row.stream), record.number},
+                      .host = row.host,
+                      .unit = row.unit,
+                      .received = row.received,
+                      .line = line,
+                      .derived = {}},
+                     seen.lane)) {
+      continue;
+    }
+    std::optional<std::string> value;
+    if (!wish.field.empty()) value = gate.value(line, seen.lane, wish.field);
+    visit(record, line, value);
+  }
+  return {};
+}
+
+Result<void> ChunkReader::read_block(const Chunk& chunk, const Wish& wish, const Visit& visit) {
+  const Selection& query = tools_.query;
+  auto rows = BlockRows::open(*chunk.part, chunk.entry, query, tools_.deriver);
+  if (!rows) return failure(rows);
+  stats_.records += rows->block().rows();
+  if (rows->rows().empty()) return {};
+  const Lane lane = static_cast<Lane>(chunk.lane);
+  RecordGate gate(query, tools_.deriver);
+  Selection only_matches;
+  only_matches.matches = query.matches;
+  RecordGate short_gate(only_matches, tools_.deriver);
+  BlockRows::FieldOf field;
+  const bool field_by_line = !wish.field.empty() && rows->derives(wish.field, tools_.deriver);
+  if (!wish.field.empty() && !field_by_line) {
+    auto found = rows->field(wish.field);
+    if (!found) return failure(found);
+    field = std::move(*found);
+  }
+  if (wish.best > 0 && !query.matches) rows->keep_best(wish.best, wish.newest);
+  bool loaded = false;
+  std::string line;
+  for (const std::uint32_t row : rows->rows()) {
+    const ledger::BlockRun& run = rows->run_of(row);
+    const FoundRecord record{rows->block().time(row),   run.stream,
+                             rows->block().number(row), run.host,
+                             chunk.entry.unit,          run.received};
+    if (wish.wanted && !wish.wanted(record)) continue;
+    const bool parse = rows->must_parse(row);
+    const bool needs_line = wish.with_lines || query.matches || parse || field_by_line ||
+                            (!wish.field.empty() && rows->is_whole(row));
+    line.clear();
+    if (needs_line) {
+      if (!loaded) {
+        if (auto done = rows->block().load_lines(); !done) return done;
+        loaded = true;
+      }
+      rows->block().append_line(row, line);
+      stats_.bytes += line.size();
+    }
+    RecordGate& judge = parse ? gate : short_gate;
+    if (!judge.admits({.key = {record.time, std::string(run.stream), record.number},
+                       .host = record.host,
+                       .unit = record.unit,
+                       .received = record.received,
+                       .line = line,
+                       .derived = {}},
+                      lane)) {
+      continue;
+    }
+    std::optional<std::string> value;
+    if (!wish.field.empty()) {
+      value = field_by_line || rows->is_whole(row) ? judge.value(line, lane, wish.field)
+                                                   : rows->value(field, row);
+    }
+    visit(record, line, value);
+  }
+  return {};
+}
+
+}  // namespace yunjian::collector
