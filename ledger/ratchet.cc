@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ledger/leaves.h"
 #include "ledger/text_fields.h"
 
 namespace yunjian::ledger {
@@ -254,6 +255,22 @@ Result<std::string> Ratchet::prepare(Random& random, const Content& content, Sea
   auto stored = impl_->store(next);
   if (!stored) return failure(stored);
   return note;
+}
+
+Result<SignatureLine> Ratchet::endorse(std::string_view enrolment_text) const {
+  const State& state = impl_->state;
+  auto enrolment = parse_enrolment(enrolment_text);
+  if (!enrolment) return failure(enrolment);
+  if (in_doubt() || enrolment->agent != state.identity.agent ||
+      enrolment->incarnation != state.identity.incarnation + 1 ||
+      enrolment->previous != state.previous) {
+    return fail(ErrorKind::reject, "this is not the enrolment that follows the stream");
+  }
+  auto key = suite().load(state.key);
+  if (!key) return failure(key);
+  const Verifier signer(suite(), agent_key_name(enrolment->origin, enrolment->agent),
+                        (*key)->public_key());
+  return sign_line(signer, **key, enrolment_text);
 }
 
 Result<void> Ratchet::commit() {

@@ -78,6 +78,11 @@ class Ratchet {
   Result<std::string> prepare(Random& random, const Content& content, SealContext context);
   Result<void> commit();  // step 3
 
+  // Signs the enrolment of the stream's next incarnation with the key that the last header
+  // announced (or the enrolment, before the first): its endorsement. Reject: another text, or a
+  // seal is in doubt.
+  Result<SignatureLine> endorse(std::string_view enrolment_text) const;
+
  private:
   struct Impl;
   explicit Ratchet(std::unique_ptr<Impl> impl);

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "ledger/leaves.h"
 #include "ledger/testing/memory_file_system.h"
 #include "ledger/testing/seeded_random.h"
 
@@ -255,6 +256,42 @@ TEST_CASE("a state that a newer version wrote is refused with a text that says s
         std::string::npos);
   CHECK(opened.error().message.find("damaged") == std::string::npos);
   CHECK(files.content(state_path).value() == text);
+}
+
+TEST_CASE("only the enrolment that follows the stream is endorsed, by the key announced last") {
+  MemoryFileSystem files;
+  SeededRandom random(4);
+  REQUIRE(files.make_directory("/state", 0700));
+  const auto first = default_suite().generate(random).value();
+  auto ratchet = Ratchet::create(
+      files, state_path, {.origin = "log.example", .agent = agent, .incarnation = 3}, *first);
+  REQUIRE(ratchet);
+  const auto note = ratchet->prepare(random, content_of("a", 1), {});
+  REQUIRE(note);
+  const std::string announced = read_header(*note, default_suite())->header.next_key;
+
+  Enrolment next{.origin = "log.example",
+                 .agent = agent,
+                 .incarnation = 4,
+                 .unit = "tax",
+                 .host = "web-01",
+                 .suite = "ed25519-sha256",
+                 .first_key = first->public_key(),
+                 .previous = default_suite().hasher()->leaf(*note)};
+  CHECK_FALSE(ratchet->endorse(format_enrolment(next)));  // a seal is in doubt
+  REQUIRE(ratchet->commit());
+  const std::string text = format_enrolment(next);
+  const auto line = ratchet->endorse(text);
+  REQUIRE(line);
+  const Verifier by(default_suite(), agent_key_name("log.example", agent), announced);
+  CHECK(by.verify(text, *line));
+
+  next.previous = sha256("what the collector does not have");
+  CHECK_FALSE(ratchet->endorse(format_enrolment(next)));
+  next.previous = ratchet->previous();
+  next.incarnation = 5;
+  CHECK_FALSE(ratchet->endorse(format_enrolment(next)));
+  CHECK_FALSE(ratchet->endorse("yunjian/batch/v1\n"));
 }
 
 }  // namespace
