@@ -63,7 +63,13 @@ Agent::Agent(Parts parts)
       sealer_(parts_.sealer.get()),
       spool_(parts_.spool),
       policy_(own_second(parts_.identity.agent), sealer_->now()),
-      delivery_(*spool_, *parts_.shipper, sealer_->ratchet().suite(), parts_.fork_known),
+      delivery_(*spool_, *parts_.shipper, sealer_->ratchet().suite(),
+                DeliveryOptions{.stream = {}, .fork_known = parts_.fork_known}),
+      old_({.files = parts_.files,
+            .shipper = parts_.shipper,
+            .suite = &sealer_->ratchet().suite(),
+            .streams = parts_.old_streams}),
+      old_under_way_(!parts_.old_streams.empty()),
       clock_(sealer_->now()),
       checkpoint_record_at_(sealer_->now().boot),
       checkpoint_saved_at_(checkpoint_record_at_ - checkpoint_save_interval),
@@ -152,9 +158,7 @@ Result<milliseconds> Agent::step(bool woken) {
   if (parts_.usage && parts_.usage->step(now.wall, own_lines_)) seal_now_ = true;
   if (now.boot - checkpoint_record_at_ >= checkpoint_record_interval) queue_checkpoint();
   if (auto added = add_own_lines(); !added) return failure(added);
-  // By the clock's seconds; by those since boot when the clock stands still.
-  if (woken || more_ || whole_second(now.wall) != polled_second_ ||
-      now.boot - polled_at_ >= seconds(1)) {
+  if (polls_now(woken, now)) {
     if (auto polled = poll_sources(now.wall); !polled) return failure(polled);
   }
   if (auto sealed = seal_when_due(); !sealed) return failure(sealed);
@@ -162,6 +166,16 @@ Result<milliseconds> Agent::step(bool woken) {
   if (auto delivered = deliver(); !delivered) return failure(delivered);
   if (auto shown = show_status(false); !shown) return failure(shown);
   return next_step();
+}
+
+// By the clock's seconds; by those since boot when the clock stands still. What the budget holds
+// back is read when it allows.
+bool Agent::polls_now(bool woken, Moment now) {
+  const bool due = woken || more_ || whole_second(now.wall) != polled_second_ ||
+                   now.boot - polled_at_ >= seconds(1);
+  held_ = due && parts_.hold ? parts_.hold(now.boot) : milliseconds(0);
+  if (held_ > milliseconds(0)) more_ = true;
+  return due && held_ == milliseconds(0);
 }
 
 // Asks each source in turn; seals whenever the batch is full. True: there is more than one step
@@ -215,6 +229,9 @@ Result<void> Agent::seal(const SealDecision& decision, bool keep_body) {
                               std::move(flags_), keep_body);
   if (!sealed) return failure(sealed);
   flags_.clear();
+  if (own_lines_.empty()) {
+    if (auto settled = old_.sealed(); !settled) return settled;
+  }
   policy_.sealed(decision, sealer_->now());
   last_sealed_ = ledger::format_time(sealer_->now().wall);
   status_stale_ = limits_stale_ = true;
@@ -251,9 +268,11 @@ Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
 }
 
 Result<void> Agent::deliver() {
-  if (delivery_.take_report(sealer_->now().wall)) status_stale_ = true;
+  auto old = deliver_old();
+  if (!old) return failure(old);
+  if (!*old && delivery_.take_report(sealer_->now().wall)) status_stale_ = true;
   if (auto noted = note_delivery(); !noted) return noted;
-  while (true) {
+  while (!*old) {
     auto lost = delivery_.feed();
     if (!lost) return failure(lost);
     if (!*lost) break;
@@ -261,6 +280,21 @@ Result<void> Agent::deliver() {
     delivery_.declared(**lost);
   }
   return save_checkpoint();
+}
+
+// True while the shipper works for an earlier incarnation.
+Result<bool> Agent::deliver_old() {
+  if (!old_under_way_) return false;
+  std::vector<std::string> records;
+  auto under_way = old_.deliver(sealer_->now().wall, records);
+  if (!under_way) return under_way;
+  for (std::string& record : records) queue(std::move(record), true);
+  old_under_way_ = *under_way;
+  return under_way;
+}
+
+const std::string& Agent::ship_error() const {
+  return old_under_way_ ? old_.error() : delivery_.error();
 }
 
 void Agent::watch_clock(Moment now) {
@@ -277,8 +311,8 @@ Result<void> Agent::note_delivery() {
       status_stale_ = true;
     }
   }
-  if (delivery_.error() == logged_error_) return {};
-  logged_error_ = delivery_.error();
+  if (ship_error() == logged_error_) return {};
+  logged_error_ = ship_error();
   parts_.log(logged_error_.empty() ? "shipping goes on" : "not shipped: " + logged_error_);
   if (delivery_.state() != DeliveryState::forked || !parts_.fork_known.empty()) return {};
   parts_.fork_known = logged_error_;
@@ -311,7 +345,7 @@ Result<void> Agent::show_status(bool at_once) {
                      .spool_bytes = spool_->bytes(),
                      .spool_bytes_max = parts_.limits.bytes_max,
                      .last_sealed = last_sealed_,
-                     .last_error = delivery_.error()};
+                     .last_error = ship_error()};
   if (delivery_.last_receipt())
     status.last_receipt = ledger::format_time(*delivery_.last_receipt());
   if (stopped_) status.state = "stopped";
@@ -334,12 +368,13 @@ Result<void> Agent::show_status(bool at_once) {
 }
 
 milliseconds Agent::next_step() const {
-  if (more_) return milliseconds(0);
+  if (more_ && !held()) return milliseconds(0);
   const Moment now = sealer_->now();
   const auto second_end = std::chrono::floor<seconds>(now.wall) + seconds(1);
   const SealDecision decision = policy_.decide(sealer_->waiting(), now);
   if (decision.reason != SealReason::none) return milliseconds(0);
-  return std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
+  const auto wait = std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
+  return held() ? std::min(held_, wait) : wait;
 }
 
 Result<void> Agent::stop() {

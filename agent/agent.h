@@ -11,6 +11,7 @@
 #include "agent/clock_watch.h"
 #include "agent/delivery.h"
 #include "agent/mask/masker.h"
+#include "agent/old_streams.h"
 #include "agent/own_record.h"
 #include "agent/positions.h"
 #include "agent/sealer.h"
@@ -45,6 +46,9 @@ class Agent {
     std::string checkpoint;            // newest note of an earlier run; may be empty
     std::string fork_known;            // error of an earlier run that met a fork; may be empty
     std::function<CertificateStanding()> certificate;  // may be empty
+    // How long sources must not be read, at a time since boot (Budget); may be empty.
+    std::function<std::chrono::milliseconds(std::chrono::milliseconds boot)> hold;
+    std::vector<OldStream> old_streams;  // of earlier incarnations, shipped first
     std::string version;
     std::string config_hash;  // of the configuration's text, for the start record; may be empty
     std::function<void(const std::string&)> log;  // for people, one line
@@ -73,7 +77,10 @@ class Agent {
   ledger::Result<void> stop();
   // Only ships and takes receipts.
   ledger::Result<void> deliver();
-  bool drained() const { return delivery_.drained(); }
+  bool drained() const { return !old_under_way_ && delivery_.drained(); }
+  // Sources are not read now to stay within the budget: their descriptors are not worth waiting
+  // for.
+  bool held() const { return held_ > std::chrono::milliseconds(0); }
   // For people, one line: what was sealed and receipted, and what is wrong.
   std::string summary() const;
   ledger::Result<void> close();
@@ -94,6 +101,9 @@ class Agent {
   ledger::Result<void> save_checkpoint();
   void watch_clock(Moment now);
   ledger::Result<void> note_delivery();
+  ledger::Result<bool> deliver_old();
+  const std::string& ship_error() const;
+  bool polls_now(bool woken, Moment now);
   ledger::Result<void> show_status(bool at_once);
   std::chrono::milliseconds next_step() const;
   const std::string& newest_checkpoint() const;
@@ -103,6 +113,8 @@ class Agent {
   Spool* spool_;
   SealPolicy policy_;
   Delivery delivery_;
+  OldStreams old_;
+  bool old_under_way_ = false;
   ClockWatch clock_;
   std::unique_ptr<Masker> masker_;
   Positions positions_;
@@ -111,8 +123,9 @@ class Agent {
   std::vector<std::string> flags_;  // for the next header
   bool stopped_ = false;
   bool seal_now_ = false;
-  bool more_ = false;         // the sources have more than the last step took
-  bool limits_stale_ = true;  // something was sealed since the limits were looked at
+  std::chrono::milliseconds held_{};  // sources are not read for so long
+  bool more_ = false;                 // the sources have more than the last step took
+  bool limits_stale_ = true;          // something was sealed since the limits were looked at
 
   std::size_t first_source_ = 0;                      // polled first, in turn
   std::int64_t polled_second_ = 0;                    // wall second of the last poll

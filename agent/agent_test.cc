@@ -62,6 +62,8 @@ struct Host {
   std::uint64_t lines = 0;  // that the source has
   SpoolLimits limits;
   std::vector<std::string> logged;
+  std::function<milliseconds(milliseconds)> hold;  // of the next run
+  std::string fork_known;                          // likewise
   // Of the running agent.
   std::unique_ptr<Spool> spool;
   std::unique_ptr<Shipper> shipper;
@@ -105,6 +107,8 @@ struct Host {
                               .sources = std::move(sources),
                               .usage = nullptr,
                               .checkpoint = {},
+                              .fork_known = fork_known,
+                              .hold = hold,
                               .version = "0.0.0",
                               .log = [this](const std::string& line) { logged.push_back(line); }});
     REQUIRE(made);
@@ -334,6 +338,79 @@ TEST_CASE("A copied state directory forks: the copy stops shipping and says so")
   CHECK(clone.logged.back().find("new token") != std::string::npos);
   clone.stop();
   CHECK(clone.files.content("/state/status.json")->find("\"forked\"") != std::string::npos);
+}
+
+TEST_CASE("After an outage of 72 hours everything that was sealed arrives, once and in order") {
+  Host host;
+  for (int i = 0; i < 200'000; ++i) {
+    host.collector.plan([](std::string_view) -> ledger::Result<PostAnswer> {
+      return ledger::fail(ledger::ErrorKind::retry, "nobody answers there");
+    });
+  }
+  host.start();
+  for (int hour = 0; hour < 72; ++hour) {
+    host.lines += 10;
+    host.run_for(minutes(60));
+  }
+  REQUIRE(host.collector.accepted().empty());
+  host.collector.recover();
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  CHECK(all.hollow.empty());
+  for (std::uint64_t line = 0; line < host.lines; ++line) {
+    CHECK(all.count("\"line " + std::to_string(line) + "\"") == 1);
+  }
+  CHECK(host.collector.accepted().size() >= 72 * 60);
+}
+
+TEST_CASE("A clock that steps back ten years is a record; batches keep their order and minute") {
+  Host host;
+  host.lines = 3;
+  host.start();
+  host.run_for(minutes(2));
+  host.clock.step_wall(-std::chrono::hours(24 * 3650));
+  const std::size_t before = host.spool->next_batch();
+  host.lines = 6;
+  host.run_for(minutes(3));
+  CHECK(host.spool->next_batch() >= before + 3);
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  CHECK(all.count("\"what\":\"clock\",\"cause\":\"stepped\"") == 1);
+  for (std::uint64_t line = 0; line < 6; ++line) {
+    CHECK(all.count("\"line " + std::to_string(line) + "\"") == 1);
+  }
+}
+
+TEST_CASE("What the budget holds back is read later; heartbeats go on meanwhile") {
+  Host host;
+  milliseconds held_until{};
+  host.hold = [&](milliseconds boot) { return std::max(held_until - boot, milliseconds(0)); };
+  host.start();
+  held_until = host.clock.boot() + minutes(5);
+  host.lines = 100;
+  host.run_for(minutes(4));
+  CHECK(host.agent->held());
+  const std::uint64_t heartbeats = host.spool->next_batch();
+  CHECK(heartbeats >= 4);
+  host.run_for(minutes(2));
+  CHECK_FALSE(host.agent->held());
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  for (std::uint64_t line = 0; line < 100; ++line) {
+    CHECK(all.count("\"line " + std::to_string(line) + "\"") == 1);
+  }
+}
+
+TEST_CASE("A fork is remembered: the next run ships nothing, whatever the collector would say") {
+  Host host;
+  host.lines = 1;
+  host.fork_known = "the collector holds another history";
+  host.start();
+  host.run_for(minutes(1));
+  CHECK(host.agent->drained());
+  CHECK(host.collector.posts() == 0);
+  host.stop();
+  CHECK(host.files.content("/state/status.json")->find("\"forked\"") != std::string::npos);
 }
 
 TEST_CASE("A collector that lost its disk gets what the spool still holds") {

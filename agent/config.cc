@@ -17,6 +17,9 @@ using ledger::fail;
 using ledger::failure;
 using ledger::Result;
 
+constexpr std::uint64_t cpu_percent_max = 10'000;
+constexpr std::uint64_t memory_mib_min = 24;
+constexpr std::uint64_t upload_bytes_per_s_min = 4096;
 constexpr std::uint64_t spool_bytes_min = 64U << 20;  // some segments of bodies and headers
 
 bool is_https(const std::string& url) { return url.starts_with("https://") && url.size() > 8; }
@@ -42,6 +45,25 @@ Result<void> read_spool(Table& root, AgentConfig& config) {
   return table->finish();
 }
 
+Result<void> read_limits(Table& root, AgentConfig& config) {
+  auto table = root.table("limits");
+  if (!table) return {};
+  table->read("cpu_percent", config.cpu_percent);
+  table->read("memory_mib", config.memory_mib);
+  table->read("upload_bytes_per_s", config.upload_bytes_per_s);
+  if (config.cpu_percent > cpu_percent_max) {
+    table->refuse("cpu_percent", "is a share of one core: 5, or 200 for two cores");
+  }
+  if (config.memory_mib != 0 && config.memory_mib < memory_mib_min) {
+    table->refuse("memory_mib", fmt::format("must be at least {}, or 0", memory_mib_min));
+  }
+  if (config.upload_bytes_per_s != 0 && config.upload_bytes_per_s < upload_bytes_per_s_min) {
+    table->refuse("upload_bytes_per_s",
+                  fmt::format("must be at least {}, or 0", upload_bytes_per_s_min));
+  }
+  return table->finish();
+}
+
 Result<AgentConfig> read_root(const toml::value& value) {
   AgentConfig config;
   Table root(value, "");
@@ -52,6 +74,7 @@ Result<AgentConfig> read_root(const toml::value& value) {
   if (auto done = read_collector(root, config); !done) return failure(done);
   if (auto done = read_sources(root, config); !done) return failure(done);
   if (auto done = read_spool(root, config); !done) return failure(done);
+  if (auto done = read_limits(root, config); !done) return failure(done);
   if (auto done = root.finish(); !done) return failure(done);
   while (config.state.size() > 1 && config.state.ends_with('/')) config.state.pop_back();
   return config;
@@ -111,6 +134,11 @@ std::string describe_config(const AgentConfig& config) {
                   config.mask.enabled ? "yes" : "no", config.mask.identity_cards ? "yes" : "no",
                   config.mask.mobile_numbers ? "yes" : "no");
   out += fmt::format("spool    up to {} MiB\n", config.spool_bytes_max >> 20);
+  if (config.cpu_percent > 0) out += fmt::format("limit    {} % of a core\n", config.cpu_percent);
+  if (config.memory_mib > 0) out += fmt::format("limit    {} MiB of memory\n", config.memory_mib);
+  if (config.upload_bytes_per_s > 0) {
+    out += fmt::format("limit    {} bytes a second to the collector\n", config.upload_bytes_per_s);
+  }
   return out;
 }
 

@@ -46,6 +46,10 @@ struct AgentConfig {
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;
   MaskOptions mask;
+  // What the agent may take; 0 = no limit.
+  std::uint64_t cpu_percent = 0;  // of one core
+  std::uint64_t memory_mib = 0;
+  std::uint64_t upload_bytes_per_s = 0;
   std::string sha256;  // of the text it was read from, hex
 };
 

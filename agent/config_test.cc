@@ -26,6 +26,10 @@ log = "/var/log/audit.log"
 mobile_numbers = true
 [spool]
 bytes_max = 100000000
+[limits]
+cpu_percent = 5
+memory_mib = 40
+upload_bytes_per_s = 50000
 [[file]]
 paths = ["/var/log/auth.log*", "/var/log/syslog"]
 exclude = ["*.gz"]
@@ -56,6 +60,9 @@ idle_s = 30
   CHECK(!config->mask.identity_cards);
   CHECK(config->mask.mobile_numbers);
   CHECK(config->spool_bytes_max == 100'000'000);
+  CHECK(config->cpu_percent == 5);
+  CHECK(config->memory_mib == 40);
+  CHECK(config->upload_bytes_per_s == 50'000);
   REQUIRE(config->files.size() == 2);
   CHECK(config->files[0].from_end);
   CHECK(config->files[0].exclude.front() == "*.gz");
@@ -87,6 +94,9 @@ TEST_CASE("What is wrong is named with its line and column") {
       {"state = \"/s\"\n[[file]]\npaths = \"/a\"\n", "must be a list of strings"},
       {"state = \"/s\"\n[collector]\nurls = [\"http://a\"]\n", "collector.urls"},
       {"state = \"/s\"\n[spool]\nbytes_max = 5\n", "spool.bytes_max: must be at least"},
+      {"state = \"/s\"\n[limits]\nmemory_mib = 5\n", "limits.memory_mib: must be at least 24"},
+      {"state = \"/s\"\n[limits]\nupload_bytes_per_s = 5\n", "limits.upload_bytes_per_s: must"},
+      {"state = \"/s\"\n[limits]\ncpu_percent = 100000\n", "limits.cpu_percent: is a share"},
       {"state = \"/s\"\n[audit]\nlog = \"audit.log\"\n", "audit.log: must be an absolute path"},
       {"state = \"/s\"\n[audit]\nsocket = \"events\"\n", "audit.socket: must be an absolute"},
       {"state = \"/s\"\n[[syslog]]\nlisten = [\"udp://localhost:514\"]\n",

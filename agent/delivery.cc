@@ -12,12 +12,13 @@ using ledger::failure;
 using ledger::Result;
 
 Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite,
-                   std::string fork_known)
-    : spool_(&spool),
+                   DeliveryOptions options)
+    : stream_(std::move(options.stream)),
+      spool_(&spool),
       shipper_(&shipper),
       hasher_(suite.hasher()),
       next_(std::max(spool.receipted(), spool.first_batch())) {
-  if (!fork_known.empty()) end(DeliveryState::forked, std::move(fork_known));
+  if (!options.fork_known.empty()) end(DeliveryState::forked, std::move(options.fork_known));
 }
 
 bool Delivery::take_report(ledger::Time now) {
@@ -67,6 +68,7 @@ Result<std::optional<BodyLoss>> Delivery::feed() {
   while (state_ == DeliveryState::shipping && next_ < spool_->next_batch() &&
          shipper_->has_room()) {
     Post post;
+    post.set_stream(stream_);
     auto lost = fill(post);
     if (!lost) return failure(lost);
     if (!post.empty()) shipper_->give(std::move(post));

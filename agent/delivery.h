@@ -16,11 +16,16 @@ enum class DeliveryState {
   ended,   // the collector needs a batch that is not held any more, or its header is lost
 };
 
+struct DeliveryOptions {
+  std::string stream = {};      // whose spool it is; empty = the one of the shipper's options
+  std::string fork_known = {};  // error of an earlier run that met a fork: nothing is shipped then
+};
+
 // Carries batches from the spool to the shipper and its news back. Lives on the loop thread.
 class Delivery {
  public:
-  // `fork_known`: the error of an earlier run that met a fork; nothing is shipped then.
-  Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite, std::string fork_known = {});
+  Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite,
+           DeliveryOptions options = {});
 
   // Takes what the shipper has to tell. True: something changed that `status` shows.
   bool take_report(ledger::Time now);
@@ -46,6 +51,7 @@ class Delivery {
   ledger::Result<std::optional<BodyLoss>> fill(Post& post);
   void end(DeliveryState state, std::string error);
 
+  std::string stream_;
   Spool* spool_;
   Shipper* shipper_;
   std::unique_ptr<ledger::Hasher> hasher_;

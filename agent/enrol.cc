@@ -65,6 +65,7 @@ class Enrolment {
   Result<void> complete();
   Result<void> check_leaf(const JsonObject& answer);
   Result<void> check_certificate_of(const JsonObject& answer);
+  std::optional<ledger::SignatureLine> endorse();
   Result<void> move_old_aside();
   Result<void> write_state();
   Result<void> open_stream();
@@ -294,7 +295,9 @@ Result<void> Enrolment::complete() {
                                 pending_.key->public_key());
   auto line = sign_line(signer, *pending_.key, text_);
   if (!line) return failure(line);
-  const std::string note = ledger::format_note(text_, {*line});
+  std::vector<ledger::SignatureLine> lines{*line};
+  if (auto endorsement = endorse()) lines.push_back(std::move(*endorsement));
+  const std::string note = ledger::format_note(text_, lines);
   auto answer = ask({{"signature", note.substr(text_.size() + 1)}});
   if (!answer) return failure(answer);
   identity_.vkey = answer->text("vkey");
@@ -305,6 +308,19 @@ Result<void> Enrolment::complete() {
   }
   if (auto good = check_leaf(*answer); !good) return failure(good);
   return check_certificate_of(*answer);
+}
+
+// By the key that this host's former incarnation announced, when the collector has all that was
+// sealed: then nobody but this host can have asked. Nothing otherwise; the enrolment is then
+// unendorsed, and every verification says so.
+std::optional<ledger::SignatureLine> Enrolment::endorse() {
+  const auto there = tools_.files->exists(paths_.ratchet);
+  if (!there || !*there) return {};
+  const auto former = ledger::Ratchet::open(*tools_.files, paths_.ratchet);
+  if (!former) return {};
+  auto line = former->endorse(text_);
+  if (!line) return {};
+  return std::move(*line);
 }
 
 Result<void> Enrolment::check_leaf(const JsonObject& answer) {

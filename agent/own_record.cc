@@ -26,16 +26,18 @@ std::string own_record(ledger::Time now, std::string_view what, std::vector<Deta
   return line;
 }
 
-std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss) {
+std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss,
+                            const std::string& stream) {
   const std::string batches = loss.first == loss.last ? fmt::format("{}", loss.first)
                                                       : fmt::format("{}-{}", loss.first, loss.last);
-  return own_record(now, "gap",
-                    {{"cause", std::string(cause)},
-                     {"batches", batches},
-                     {"count", loss.records},
-                     {"bytes", loss.bytes},
-                     {"from", ledger::format_time(loss.from)},
-                     {"to", ledger::format_time(loss.to)}});
+  std::vector<Detail> details{{"cause", std::string(cause)},
+                              {"batches", batches},
+                              {"count", loss.records},
+                              {"bytes", loss.bytes},
+                              {"from", ledger::format_time(loss.from)},
+                              {"to", ledger::format_time(loss.to)}};
+  if (!stream.empty()) details.emplace_back("stream", stream);
+  return own_record(now, "gap", std::move(details));
 }
 
 }  // namespace yunjian::agent

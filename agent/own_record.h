@@ -19,6 +19,7 @@ std::string own_record(ledger::Time now, std::string_view what, std::vector<Deta
 
 // The gap record that names bodies that are lost: "batches" = "7" or "7-9", inclusive, of the same
 // stream.
-std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss);
+std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss,
+                            const std::string& stream = {});
 
 }  // namespace yunjian::agent

@@ -8,6 +8,8 @@
 #include <csignal>
 
 #include "agent/agent.h"
+#include "agent/budget.h"
+#include "agent/old_streams.h"
 #include "agent/ship/certificate_renewal.h"
 #include "agent/ship/curl_uploader.h"
 #include "agent/source_plan.h"
@@ -60,6 +62,9 @@ std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) 
   if (running.usage != fresh.usage || running.usage_interval_s != fresh.usage_interval_s)
     keys.emplace_back("usage");
   if (running.spool_bytes_max != fresh.spool_bytes_max) keys.emplace_back("spool");
+  if (running.cpu_percent != fresh.cpu_percent || running.memory_mib != fresh.memory_mib ||
+      running.upload_bytes_per_s != fresh.upload_bytes_per_s)
+    keys.emplace_back("limits");
   return fmt::format("{}", fmt::join(keys, ", "));
 }
 
@@ -77,6 +82,9 @@ void adopt(AgentConfig& running, AgentConfig fresh) {
   fresh.usage = running.usage;
   fresh.usage_interval_s = running.usage_interval_s;
   fresh.spool_bytes_max = running.spool_bytes_max;
+  fresh.cpu_percent = running.cpu_percent;
+  fresh.memory_mib = running.memory_mib;
+  fresh.upload_bytes_per_s = running.upload_bytes_per_s;
   running = std::move(fresh);
 }
 
@@ -114,6 +122,7 @@ class Run {
   std::optional<Spool> spool_;
   CurlUploader* uploader_ = nullptr;  // of the shipper; its thread's
   std::optional<CertificateRenewal> renewal_;
+  std::optional<Budget> budget_;
   std::unique_ptr<Shipper> shipper_;
   SourceSet sources_;
   std::unique_ptr<Agent> agent_;
@@ -142,6 +151,11 @@ Result<void> Run::build() {
     options.interval_s = config_.usage_interval_s;
     usage = std::make_unique<UsageFeed>(std::move(options), clock_);
   }
+  budget_.emplace(
+      BudgetLimits{.cpu_percent = config_.cpu_percent, .memory_bytes = config_.memory_mib << 20},
+      [this] { return read_budget_use(files_); });
+  auto old_streams = find_old_streams(files_, paths_, identity_);
+  if (!old_streams) return failure(old_streams);
   auto fork_known = read_optional(paths_.fork);
   if (!fork_known) return failure(fork_known);
   while (fork_known->ends_with('\n')) fork_known->pop_back();
@@ -159,6 +173,8 @@ Result<void> Run::build() {
                              .checkpoint = std::move(*checkpoint),
                              .fork_known = std::move(*fork_known),
                              .certificate = [this] { return renewal_->standing(); },
+                             .hold = [this](milliseconds boot) { return budget_->hold(boot); },
+                             .old_streams = std::move(*old_streams),
                              .version = options_.version,
                              .config_hash = config_.sha256,
                              .log = options_.log});
@@ -231,6 +247,7 @@ Result<void> Run::start_shipper(const std::string& checkpoint) {
                                                  .cert_file = paths_.tls_certificate,
                                                  .key_file = paths_.tls_key,
                                                  .proxy = config_.proxy,
+                                                 .send_bytes_per_s_max = config_.upload_bytes_per_s,
                                                  .clock = &clock_});
   uploader_ = uploader.get();
   ShipperOptions options;
@@ -260,7 +277,8 @@ Result<void> Run::loop() {
     service_.status(agent_->summary());
     service_.alive(clock_.boot());
     release_unused_pages();
-    reason = wake_->wait(descriptors, service_.rest_max(*wait));
+    reason = agent_->held() ? wake_->wait({}, service_.rest_max(*wait))
+                            : wake_->wait(descriptors, service_.rest_max(*wait));
     if (!reason.source || reason.stop || *wait == milliseconds(0)) continue;
     // A busy file is read in gulps, not in sips.
     const auto rested = wake_->wait({}, source_rest);

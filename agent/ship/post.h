@@ -25,6 +25,9 @@ class Post {
   // False: it is full, or the frame would make it larger than the wire allows; give it first.
   bool add(std::uint64_t batch, const ledger::Hash& leaf, const ledger::FrameRef& frame);
   bool empty() const { return places_.empty(); }
+  // Whose frames these are; empty = the stream of the shipper's options.
+  void set_stream(std::string stream) { stream_ = std::move(stream); }
+  const std::string& stream() const { return stream_; }
   const std::vector<Place>& places() const { return places_; }
   // The frames from the `first`th on.
   std::string_view bytes(std::size_t first = 0) const;
@@ -36,6 +39,7 @@ class Post {
   Slice slice(std::size_t first, std::size_t bytes_max) const;
 
  private:
+  std::string stream_;
   std::string bytes_;
   std::vector<Place> places_;
 };

@@ -51,6 +51,12 @@ ShipReport Shipper::report() {
   return report;
 }
 
+void Shipper::go_on() {
+  const std::scoped_lock lock(mutex_);
+  waiting_.reset();
+  report_ = {};
+}
+
 void Shipper::stop() {
   {
     const std::scoped_lock lock(mutex_);
@@ -103,7 +109,8 @@ void Shipper::ship(const Post& post) {
     window_.answered(slice.bytes.size(), answer->sent_bytes_per_s);
     note_clock(*answer);
     const std::span frames = std::span(post.places()).subspan(first, slice.frames);
-    const AnswerReading reading = read_answer(frames, options_.stream, *answer, receipts_);
+    const std::string& stream = post.stream().empty() ? options_.stream : post.stream();
+    const AnswerReading reading = read_answer(frames, stream, *answer, receipts_);
     if (!note_reading(post, first, reading)) return;
     first += reading.receipted;
     if (reading.receipted > 0 && options_.after_receipt) options_.after_receipt();

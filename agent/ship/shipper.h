@@ -57,6 +57,8 @@ class Shipper {
   void give(Post post);
   bool idle() const;  // nothing under way, nothing waiting
   ShipReport report();
+  // Behind a fork, or when another stream's posts are to come: what was given is forgotten.
+  void go_on();
   void stop();  // ends a running post; idempotent
 
  private:

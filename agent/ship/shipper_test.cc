@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <semaphore>
 
 #include "agent/ship/testing/small_collector.h"
@@ -202,6 +203,24 @@ TEST_CASE("Back-off is full jitter below a doubling ceiling with a cap") {
   }
   CHECK(largest > 290'000);
   CHECK(backoff(3, 8001 * 5, rules).count() == 0);
+}
+
+TEST_CASE("A fleet that lost its collector for 72 hours comes back spread over minutes") {
+  const BackoffRules rules;
+  constexpr milliseconds outage = std::chrono::hours(72);
+  std::map<std::int64_t, int> arrivals;  // by second behind the end of the outage
+  for (std::uint64_t agent = 0; agent < 10'000; ++agent) {
+    ledger::testing::SeededRandom random(agent);
+    milliseconds now{};  // all lose it at once
+    for (std::uint64_t attempt = 0; now < outage; ++attempt) {
+      now += backoff(attempt, ledger::random_below(random, 1ULL << 62), rules);
+    }
+    ++arrivals[std::chrono::floor<seconds>(now - outage).count()];
+  }
+  int most = 0;
+  for (const auto& [second, agents] : arrivals) most = std::max(most, agents);
+  CHECK(most < 150);  // of 10 000; evenly over five minutes it would be 33, the law gives 67
+  CHECK(arrivals.rbegin()->first <= 300);
 }
 
 TEST_CASE("A post takes as many frames as the wire allows") {

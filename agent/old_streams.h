@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/delivery.h"
+#include "agent/state_directory.h"
+
+namespace yunjian::agent {
+
+// What an earlier incarnation of this host left under old/.
+struct OldStream {
+  std::string directory;
+  std::string stream;
+  std::string why_not;  // it cannot go on being shipped: forked, another agent, another log
+};
+
+// Those that are not settled yet, oldest first.
+ledger::Result<std::vector<OldStream>> find_old_streams(ledger::FileSystem& files,
+                                                        const StatePaths& paths,
+                                                        const AgentIdentity& identity);
+
+// Ships what earlier incarnations sealed and the collector has not receipted, before the present
+// stream is shipped: their streams go on in the same log under the new certificate. What cannot go
+// on stays where it is, and a gap record of the present stream names it.
+//
+// Life of an old stream: its spool is opened -> shipped until all is receipted, or it cannot go on
+// -> settled: a file in its directory, durable behind the record that names what is lost, says that
+// nobody needs to look again. One thread (the loop).
+class OldStreams {
+ public:
+  struct Parts {
+    ledger::FileSystem* files;
+    Shipper* shipper;
+    const ledger::Suite* suite;
+    std::vector<OldStream> streams;
+  };
+  explicit OldStreams(Parts parts) : parts_(std::move(parts)) {}
+
+  // False when all are settled or wait for a seal: the shipper is the present stream's then.
+  // `records` takes what must be sealed before sealed() is called.
+  ledger::Result<bool> deliver(ledger::Time now, std::vector<std::string>& records);
+  // The records given out so far are durable.
+  ledger::Result<void> sealed();
+  const std::string& error() const;  // of the delivery under way; empty when it goes well
+
+ private:
+  ledger::Result<void> begin();
+  ledger::Result<void> end(ledger::Time now, std::string why_not,
+                           std::vector<std::string>& records);
+
+  Parts parts_;
+  std::size_t current_ = 0;
+  std::optional<Spool> spool_;
+  std::optional<Delivery> delivery_;
+  std::vector<std::string> to_settle_;  // directories
+};
+
+}  // namespace yunjian::agent
