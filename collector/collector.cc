@@ -33,6 +33,7 @@ namespace {
 
 constexpr std::size_t ingest_listener = 0;
 constexpr std::size_t api_listener = 1;
+constexpr std::uint64_t ingest_bytes_per_s_min = 512;
 constexpr auto disk_look_step = std::chrono::seconds(60);
 
 EvidenceLog::Retention retention_of(const CollectorConfig& config) {
@@ -233,6 +234,8 @@ Result<std::vector<ListenerOptions>> Collector::listeners() {
                          .client_ca_pem = authority_->certificate_pem(),
                          .handler = ingest_.get(),
                          .limits = {}};
+  // Their certificates say who they are: a host behind a slow line is not a stranger who dawdles.
+  ingest.limits.bytes_per_s_min = ingest_bytes_per_s_min;
   ListenerOptions api{.address = config.api_listen.address,
                       .port = config.api_listen.port,
                       .certificate_pem = pair->certificate,

@@ -61,31 +61,6 @@ ledger::Result<std::unique_ptr<collector::Collector>> open_collector(
 
 // ---- init, check, serve
 
-int init(const collector::InitOptions& options, const std::string& suite_name) {
-  System system;
-  auto suite = ledger::find_suite(suite_name);
-  if (!suite) return report(suite.error());
-  auto with_suite = options;
-  with_suite.suite = *suite;
-  while (with_suite.data.size() > 1 && with_suite.data.ends_with('/')) with_suite.data.pop_back();
-  if (auto became = ledger::become_owner(with_suite.data); !became) return report(became.error());
-  const auto made = collector::init_collector(system.tools(), with_suite);
-  if (!made) return report(made.error());
-  fmt::print(
-      "data            {}\n"
-      "anchor          {}\n"
-      "origin          {}\n"
-      "suite           {}\n"
-      "vkey            {}\n"
-      "ca fingerprint  {}\n"
-      "server names    {}\n"
-      "first token     {} (authority, {} days)\n",
-      options.data, options.anchor, options.origin, suite_name, made->vkey, made->ca_fingerprint,
-      fmt::join(made->names, " "), made->token_path, collector::token_days_default);
-  say("give the vkey to the authority out of band, and the CA fingerprint to whoever enrols hosts");
-  return exit_good;
-}
-
 int check(const std::string& config_path) {
   System system;
   const auto config = load_config(system, config_path);
@@ -213,11 +188,43 @@ int import_list(const std::string& config_path, AdminRequest request) {
 struct CommandLine {
   std::string config = default_config;
   std::string suite = "ed25519-sha256";
+  std::string successor_of;  // a path
   collector::InitOptions init;
   AdminRequest request;
   std::vector<std::string> units;
   std::function<int()> act;
 };
+
+int init(const CommandLine& line) {
+  const collector::InitOptions& options = line.init;
+  System system;
+  auto suite = ledger::find_suite(line.suite);
+  if (!suite) return report(suite.error());
+  auto with_suite = options;
+  with_suite.suite = *suite;
+  if (!line.successor_of.empty()) {
+    auto checkpoint = system.files.read_file(line.successor_of);
+    if (!checkpoint) return report(checkpoint.error());
+    with_suite.successor_of = std::move(*checkpoint);
+  }
+  while (with_suite.data.size() > 1 && with_suite.data.ends_with('/')) with_suite.data.pop_back();
+  if (auto became = ledger::become_owner(with_suite.data); !became) return report(became.error());
+  const auto made = collector::init_collector(system.tools(), with_suite);
+  if (!made) return report(made.error());
+  fmt::print(
+      "data            {}\n"
+      "anchor          {}\n"
+      "origin          {}\n"
+      "suite           {}\n"
+      "vkey            {}\n"
+      "ca fingerprint  {}\n"
+      "server names    {}\n"
+      "first token     {} (authority, {} days)\n",
+      options.data, options.anchor, options.origin, line.suite, made->vkey, made->ca_fingerprint,
+      fmt::join(made->names, " "), made->token_path, collector::token_days_default);
+  say("give the vkey to the authority out of band, and the CA fingerprint to whoever enrols hosts");
+  return exit_good;
+}
 
 CLI::App* add_command(CLI::App& parent, CommandLine& line, const std::string& name,
                       const std::string& help) {
@@ -268,8 +275,13 @@ void add_init(CLI::App& app, CommandLine& line) {
                    "DNS name or IP address under which the collector is reached; may be "
                    "given several times (default: this host's name and the loopback)")
       ->take_all();
+  init_command->add_option("--successor-of", line.successor_of,
+                           "file with the newest checkpoint known of a log that lost signed "
+                           "leaves: the new log goes on for it; needs --ca-from");
+  init_command->add_option("--ca-from", line.init.ca_from,
+                           "that log's data directory, or a backup of it with tls/ and log.json");
   init_command->add_option("--suite", line.suite, "algorithms of the log")->capture_default_str();
-  init_command->callback([&line] { line.act = [&line] { return init(line.init, line.suite); }; });
+  init_command->callback([&line] { line.act = [&line] { return init(line); }; });
 }
 
 void add_tokens(CLI::App& app, CommandLine& line) {

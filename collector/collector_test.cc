@@ -10,6 +10,7 @@
 #include "ledger/archive/tiles.h"
 #include "ledger/checkpoint.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/successor.h"
 #include "ledger/testing/memory_file_system.h"
 #include "ledger/testing/temporary_directory.h"
 #include "ledger/wire.h"
@@ -205,6 +206,46 @@ std::string event(ledger::Time time, std::string_view message) {
   writer.text("source", "file").text("log", "/var/log/auth.log").message(message);
   writer.finish();
   return line;
+}
+
+TEST_CASE_FIXTURE(Fixture, "a successor names the dead log in leaf 1 and keeps its CA") {
+  init();
+  InitOptions options = init_options();
+  options.data = directory.path() + "/data2";
+  options.anchor = directory.path() + "/anchor2";
+  options.ca_from = data();
+  options.successor_of = *files.read_file(data() + "/checkpoint");
+  const auto problem = [&] {
+    const auto result = init_collector(tools, options);
+    return result ? std::string() : result.error().message;
+  };
+  CHECK(problem().find("new origin") != std::string::npos);
+  options.origin = "log.test/yunjian-2";
+  options.ca_from.clear();
+  CHECK(problem().find("go together") != std::string::npos);
+  options.ca_from = data();
+  std::string checkpoint = options.successor_of;
+  options.successor_of.replace(options.successor_of.find("yunjian"), 7, "another");
+  CHECK_FALSE(problem().empty());
+  CHECK_FALSE(*files.exists(options.data));
+  options.successor_of = checkpoint;
+
+  const auto second = init_collector(tools, options);
+  REQUIRE_MESSAGE(second.has_value(), second.error().message);
+  CHECK(second->ca_fingerprint == made.ca_fingerprint);
+  CHECK(second->vkey != made.vkey);
+  CollectorConfig next = config();
+  next.data = options.data;
+  next.anchor = options.anchor;
+  const auto opened = Collector::open(
+      tools,
+      {.config = next, .boot_id = "00000000-0000-0000-0000-000000000000", .on_fatal = nullptr});
+  REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
+  const EvidenceLog& log = (*opened)->log();
+  const auto leaf = ledger::verify_successor(*log.leaf(1), log.verifier());
+  REQUIRE_MESSAGE(leaf.has_value(), leaf.error().message);
+  CHECK(leaf->previous == made.vkey);
+  CHECK(leaf->checkpoint == checkpoint);
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -14,6 +14,7 @@
 #include "collector/server_certificate.h"
 #include "collector/tokens.h"
 #include "ledger/leaves.h"
+#include "ledger/successor.h"
 
 namespace yunjian::collector {
 
@@ -34,6 +35,7 @@ class Init {
 
   Result<InitResult> run() {
     if (auto done = refuse_to_overwrite(); !done) return ledger::failure(done);
+    if (auto done = read_predecessor(); !done) return ledger::failure(done, "--successor-of");
     if (auto done = make_directories(); !done) return ledger::failure(done);
     if (auto done = make_log(); !done) return ledger::failure(done, "making the log");
     if (auto done = make_certificates(); !done) return ledger::failure(done, "certificates");
@@ -48,10 +50,13 @@ class Init {
  private:
   Result<void> refuse_to_overwrite();
   Result<void> make_directories();
+  Result<void> read_predecessor();
   Result<void> make_log();
   Result<std::string> make_leaf0(const ledger::PrivateKey& log_key);
   Result<void> make_certificates();
   Result<void> make_token();
+  Result<void> commit_successor(EvidenceLog& log);
+  Result<CertificateAuthority> authority();
 
   EvidenceLog::Options log_options() const {
     return {.directory = options_.data,
@@ -66,6 +71,7 @@ class Init {
   const InitOptions& options_;
   const DataDirectory directory_;
   const ledger::Time now_;
+  std::string predecessor_;  // vkey of the dead log; empty: this is no successor
   InitResult result_;
 };
 
@@ -155,9 +161,51 @@ Result<std::string> Init::make_leaf0(const ledger::PrivateKey& log_key) {
   return leaf;
 }
 
+// Before anything is made: whether the backup and the checkpoint are of one log.
+Result<void> Init::read_predecessor() {
+  if (options_.successor_of.empty() != options_.ca_from.empty()) {
+    return ledger::fail(ErrorKind::reject, "--successor-of and --ca-from go together");
+  }
+  if (options_.successor_of.empty()) return {};
+  auto facts = read_log_facts(files_, DataDirectory{options_.ca_from}.log_facts());
+  if (!facts) return ledger::failure(facts, "--ca-from");
+  predecessor_ = facts->vkey;
+  // Everything else that a verifier would refuse is refused here.
+  const ledger::Successor leaf{.origin = options_.origin,
+                               .previous = predecessor_,
+                               .checkpoint = options_.successor_of,
+                               .opened = now_};
+  auto read = ledger::parse_successor(ledger::format_successor(leaf));
+  if (!read) return ledger::failure(read);
+  return {};
+}
+
+Result<CertificateAuthority> Init::authority() {
+  if (options_.ca_from.empty()) {
+    return CertificateAuthority::create("Yunjian CA " + options_.origin, tools_.random, now_);
+  }
+  auto pair = load_pair(files_, {DataDirectory{options_.ca_from}.tls(), "ca"});
+  if (!pair) return ledger::failure(pair, "--ca-from");
+  auto authority = CertificateAuthority::load(*pair, tools_.random);
+  ledger::wipe(pair->private_key);
+  return authority;
+}
+
+Result<void> Init::commit_successor(EvidenceLog& log) {
+  if (predecessor_.empty()) return {};
+  const std::string text = ledger::format_successor({.origin = options_.origin,
+                                                     .previous = predecessor_,
+                                                     .checkpoint = options_.successor_of,
+                                                     .opened = now_});
+  auto line = log.sign(text);
+  if (!line) return ledger::failure(line);
+  auto committed = log.commit({LeafEntry{ledger::format_note(text, {*line})}});
+  if (!committed) return ledger::failure(committed);
+  return {};
+}
+
 Result<void> Init::make_certificates() {
-  auto authority =
-      CertificateAuthority::create("Yunjian CA " + options_.origin, tools_.random, now_);
+  auto authority = this->authority();
   if (!authority) return ledger::failure(authority);
   if (auto done = save_pair(files_, {directory_.tls(), "ca"}, authority->pair()); !done) {
     return done;
@@ -189,8 +237,10 @@ Result<void> Init::make_token() {
   if (!key) return ledger::failure(key);
   auto log = EvidenceLog::open(files_, tools_.clock, log_options(), std::move(*key));
   if (!log) return ledger::failure(log);
+  if (auto done = commit_successor(**log); !done) return done;
   Act made(now_, "init");
   made.text("who", local_operator()).text("origin", options_.origin);
+  if (!predecessor_.empty()) made.text("successor_of", predecessor_);
   Act granted(now_, "grant");
   granted.text("who", local_operator()).text("credential", *id).text("name", spec.name);
   granted.text("role", to_string(spec.role)).text("expires", ledger::format_time(spec.expires));

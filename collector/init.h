@@ -15,6 +15,10 @@ struct InitOptions {
   std::string anchor;
   std::vector<std::string> names;  // of the server certificate; empty: this host's and the loopback
   const ledger::Suite* suite = nullptr;
+
+  // For a log that goes on for one that lost signed leaves.
+  std::string successor_of;  // the newest checkpoint note known of it; empty: an ordinary log
+  std::string ca_from;       // its data directory or a backup of it: CA, and the vkey in log.json
 };
 
 struct InitResult {
@@ -27,6 +31,10 @@ struct InitResult {
 // Makes the data directory of a new log: keys, certificates, catalog, first token, leaf 0 (which
 // enrols the collector's own stream) and the anchor. log.json comes last: without it the directory
 // is not complete, and `init` must begin again in an empty one. Reject: something is there already.
+//
+// A successor has a new origin and key; its leaf 1 names the dead log by key and checkpoint, and
+// its CA is the one of the backup, so that hosts go on trusting it. Reject: the checkpoint is not
+// by the key that the backup's log.json names.
 ledger::Result<InitResult> init_collector(const OwnStream::Tools& tools,
                                           const InitOptions& options);
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "collector/ingest/problems.h"
+#include "ledger/record.h"
 #include "ledger/wire.h"
 
 namespace yunjian::collector {
@@ -109,10 +110,32 @@ void IngestHandler::watch_clock(const Request& request) {
 // A record that cannot be written now is not a reason to refuse the batches: the gauge tells too.
 void IngestHandler::raise(const ClockAlarm& alarm, const std::string& agent) {
   if (!parts_.record) return;
-  const auto known = parts_.catalog.agent(Scope::all(), agent);
-  const std::string host = known && *known ? (*known)->host : std::string();
   static_cast<void>(parts_.record(
-      clock_alarm_record(parts_.clock.wall(), alarm, {.agent = agent, .host = host})));
+      clock_alarm_record(parts_.clock.wall(), alarm, {.agent = agent, .host = host_of(agent)})));
+}
+
+// The evidence is in the fork leaf; the alarm is for those who read records.
+void IngestHandler::watch_forks(const std::vector<ledger::Answer>& answers,
+                                const std::string& agent) {
+  for (const ledger::Answer& answer : answers) {
+    if (answer.verdict != ledger::Verdict::fork || !parts_.record) continue;
+    {
+      const std::scoped_lock lock(forked_mutex_);
+      if (!forked_.insert(answer.stream).second) continue;
+    }
+    std::string line;
+    ledger::RecordWriter writer(line, parts_.clock.wall(), "collector");
+    writer.text("what", "alarm").text("agent", agent).text("alarm", "fork");
+    writer.integer("batch", answer.batch).text("host", host_of(agent));
+    writer.text("state", "raised").text("stream", answer.stream);
+    writer.finish();
+    static_cast<void>(parts_.record(std::move(line)));
+  }
+}
+
+std::string IngestHandler::host_of(const std::string& agent) const {
+  const auto known = parts_.catalog.agent(Scope::all(), agent);
+  return known && *known ? (*known)->host : std::string();
 }
 
 Response IngestHandler::take(const Request& request) {
@@ -127,6 +150,7 @@ Response IngestHandler::take(const Request& request) {
     ++posts_failed_;
     return failure_response(answers.error());
   }
+  watch_forks(*answers, request.client_common_name);
   return answers_response(*answers);
 }
 

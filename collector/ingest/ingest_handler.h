@@ -3,12 +3,17 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "collector/catalog/catalog.h"
 #include "collector/http/message.h"
 #include "collector/ingest/certificate_desk.h"
 #include "collector/ingest/clock_watch.h"
 #include "collector/verify/batch_verifier.h"
+#include "ledger/wire.h"
 
 namespace yunjian::collector {
 
@@ -58,10 +63,14 @@ class IngestHandler : public Handler {
   Response renew(const Request& request);
   void watch_clock(const Request& request);
   void raise(const ClockAlarm& alarm, const std::string& agent);
+  void watch_forks(const std::vector<ledger::Answer>& answers, const std::string& agent);
+  std::string host_of(const std::string& agent) const;
 
   const Parts parts_;
   CertificateDesk desk_;
   ClockWatch clocks_;
+  std::mutex forked_mutex_;
+  std::set<std::string> forked_;  // streams whose fork raised an alarm since the start
   std::atomic<std::uint64_t> posts_{0}, certificates_refused_{0}, posts_malformed_{0},
       posts_failed_{0}, renewals_{0};
 };

@@ -148,5 +148,22 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(ingest->counters().posts_failed == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a fork raises one alarm in the collector's own stream") {
+  REQUIRE(must_post(identity, frames(2)).status == 200);
+  TestAgent copy{agent_a, 1, 1};
+  copy.enrol("tax", "web-01");
+  for (int i = 0; i < 2; ++i) {
+    const ledger::Frame frame = copy.seal_here(event_lines(test_start, 3, "other"));
+    std::string post;
+    ledger::append_frame(post, frame.header, frame.body);
+    const auto answers = ledger::parse_answers(must_post(identity, post).body);
+    REQUIRE(answers);
+    REQUIRE(answers->front().verdict == Verdict::fork);
+  }
+  REQUIRE(recorded.size() == 1);
+  CHECK(recorded[0].find("\"alarm\":\"fork\",\"batch\":0,\"host\":\"web-01\"") !=
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace yunjian::collector

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "ledger/record.h"
+#include "ledger/successor.h"
 
 namespace yunjian::collector {
 
@@ -78,6 +79,10 @@ struct Examiner {
     if (*name == "batch") return fail(ErrorKind::reject, "a batch header is no leaf of its own");
     if (*name == "enrolment") return examine_enrolment(entry.leaf, context);
     if (*name == "fork") return examine_fork(entry.leaf, context);
+    if (*name == "successor") {
+      auto good = ledger::verify_successor(entry.leaf, context.log);
+      if (!good) return failure(good);
+    }
     return LeafFacts{context.hasher.leaf(entry.leaf)};
   }
 
