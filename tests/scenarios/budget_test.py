@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A flood meets an agent that may take a fifth of a core: it reads more slowly, stays within its
 """A flood meets an agent that may take a twentieth of a core: it reads more slowly, stays in its
+"""A flood meets an agent that may take a twentieth of a core: it reads more slowly, stays within its
 share over the whole flood, drops nothing, and every line arrives.
 """
 import json
@@ -10,8 +11,8 @@ import time
 
 import lab
 
-LINES = 120_000
-PERCENT = 20
+LINES = 400_000
+PERCENT = 5
 
 
 def cpu_seconds(process):
@@ -44,7 +45,7 @@ def main():
         lab.wait_until('the whole flood', 300, done)
         took, cpu = time.monotonic() - began, cpu_seconds(agent.process)
         # Two seconds of the share are saved up at the start, and one step may run into debt.
-        allowed = PERCENT / 100 * (took + 2) + 0.5
+        allowed = PERCENT / 100 * (took + 2) + 0.15
         assert cpu <= allowed, f'{cpu:.2f} CPU-s in {took:.1f} s; {allowed:.2f} are allowed'
         assert agent.stop() == 0, agent.tail()
         code, report = bench.audit_live()
