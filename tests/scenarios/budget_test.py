@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-"""A flood meets an agent that may take a fifth of a core: it reads more slowly, stays within its
 """A flood meets an agent that may take a twentieth of a core: it reads more slowly, stays in its
-"""A flood meets an agent that may take a twentieth of a core: it reads more slowly, stays within its
 share over the whole flood, drops nothing, and every line arrives.
 """
 import json
