@@ -6,6 +6,7 @@
 #include "collector/admin_protocol.h"
 #include "collector/api/act.h"
 #include "collector/catalog/catalog.h"
+#include "collector/report/utilization_table.h"
 #include "collector/store/own_stream.h"
 #include "collector/store/record_store.h"
 
@@ -49,6 +50,8 @@ class AdminCommands {
   Answer status(const AdminRequest& request);
   Answer verify(const AdminRequest& request);
 
+  ledger::Result<std::size_t> keep_month(const AdminRequest& request,
+                                         const UtilizationTable& table);
   ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
   ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
   ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }

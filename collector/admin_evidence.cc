@@ -2,7 +2,9 @@
 
 #include "collector/admin.h"
 #include "collector/api/month_report.h"
+#include "collector/report/month_findings.h"
 #include "collector/report/table_json.h"
+#include "collector/report/terms.h"
 #include "ledger/batch.h"
 #include "ledger/checkpoint.h"
 
@@ -99,6 +101,33 @@ Result<void> StreamCheck::check_body(const EvidenceLog::StoredBatch& batch,
 
 }  // namespace
 
+// A month that is over is kept as it was judged, and what it flags becomes a finding, each one a
+// record of the own stream first. Gives back how many are new.
+Result<std::size_t> AdminCommands::keep_month(const AdminRequest& request,
+                                              const UtilizationTable& table) {
+  if (table.provisional) return std::size_t{0};
+  auto open = context_.catalog->findings(Scope::all(), {.open_only = true});
+  if (!open) return ledger::failure(open);
+  const auto fresh = new_findings(table, *open, context_.clock->wall());
+  for (const Finding& finding : fresh) {
+    Act flagged = act(request, "finding");
+    flagged.text("finding", finding.id).text("act", "flag").text("host", finding.host);
+    flagged.text("unit", finding.unit)
+        .text("verdict", finding.verdict)
+        .text("month", finding.month);
+    for (const auto& [name, value] : finding.details) flagged.text("field." + name, value);
+    if (auto recorded = record(flagged); !recorded) return ledger::failure(recorded);
+    const FindingEvent event{
+        .time = finding.opened, .act = "flag", .who = "collector", .state = finding.state};
+    auto put = context_.catalog->put_finding(finding, event);
+    if (!put && put.error().kind != ledger::ErrorKind::retry) return ledger::failure(put);
+  }
+  if (auto kept = context_.catalog->put_outcomes(outcomes_of(table)); !kept) {
+    return ledger::failure(kept);
+  }
+  return fresh.size();
+}
+
 Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
   auto month = rules::parse_month(request.field("month"));
   if (!month) return ledger::failure(month, "--month");
@@ -113,9 +142,12 @@ Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
   Act built = act(request, "report");
   built.text("month", request.field("month")).number("results", table->rows.size());
   if (auto recorded = record(built); !recorded) return ledger::failure(recorded);
-  AdminAnswer answer{.out = fmt::format("{}: {} hosts, {} rows{}\n", request.field("month"),
-                                        table->hosts, table->rows.size(),
-                                        table->provisional ? ", provisional" : "")};
+  auto raised = keep_month(request, *table);
+  if (!raised) return ledger::failure(raised);
+  AdminAnswer answer{
+      .out = fmt::format(
+          "{}: {} hosts, {} rows, {}\n", request.field("month"), table->hosts, table->rows.size(),
+          table->provisional ? "provisional" : fmt::format("{} new findings", *raised))};
   answer.files.emplace("utilization.json", utilization_json(*table));
   answer.files.emplace("utilization.xlsx", std::move(*workbook));
   return answer;

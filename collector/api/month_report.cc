@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "collector/api/parameters.h"
+#include "collector/report/month_facts.h"
 #include "collector/report/table_json.h"
 #include "collector/report/table_xlsx.h"
+#include "collector/report/terms.h"
 #include "ledger/leaves.h"
 #include "ledger/note.h"
 #include "rules/calendar/calendar.h"
@@ -21,8 +23,10 @@ namespace {
 // A part of an hour is sealed when it ends, and its record bears that time; one that begins before
 // the month's end may bear a time this much behind it.
 constexpr std::chrono::hours record_time_lag{2};
-// Hour records of one host and month: 744 hours, and as many parts again and more.
-constexpr std::size_t hours_max = 1'000'000;
+// So many hosts are read in one go: about 100 MB of hour records a month.
+constexpr std::size_t hosts_at_once = 64;
+// Hour records of those in a month: 744 hours each, and as many parts again and more.
+constexpr std::size_t hours_max = 10'000'000;
 
 // When each host was first enrolled, by its streams' enrolment leaves.
 Result<std::map<std::string, Time, std::less<>>> first_enrolments(const EvidenceLog& log,
@@ -44,6 +48,12 @@ Result<std::map<std::string, Time, std::less<>>> first_enrolments(const Evidence
 
 std::optional<std::uint64_t> known_size(std::uint64_t size) {
   return size == 0 ? std::nullopt : std::optional(size);
+}
+
+rules::Purpose purpose_of(std::string_view key) {
+  if (key == "production") return rules::Purpose::production;
+  if (key == "test") return rules::Purpose::test;
+  return key == "dr" ? rules::Purpose::disaster_recovery : rules::Purpose::unknown;
 }
 
 Result<std::vector<HostFacts>> facts_of_hosts(const MonthSources& sources, const Scope& scope) {
@@ -69,59 +79,100 @@ Result<std::vector<HostFacts>> facts_of_hosts(const MonthSources& sources, const
                      .vcpus = known_size(host.vcpus),
                      .memory_bytes = known_size(host.memory_bytes),
                      .enrolled = first->second});
+    facts.back().terms.purpose = purpose_of(host.purpose);
   }
   return facts;
 }
 
-struct HourRecord {
+struct HourLine {
   std::string stream;
   std::uint64_t number;
-  ledger::UsageHour hour;
+  std::string line;
 };
 
-// Reads the hours of one host from the store, which gives them by time, and hands them on as the
-// table wants them: stream by stream.
-Result<std::uint64_t> give_hours(RecordStore& records, const Scope& scope, const ScanQuery& query,
-                                 const HourSink& sink) {
-  std::vector<HourRecord> hours;
-  std::uint64_t unreadable = 0;
-  auto stats = records.scan(scope, query, [&](const StoredRecord& stored) {
-    auto record = ledger::parse_record(stored.line);
-    auto hour = record ? ledger::read_usage_hour(**record)
-                       : Result<ledger::UsageHour>(ledger::failure(record));
-    if (hour) {
-      hours.push_back({stored.key.stream, stored.key.number, std::move(*hour)});
-    } else {
-      ++unreadable;
-    }
-  });
-  if (!stats) return ledger::failure(stats);
-  if (!stats->complete) {
-    return ledger::fail(ledger::ErrorKind::full,
-                        fmt::format("host {}: more than {} hour records in the month",
-                                    query.filter.hosts.front(), hours_max));
+// The hour records of a few hosts at a time: the store gives them by time, the table wants them
+// host by host and stream by stream.
+class HourReader {
+ public:
+  HourReader(const MonthSources& sources, const Scope& scope, const std::vector<HostFacts>& hosts)
+      : records_(*sources.records), scope_(scope) {
+    for (const HostFacts& host : hosts) ids_.push_back(host.id);
+    std::sort(ids_.begin(), ids_.end());
   }
-  std::sort(hours.begin(), hours.end(), [](const HourRecord& a, const HourRecord& b) {
-    return std::tie(a.stream, a.number) < std::tie(b.stream, b.number);
-  });
-  for (const auto& each : hours) {
-    if (auto taken = sink(each.hour, each.stream, each.number); !taken) {
-      return ledger::failure(taken);
-    }
-  }
-  return unreadable;
-}
 
-ScanQuery hours_query(const std::string& host, Time from, Time to) {
-  ScanQuery query;
-  query.lanes = {Lane::hour};
-  query.from = from;
-  query.to = to + record_time_lag;
-  query.filter.hosts = {host};
-  query.order = Order::oldest_first;
-  query.limit = hours_max;
-  query.bytes_max = ~std::uint64_t{0};
-  return query;
+  Result<std::uint64_t> give(const HostFacts& host, Time from, Time to, const HourSink& sink) {
+    if (!lines_.contains(host.id)) {
+      if (auto read = read_group(host.id, from, to); !read) return ledger::failure(read);
+    }
+    std::vector<HourLine> lines = std::move(lines_[host.id]);
+    lines_.erase(host.id);
+    std::sort(lines.begin(), lines.end(), [](const HourLine& a, const HourLine& b) {
+      return std::tie(a.stream, a.number) < std::tie(b.stream, b.number);
+    });
+    std::uint64_t unreadable = 0;
+    for (const HourLine& each : lines) {
+      auto record = ledger::parse_record(each.line);
+      auto hour = record ? ledger::read_usage_hour(**record)
+                         : Result<ledger::UsageHour>(ledger::failure(record));
+      if (!hour) {
+        ++unreadable;
+      } else if (auto taken = sink(*hour, each.stream, each.number); !taken) {
+        return ledger::failure(taken);
+      }
+    }
+    return unreadable;
+  }
+
+ private:
+  // The hosts from `first` on, in the order of their ids; those that were given already are passed
+  // over when they are asked for once only.
+  Result<void> read_group(const std::string& first, Time from, Time to) {
+    ScanQuery query;
+    query.lanes = {Lane::hour};
+    query.from = from;
+    query.to = to + record_time_lag;
+    query.order = Order::oldest_first;
+    query.limit = hours_max;
+    query.bytes_max = ~std::uint64_t{0};
+    lines_.clear();
+    auto at = std::lower_bound(ids_.begin(), ids_.end(), first);
+    for (; at != ids_.end() && query.filter.hosts.size() < hosts_at_once; ++at) {
+      query.filter.hosts.push_back(*at);
+      lines_[*at];
+    }
+    auto stats = records_.scan(scope_, query, [&](const StoredRecord& stored) {
+      lines_[std::string(stored.host)].push_back(
+          {stored.key.stream, stored.key.number, std::string(stored.line)});
+    });
+    if (!stats) return ledger::failure(stats);
+    if (stats->complete) return {};
+    return ledger::fail(
+        ledger::ErrorKind::full,
+        fmt::format("hosts from {} on: more than {} hour records in the month", first, hours_max));
+  }
+
+  RecordStore& records_;
+  const Scope& scope_;
+  std::vector<std::string> ids_;
+  std::map<std::string, std::vector<HourLine>, std::less<>> lines_;
+};
+
+// What the records say of the hosts besides their hours, a few hosts at a time.
+Result<void> add_facts(const MonthSources& sources, const Scope& scope, rules::Month month,
+                       std::vector<HostFacts>& hosts) {
+  for (std::size_t begin = 0; begin < hosts.size(); begin += hosts_at_once) {
+    const std::size_t end = std::min(hosts.size(), begin + hosts_at_once);
+    FactsRequest request{.from = rules::month_begin(month), .to = rules::month_end(month)};
+    for (std::size_t i = begin; i < end; ++i) request.hosts.push_back(hosts[i].id);
+    auto facts = month_facts(*sources.records, scope, request);
+    if (!facts) return ledger::failure(facts);
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto powered_off = hosts[i].month.powered_off;
+      hosts[i].month = (*facts)[hosts[i].id];
+      hosts[i].month.powered_off = powered_off;
+    }
+  }
+  return {};
 }
 
 // No two tables that live at one time share an address.
@@ -139,12 +190,25 @@ Result<UtilizationTable> month_table(const MonthSources& sources, const Scope& s
   if (!calendar) return ledger::failure(calendar);
   auto hosts = facts_of_hosts(sources, scope);
   if (!hosts) return ledger::failure(hosts);
-  const TableRequest request{
-      .month = month, .as_of = sources.clock->wall(), .rules = &*rule_set, .calendar = &*calendar};
-  return build_utilization_table(
+  auto terms = MonthTerms::read(*sources.catalog, *rule_set, month);
+  if (!terms) return ledger::failure(terms);
+  for (HostFacts& host : *hosts) (*terms)->add_to(host);
+  if (auto added = add_facts(sources, scope, month, *hosts); !added) return ledger::failure(added);
+  const TableRequest request{.month = month,
+                             .as_of = sources.clock->wall(),
+                             .rules = &*rule_set,
+                             .calendar = &*calendar,
+                             .history = (*terms)->history(),
+                             .catalogue = (*terms)->catalogue()};
+  HourReader hours(sources, scope, *hosts);
+  auto table = build_utilization_table(
       request, *hosts, [&](const HostFacts& host, Time from, Time to, const HourSink& sink) {
-        return give_hours(*sources.records, scope, hours_query(host.id, from, to), sink);
+        return hours.give(host, from, to, sink);
       });
+  if (table) {
+    for (UtilizationRow& row : table->rows) row.host.rules = nullptr;  // they end with this call
+  }
+  return table;
 }
 
 Result<std::string> utilization_workbook(ledger::FileSystem& files, const std::string& scratch,

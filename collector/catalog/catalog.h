@@ -175,6 +175,12 @@ class Catalog {
   ledger::Result<std::optional<Finding>> finding(const Scope& scope, std::string_view id) const;
   ledger::Result<std::vector<FindingEvent>> finding_events(std::string_view id) const;
 
+  // A month judged again takes the place of what was kept of it.
+  ledger::Result<void> put_outcomes(const std::vector<StoredOutcome>& outcomes);
+  // Of the months from `from` to before `until`, by host and month.
+  ledger::Result<std::vector<StoredOutcome>> outcomes(const std::string& from,
+                                                      const std::string& until) const;
+
   ledger::Result<std::optional<RepeatedAnswer>> repeated_answer(const RepeatedKey& key) const;
   ledger::Result<void> keep_answer(const RepeatedKey& key, const RepeatedAnswer& answer,
                                    ledger::Time now);

@@ -36,6 +36,18 @@ struct FindingEvent {
   std::string reason = {};
 };
 
+// How a month of a host was judged, kept for the months that follow. Keys as in
+// rules/utilization.
+struct StoredOutcome {
+  std::string host = {};
+  std::string month = {};
+  std::string size = {};  // "4x8": vCPUs and GiB; a resize begins a new history
+  std::string verdict = {};
+  std::string clears = {};  // verdict keys, one blank between two
+  std::string exempt = {};  // key of the kind; "" = not exempt
+  std::string rules = {};   // version
+};
+
 struct FindingFilter {
   std::string host = {};   // "" = any
   std::string state = {};  // "" = any

@@ -152,6 +152,45 @@ Result<std::vector<FindingEvent>> Catalog::finding_events(std::string_view id) c
   });
 }
 
+Result<void> Catalog::put_outcomes(const std::vector<StoredOutcome>& outcomes) {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<void> {
+    soci::transaction all(sql);
+    StoredOutcome row;
+    soci::statement upsert =
+        (sql.prepare
+             << "INSERT INTO month_outcome(host, month, size, verdict, clears, exempt, rules)"
+                " VALUES (:host, :month, :size, :verdict, :clears, :exempt, :rules)"
+                " ON CONFLICT(host, month) DO UPDATE SET size = excluded.size,"
+                " verdict = excluded.verdict, clears = excluded.clears,"
+                " exempt = excluded.exempt, rules = excluded.rules",
+         use(row.host), use(row.month), use(row.size), use(row.verdict), use(row.clears),
+         use(row.exempt), use(row.rules));
+    for (const StoredOutcome& outcome : outcomes) {
+      row = outcome;
+      upsert.execute(true);
+    }
+    all.commit();
+    return {};
+  });
+}
+
+Result<std::vector<StoredOutcome>> Catalog::outcomes(const std::string& from,
+                                                     const std::string& until) const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<std::vector<StoredOutcome>> {
+    StoredOutcome row;
+    std::vector<StoredOutcome> found;
+    soci::statement rows =
+        (sql.prepare
+             << "SELECT host, month, size, verdict, clears, exempt, rules FROM month_outcome"
+                " WHERE month >= :from AND month < :until ORDER BY host, month",
+         use(from), use(until), into(row.host), into(row.month), into(row.size), into(row.verdict),
+         into(row.clears), into(row.exempt), into(row.rules));
+    rows.execute();
+    while (rows.fetch()) found.push_back(row);
+    return found;
+  });
+}
+
 Result<std::optional<RepeatedAnswer>> Catalog::repeated_answer(const RepeatedKey& key) const {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::optional<RepeatedAnswer>> {
     RepeatedAnswer answer;

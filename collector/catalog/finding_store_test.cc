@@ -120,6 +120,25 @@ TEST_CASE("findings are seen within the scope and found by what they are") {
   CHECK_FALSE(fixture.catalog->finding(tax, closed.id)->has_value());
 }
 
+TEST_CASE("months are kept as they were judged, and a month judged again takes its place") {
+  Fixture fixture;
+  REQUIRE(fixture.catalog->put_outcomes(
+      {{.host = "web-01", .month = "2026-09", .size = "4x8", .verdict = "low", .clears = "high"},
+       {.host = "web-01", .month = "2026-08", .size = "4x8", .verdict = "normal"},
+       {.host = "db-01", .month = "2026-10", .size = "8x16", .verdict = "high"}}));
+  REQUIRE(fixture.catalog->put_outcomes({{.host = "web-01",
+                                          .month = "2026-09",
+                                          .size = "4x8",
+                                          .verdict = "idle",
+                                          .exempt = "trial"}}));
+  const auto kept = fixture.catalog->outcomes("2026-08", "2026-10");
+  REQUIRE(kept->size() == 2);
+  CHECK((*kept)[0].month == "2026-08");
+  CHECK((*kept)[1].verdict == "idle");
+  CHECK((*kept)[1].exempt == "trial");
+  CHECK((*kept)[1].clears.empty());
+}
+
 TEST_CASE("a repeated request gets the answer it got before, for a day") {
   Fixture fixture;
   const RepeatedKey key{.credential = "5f0c", .key = "k-1"};

@@ -55,6 +55,12 @@ constexpr FieldDef resource_usage_fields[] = {
     {"note", text, optional, "备注"},
 };
 
+constexpr FieldDef power_fields[] = {
+    {"host", reference, needed, "云主机", "host"},
+    {"month", month, needed, "月份"},
+    {"off_days", decimal, needed, "连续关机天数"},
+};
+
 constexpr FieldDef spec_fields[] = {
     {"name", text, needed, "规格名称"},
     {"vcpus", whole, needed, "vCPU"},
@@ -169,6 +175,7 @@ constexpr KindDef kinds[] = {
     {"host_terms", Shelf::inventory, "云主机台账", false, host_terms_fields},
     {"resource", Shelf::inventory, "其他资源", false, resource_fields},
     {"resource_usage", Shelf::inventory, "其他资源月用量", false, resource_usage_fields},
+    {"power", Shelf::inventory, "关机", false, power_fields},
     {"spec", Shelf::inventory, "云服务目录", true, spec_fields},
     {"agreement", Shelf::inventory, "需求确认", false, agreement_fields},
     {"exemption", Shelf::inventory, "豁免", false, exemption_fields},

@@ -52,7 +52,7 @@ TEST_CASE("each kind has a key of its own, fields of their own, and references t
       CHECK((field.of == "unit" || field.of == "host" || find_kind(field.of) != nullptr));
     }
   }
-  CHECK(keys.size() == 16);
+  CHECK(keys.size() == 17);
   CHECK(find_kind("nothing") == nullptr);
 }
 

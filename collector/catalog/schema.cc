@@ -54,6 +54,9 @@ constexpr std::array added_tables = {
     " finding TEXT NOT NULL REFERENCES finding(id), number BIGINT NOT NULL, time TEXT NOT NULL,"
     " act TEXT NOT NULL, who TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
     " PRIMARY KEY (finding, number))",
+    "CREATE TABLE IF NOT EXISTS month_outcome ("
+    " host TEXT NOT NULL, month TEXT NOT NULL, size TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " clears TEXT NOT NULL, exempt TEXT NOT NULL, rules TEXT NOT NULL, PRIMARY KEY (host, month))",
     "CREATE TABLE IF NOT EXISTS repeated_request ("
     " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"
     " status BIGINT NOT NULL, body TEXT NOT NULL, time TEXT NOT NULL,"

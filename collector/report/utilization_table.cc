@@ -79,6 +79,33 @@ UtilizationRow make_row(const HostFacts& host, const rules::FoldedPart& part,
   return row;
 }
 
+constexpr std::size_t history_months_max = 12;  // before the table's own
+
+// Where the host stands after this month; of a month with two sizes the last counts.
+void add_standing(UtilizationRow& row, const TableRequest& request, const rules::FoldedPart& part) {
+  const rules::RuleSet& rules = row.host.rules != nullptr ? *row.host.rules : *request.rules;
+  row.outcome = rules::outcome_of(request.month, row.judgement,
+                                  rules::exempt_in(row.host.terms, request.month));
+  std::vector<rules::MonthOutcome> months;
+  if (request.history && row.vcpus) {
+    months = request.history(row.host.id, size_key(*row.vcpus, row.memory_bytes.value_or(0)));
+    if (months.size() > history_months_max) {
+      months.erase(months.begin(), months.end() - history_months_max);
+    }
+  }
+  months.push_back(*row.outcome);
+  row.standing = rules::stand(rules, months);
+  if (!row.standing->flag) return;
+  row.advice = rules::recommend({.load = rules::load_of(part),
+                                 .catalogue = request.catalogue,
+                                 .is_public = row.host.is_public,
+                                 .months = std::max(1U, row.standing->months)},
+                                rules.sizing);
+  if (!row.advice) return;
+  row.saving_fen = rules::saving_fen(row.host.month_fen, row.advice->spec.month_fen,
+                                     rules::months_left_in_year(request.month));
+}
+
 Result<void> add_host(UtilizationTable& table, const TableRequest& request, const HostFacts& host,
                       const HourSource& source) {
   rules::MonthFold fold({.month = request.month,
@@ -99,6 +126,7 @@ Result<void> add_host(UtilizationTable& table, const TableRequest& request, cons
     row.part = static_cast<unsigned>(i) + 1;
     row.parts = static_cast<unsigned>(parts.size());
     if (i == 0) row.unusable += *unreadable;
+    if (i + 1 == parts.size()) add_standing(row, request, parts[i]);
     table.rows.push_back(std::move(row));
   }
   ++table.hosts;
@@ -134,6 +162,11 @@ Result<std::vector<const HostFacts*>> hosts_of(const TableRequest& request,
 }
 
 }  // namespace
+
+std::string size_key(std::uint64_t vcpus, std::uint64_t memory_bytes) {
+  constexpr std::uint64_t gib = 1ULL << 30;
+  return fmt::format("{}x{}", vcpus, (memory_bytes + gib - 1) / gib);
+}
 
 Result<UtilizationTable> build_utilization_table(const TableRequest& request,
                                                  std::span<const HostFacts> hosts,

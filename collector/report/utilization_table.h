@@ -10,6 +10,8 @@
 
 #include "ledger/usage_hour.h"
 #include "rules/utilization/judge.h"
+#include "rules/utilization/sizing.h"
+#include "rules/utilization/standing.h"
 
 namespace yunjian::collector {
 
@@ -29,6 +31,10 @@ struct HostFacts {
   rules::MonthFacts month = {};  // besides its hours
   // With the limits of the agreement in force; null: the request's rules. Outlives the build.
   const rules::RuleSet* rules = nullptr;
+  rules::HostTerms terms = {};
+  bool is_public = false;                                 // serves the public
+  std::string payer = {};                                 // city or county
+  std::optional<std::uint64_t> month_fen = std::nullopt;  // what the present size costs a month
 };
 
 using HourSink = std::function<ledger::Result<void>(const ledger::UsageHour& hour,
@@ -69,7 +75,19 @@ struct UtilizationRow {
   std::vector<rules::FoldInput> inputs;  // the records every figure can be computed from again
   std::uint64_t overlapping = 0;
   std::uint64_t unusable = 0;  // in the host's first row: unreadable, or cannot be true
+  // In the host's last row: where it stands after this month and those before.
+  std::optional<rules::MonthOutcome> outcome;
+  std::optional<rules::Standing> standing;
+  std::optional<rules::Recommendation> advice;  // when it is flagged and a size fits
+  std::optional<std::int64_t> saving_fen;       // of the advice, to the end of the year
 };
+
+// "4x8": vCPUs and GiB, rounded up. A host whose size differs begins a new history.
+std::string size_key(std::uint64_t vcpus, std::uint64_t memory_bytes);
+
+// The months of a host of that size before the table's, rising.
+using HistorySource = std::function<std::vector<rules::MonthOutcome>(const std::string& host,
+                                                                     const std::string& size)>;
 
 // 云资源利用情况表. The same request, hosts and records give the same table.
 struct UtilizationTable {
@@ -88,6 +106,8 @@ struct TableRequest {
   ledger::Time as_of{};
   const rules::RuleSet* rules = nullptr;
   const rules::Calendar* calendar = nullptr;
+  HistorySource history = {};                   // may be empty: no month before is known
+  std::span<const rules::Spec> catalogue = {};  // sizes in force at the month's end
 };
 
 // Folds and judges every host that was enrolled at some time of the month, one after the other;

@@ -30,14 +30,12 @@ bool fits(const Projection& projected, const SizingRequest& request, const Sizin
   return *projected.memory_p99 * sizing.memory_headroom / 10000 <= 10000;
 }
 
-bool halves_at_most(const Spec& spec, const FoldedPart& part) {
-  const std::uint64_t memory = ordered_memory(part.usage->memory_bytes);
-  return spec.vcpus * 2 >= part.usage->vcpus && spec.memory_bytes * 2 >= memory;
+bool halves_at_most(const Spec& spec, const SizedLoad& load) {
+  return spec.vcpus * 2 >= load.vcpus && spec.memory_bytes * 2 >= ordered_memory(load.memory_bytes);
 }
 
-bool is_present_size(const Spec& spec, const FoldedPart& part) {
-  return spec.vcpus == part.usage->vcpus &&
-         spec.memory_bytes == ordered_memory(part.usage->memory_bytes);
+bool is_present_size(const Spec& spec, const SizedLoad& load) {
+  return spec.vcpus == load.vcpus && spec.memory_bytes == ordered_memory(load.memory_bytes);
 }
 
 Words memory_size(std::uint64_t bytes) {
@@ -60,39 +58,45 @@ Words explain(const Recommendation& made) {
 
 }  // namespace
 
-std::optional<Projection> project(const FoldedPart& part, const Spec& spec) {
-  if (!part.usage || spec.vcpus == 0 || spec.memory_bytes == 0) return std::nullopt;
+SizedLoad load_of(const FoldedPart& part) {
+  if (!part.usage) return {};
   const MonthFacts none;
-  const auto cpu = figure_value(part, none, RuleFigure::cpu_p95);
-  if (!cpu) return std::nullopt;
-  const auto& now = *part.usage;
-  Projection made{.cpu_p95 = scale(*cpu, now.vcpus, spec.vcpus)};
-  if (part.busiest_hour) {
-    made.cpu_busiest_hour = scale(part.busiest_hour->cpu_mean, now.vcpus, spec.vcpus);
+  return {.vcpus = part.usage->vcpus,
+          .memory_bytes = part.usage->memory_bytes,
+          .cpu_p95 = figure_value(part, none, RuleFigure::cpu_p95),
+          .cpu_busiest_hour = figure_value(part, none, RuleFigure::cpu_busiest_hour),
+          .memory_p99 = figure_value(part, none, RuleFigure::memory_p99),
+          .coverage = coverage(part.measured, part.expected).value_or(0)};
+}
+
+std::optional<Projection> project(const SizedLoad& load, const Spec& spec) {
+  if (!load.cpu_p95 || spec.vcpus == 0 || spec.memory_bytes < gib) return std::nullopt;
+  Projection made{.cpu_p95 = scale(*load.cpu_p95, load.vcpus, spec.vcpus)};
+  if (load.cpu_busiest_hour) {
+    made.cpu_busiest_hour = scale(*load.cpu_busiest_hour, load.vcpus, spec.vcpus);
   }
-  if (const auto memory = figure_value(part, none, RuleFigure::memory_p99)) {
-    made.memory_p99 = scale(*memory, ordered_memory(now.memory_bytes) / gib,
-                            std::max<std::uint64_t>(1, spec.memory_bytes / gib));
+  if (load.memory_p99) {
+    made.memory_p99 =
+        scale(*load.memory_p99, ordered_memory(load.memory_bytes) / gib, spec.memory_bytes / gib);
   }
   return made;
 }
 
 std::optional<Recommendation> recommend(const SizingRequest& request, const Sizing& sizing) {
-  const FoldedPart& part = *request.part;
+  const SizedLoad& load = request.load;
   std::optional<Recommendation> best;
   for (const Spec& spec : request.catalogue) {
     if (spec.vcpus != 1 && spec.vcpus % 2 != 0) continue;
-    const auto projected = project(part, spec);
-    if (!projected || !fits(*projected, request, sizing) || !halves_at_most(spec, part)) continue;
+    const auto projected = project(load, spec);
+    if (!projected || !fits(*projected, request, sizing) || !halves_at_most(spec, load)) continue;
     const auto size = [](const Spec& one) { return std::tie(one.vcpus, one.memory_bytes, one.id); };
     if (!best || size(spec) < size(best->spec)) {
       best = Recommendation{.spec = spec, .projected = *projected};
     }
   }
-  if (!best || is_present_size(best->spec, part)) return std::nullopt;
-  const Hundredths covered = coverage(part.measured, part.expected).value_or(0);
+  if (!best || is_present_size(best->spec, load)) return std::nullopt;
   const Hundredths months = std::max(1U, request.months);
-  best->confidence = covered * months / (months + 1);
+  best->confidence = load.coverage * months / (months + 1);
   best->explanation = explain(*best);
   return best;
 }

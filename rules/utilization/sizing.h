@@ -30,15 +30,24 @@ struct Recommendation {
   Words explanation;          // one sentence
 };
 
+// What is needed of a host's month: its size, and its load in percent of it.
+struct SizedLoad {
+  std::uint64_t vcpus = 0;
+  std::uint64_t memory_bytes = 0;  // as the host reports it
+  std::optional<Hundredths> cpu_p95, cpu_busiest_hour, memory_p99;
+  Hundredths coverage = 0;
+};
+SizedLoad load_of(const FoldedPart& part);
+
 struct SizingRequest {
-  const FoldedPart* part = nullptr;  // must be measured
-  std::span<const Spec> catalogue;
+  SizedLoad load;
+  std::span<const Spec> catalogue = {};
   bool is_public = false;  // serves the public: more is kept in reserve
   unsigned months = 1;     // months of history behind the finding
 };
 
 // What the load would be on `spec`: percentages scale with the size.
-std::optional<Projection> project(const FoldedPart& part, const Spec& spec);
+std::optional<Projection> project(const SizedLoad& load, const Spec& spec);
 
 // The smallest size whose projected load keeps the limits; for less CPU or memory at most half of
 // either in one step, so that a mistake shows before it hurts. vCPUs are even, or 1. Absent:

@@ -41,8 +41,9 @@ FoldedPart month_of(std::uint64_t cpu, std::uint64_t memory) {
 }
 
 std::optional<Recommendation> ask(const FoldedPart& part, bool is_public = false) {
-  return recommend({.part = &part, .catalogue = catalogue, .is_public = is_public, .months = 3},
-                   sizing());
+  return recommend(
+      {.load = load_of(part), .catalogue = catalogue, .is_public = is_public, .months = 3},
+      sizing());
 }
 
 TEST_CASE("a low host is halved at most, however little it does") {

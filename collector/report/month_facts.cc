@@ -1,0 +1,182 @@
+#include "collector/report/month_facts.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "ledger/base/bytes.h"
+
+namespace yunjian::collector {
+
+using ledger::Result;
+using ledger::Time;
+using rules::Hundredths;
+using rules::MonthFacts;
+
+namespace {
+
+constexpr std::size_t matches_max = 10'000'000;
+constexpr std::chrono::days growth_window{7};
+constexpr std::string_view used_prefix = "fs.used.";
+
+ColumnTest is(std::string field, std::string wanted) {
+  return {.field = std::move(field),
+          .accepts = [wanted = std::move(wanted)](std::string_view value, bool) {
+            return value == wanted;
+          }};
+}
+
+ScanQuery query_of(const FactsRequest& request, std::vector<std::string> hosts, Lane lane) {
+  ScanQuery query;
+  query.lanes = {lane};
+  query.from = request.from;
+  query.to = request.to;
+  query.filter.hosts = std::move(hosts);
+  query.limit = matches_max;
+  query.bytes_max = ~std::uint64_t{0};
+  return query;
+}
+
+// "12.34" in hundredths; what a usage record may hold.
+std::optional<Hundredths> hundredths(std::string_view number) {
+  const auto point = number.find('.');
+  const auto whole = ledger::parse_decimal(number.substr(0, point));
+  if (!whole) return std::nullopt;
+  if (point == std::string_view::npos) return *whole * 100;
+  const auto places = number.substr(point + 1);
+  if (places.size() != 2) return std::nullopt;
+  const auto part = ledger::parse_decimal(places[0] == '0' ? places.substr(1) : places);
+  return part ? std::optional(*whole * 100 + *part) : std::nullopt;
+}
+
+// Share in use of each file system, by mount.
+using Disks = std::map<std::string, Hundredths, std::less<>>;
+
+Disks disks_of(std::string_view line) {
+  Disks disks;
+  const auto record = ledger::parse_record(line);
+  if (!record) return disks;
+  for (const ledger::RecordField& field : (*record)->fields) {
+    if (!field.key.starts_with(used_prefix)) continue;
+    if (const auto used = hundredths(field.value)) {
+      disks[std::string(field.key.substr(used_prefix.size()))] = *used;
+    }
+  }
+  return disks;
+}
+
+// The file systems as the newest usage record before `until` has them, and its time.
+struct Snapshot {
+  Time time{};
+  Disks disks;
+};
+
+Result<std::optional<Snapshot>> newest_disks(RecordStore& records, const Scope& scope,
+                                             ScanQuery query) {
+  query.limit = 1;
+  std::optional<Snapshot> found;
+  auto scanned = records.scan(scope, query, [&](const StoredRecord& stored) {
+    found = Snapshot{.time = stored.key.time, .disks = disks_of(stored.line)};
+  });
+  if (!scanned) return ledger::failure(scanned);
+  return found;
+}
+
+// Days until `now` is full when it goes on growing as since `before`; absent when it does not grow.
+std::optional<std::uint64_t> days_to_full(const Snapshot& before, const Snapshot& now) {
+  const double days =
+      std::chrono::duration<double, std::ratio<86400>>(now.time - before.time).count();
+  if (days < 1) return std::nullopt;
+  std::optional<std::uint64_t> soonest;
+  for (const auto& [mount, used] : now.disks) {
+    const auto earlier = before.disks.find(mount);
+    if (earlier == before.disks.end() || used <= earlier->second || used > 10000) continue;
+    const double growth = static_cast<double>(used - earlier->second) / days;
+    const auto left = static_cast<std::uint64_t>(static_cast<double>(10000 - used) / growth);
+    soonest = std::min(soonest.value_or(left), left);
+  }
+  return soonest;
+}
+
+Result<void> add_disks(RecordStore& records, const Scope& scope, const FactsRequest& request,
+                       const std::string& host, MonthFacts& facts) {
+  ScanQuery query = query_of(request, {host}, Lane::usage);
+  auto now = newest_disks(records, scope, query);
+  if (!now) return ledger::failure(now);
+  if (!*now || (*now)->disks.empty()) return {};
+  Hundredths fullest = 0;
+  for (const auto& [mount, used] : (*now)->disks) fullest = std::max(fullest, used);
+  facts.disk_used = fullest;
+  query.to = (*now)->time - growth_window;
+  if (query.to <= query.from) return {};
+  auto before = newest_disks(records, scope, query);
+  if (!before) return ledger::failure(before);
+  if (*before) facts.disk_full_days = days_to_full(**before, **now);
+  return {};
+}
+
+Result<void> add_oom_kills(RecordStore& records, const Scope& scope, const FactsRequest& request,
+                           const std::string& host, MonthFacts& facts) {
+  AggregateQuery query;
+  static_cast<Selection&>(query) = query_of(request, {host}, Lane::usage);
+  query.field = "system.oom_kills";
+  auto counted = records.aggregate(scope, query);
+  if (!counted) return ledger::failure(counted);
+  for (const auto& [group, count] : counted->counts) {
+    if (!group.value) continue;
+    const auto kills = ledger::parse_decimal(*group.value);
+    if (kills) facts.oom_kills = facts.oom_kills.value_or(0) + *kills * count;
+  }
+  return {};
+}
+
+// Whether any log record of the host is there, so that no login means nobody logged in.
+Result<bool> sends_logs(RecordStore& records, const Scope& scope, const FactsRequest& request,
+                        const std::string& host) {
+  ScanQuery query = query_of(request, {host}, Lane::event);
+  query.filter.columns = {is("kind", "event")};
+  query.limit = 1;
+  bool any = false;
+  auto scanned = records.scan(scope, query, [&](const StoredRecord&) { any = true; });
+  if (!scanned) return ledger::failure(scanned);
+  return any;
+}
+
+// Adds one to `count` of the host of every record that the columns let through.
+Result<void> count_each(RecordStore& records, const Scope& scope, ScanQuery query,
+                        const std::function<void(std::string_view host)>& count) {
+  auto scanned =
+      records.scan(scope, query, [&](const StoredRecord& stored) { count(stored.host); });
+  if (!scanned) return ledger::failure(scanned);
+  return {};
+}
+
+}  // namespace
+
+Result<std::map<std::string, MonthFacts, std::less<>>> month_facts(RecordStore& records,
+                                                                   const Scope& scope,
+                                                                   const FactsRequest& request) {
+  std::map<std::string, MonthFacts, std::less<>> facts;
+  for (const std::string& host : request.hosts) {
+    MonthFacts& of_host = facts[host];
+    if (auto good = add_disks(records, scope, request, host, of_host); !good) {
+      return ledger::failure(good);
+    }
+    if (auto good = add_oom_kills(records, scope, request, host, of_host); !good) {
+      return ledger::failure(good);
+    }
+    auto sends = sends_logs(records, scope, request, host);
+    if (!sends) return ledger::failure(sends);
+    if (*sends) of_host.logins = 0;
+  }
+  ScanQuery logins = query_of(request, request.hosts, Lane::event);
+  logins.filter.columns = {is("class_uid", "3002"), is("activity_id", "1"), is("status_id", "1")};
+  auto counted = count_each(records, scope, logins, [&](std::string_view host) {
+    const auto found = facts.find(host);
+    if (found != facts.end() && found->second.logins) ++*found->second.logins;
+  });
+  if (!counted) return ledger::failure(counted);
+  return facts;
+}
+
+}  // namespace yunjian::collector

@@ -1,0 +1,98 @@
+#include "collector/report/month_facts.h"
+
+#include <doctest/doctest.h>
+
+#include "collector/store/testing/log_kit.h"
+#include "collector/store/wal_record_store.h"
+#include "ledger/record.h"
+
+namespace yunjian::collector {
+namespace {
+
+using namespace std::chrono_literals;
+using ledger::Time;
+using testing::batch_entry;
+using testing::only;
+using testing::TestAgent;
+using testing::TestLog;
+
+std::string usage_line(Time time, double used, std::uint64_t kills) {
+  std::string line;
+  ledger::RecordWriter writer(line, time, "usage");
+  writer.decimal("fs.used./", used).decimal("fs.used./boot", 3.0);
+  writer.integer("system.oom_kills", kills);
+  writer.finish();
+  return line;
+}
+
+std::string login_line(Time time, std::string_view user) {
+  std::string line;
+  ledger::RecordWriter writer(line, time, "event");
+  writer.text("source", "file").message(std::string("login ") + std::string(user));
+  writer.finish();
+  return line;
+}
+
+// Every line that begins with "login" is a successful logon.
+Deriver logins() {
+  return {.version = 1,
+          .keys = {"class_uid", "activity_id", "status_id"},
+          .derive = [](const ledger::ParsedRecord& record, std::vector<DerivedField>& out) {
+            if (!record.find("message").value_or("").starts_with("login")) return;
+            out.push_back({"class_uid", "3002", false});
+            out.push_back({"activity_id", "1", false});
+            out.push_back({"status_id", "1", false});
+          }};
+}
+
+struct Fixture {
+  Fixture() {
+    REQUIRE(log.create());
+    REQUIRE(log.open());
+    REQUIRE(log.enrol(web, "tax", "web-01"));
+    REQUIRE(log.enrol(mute, "tax", "mute-01"));
+  }
+  void commit(TestAgent& agent, const std::string& host, const std::vector<std::string>& lines) {
+    REQUIRE(log->commit(only(batch_entry(agent.seal(lines), "tax", host))));
+  }
+  TestLog log;
+  TestAgent web{std::string(32, 'a'), 1, 7};
+  TestAgent mute{std::string(32, 'b'), 1, 8};
+};
+
+TEST_CASE_FIXTURE(Fixture, "logins are counted where logs are sent, and unknown where none are") {
+  const Time from = testing::test_start;
+  commit(web, "web-01",
+         {login_line(from + 1h, "a"), login_line(from + 2h, "b"), usage_line(from + 3h, 50, 0)});
+  commit(mute, "mute-01", {usage_line(from + 3h, 50, 0)});
+  const Deriver deriver = logins();
+  WalRecordStore store(*log, &deriver);
+  const auto facts =
+      month_facts(store, Scope::all(),
+                  {.hosts = {"web-01", "mute-01", "none"}, .from = from, .to = from + 720h});
+  REQUIRE_MESSAGE(facts, facts.error().message);
+  CHECK(facts->at("web-01").logins == 2);
+  CHECK(facts->at("mute-01").logins == std::nullopt);
+  CHECK(facts->at("none").logins == std::nullopt);
+  CHECK(facts->at("none").disk_used == std::nullopt);
+  const auto later = month_facts(store, Scope::all(),
+                                 {.hosts = {"web-01"}, .from = from + 90min, .to = from + 720h});
+  CHECK(later->at("web-01").logins == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the fullest disk, when it will be full, and killed processes") {
+  const Time from = testing::test_start;
+  commit(web, "web-01",
+         {usage_line(from + 1h, 60, 2), usage_line(from + 10 * 24h, 61, 0),
+          usage_line(from + 20 * 24h, 71, 1), usage_line(from + 20 * 24h + 1min, 71, 1)});
+  WalRecordStore store(*log);
+  const auto facts =
+      month_facts(store, Scope::all(), {.hosts = {"web-01"}, .from = from, .to = from + 720h});
+  REQUIRE_MESSAGE(facts, facts.error().message);
+  CHECK(facts->at("web-01").disk_used == 7100);
+  CHECK(facts->at("web-01").disk_full_days == 29);  // a point a day, a little less
+  CHECK(facts->at("web-01").oom_kills == 4);
+}
+
+}  // namespace
+}  // namespace yunjian::collector

@@ -1,0 +1,91 @@
+#include "collector/report/month_findings.h"
+
+#include <doctest/doctest.h>
+
+#include "collector/report/terms.h"
+#include "collector/report/testing/sample_table.h"
+
+namespace yunjian::collector {
+namespace {
+
+using namespace std::chrono_literals;
+using rules::Verdict;
+
+const ledger::Time now = ledger::parse_time("2026-11-01T00:30:00.000000Z").value();
+
+UtilizationRow flagged_row(const std::string& host, Verdict verdict) {
+  UtilizationRow row;
+  row.host.id = host;
+  row.host.unit = "tax";
+  row.host.payer = "county";
+  row.judgement.rule_version = "v";
+  row.judgement.explanation = {"判", "judged"};
+  row.standing =
+      rules::Standing{.flag = verdict, .since = 2026y / 8, .explanation = {"标", "flag"}};
+  row.advice = rules::Recommendation{.spec = {.id = "s2"}, .explanation = {"建议", "advice"}};
+  row.saving_fen = 1200;
+  return row;
+}
+
+TEST_CASE("each flagged host gets one finding, with what people decide by") {
+  UtilizationTable table{.month = 2026y / 10};
+  table.rows = {flagged_row("a", Verdict::low), flagged_row("b", Verdict::high), UtilizationRow{}};
+  const auto raised = new_findings(table, {}, now);
+  REQUIRE(raised.size() == 2);
+  CHECK(raised[0].id == "a:reclaim:2026-10");
+  CHECK(raised[0].state == "flagged");
+  CHECK(raised[0].details.at("why_zh") == "标判");
+  CHECK(raised[0].details.at("recommended") == "s2");
+  CHECK(raised[0].details.at("saving_fen") == "1200");
+  CHECK(raised[0].details.at("payer") == "county");
+  CHECK(raised[1].id == "b:expand:2026-10");
+}
+
+TEST_CASE("a host whose finding is still open gets no second one on the same road") {
+  UtilizationTable table{.month = 2026y / 10};
+  table.rows = {flagged_row("a", Verdict::low)};
+  const Finding idle{.host = "a", .verdict = "idle", .state = "notified"};
+  const Finding high{.host = "a", .verdict = "high", .state = "issued"};
+  const Finding other{.host = "b", .verdict = "low", .state = "issued"};
+  CHECK(new_findings(table, std::vector{idle}, now).empty());
+  CHECK(new_findings(table, std::vector{high, other}, now).size() == 1);
+}
+
+TEST_CASE("the third low month in a row raises a finding, the months before are kept for that") {
+  const auto rules = rules::default_rule_set();
+  const auto calendar = rules::cn_calendar();
+  REQUIRE(rules);
+  REQUIRE(calendar);
+  const auto hosts = testing::sample_hosts();
+  const auto build = [&](const HistorySource& history) {
+    auto table = build_utilization_table({.month = 2026y / 10,
+                                          .as_of = rules::month_end(2026y / 10) + 1h,
+                                          .rules = &*rules,
+                                          .calendar = &*calendar,
+                                          .history = history},
+                                         hosts, testing::sample_source());
+    REQUIRE_MESSAGE(table, table.error().message);
+    return std::move(*table);
+  };
+  const auto first = build({});
+  for (const Finding& finding : new_findings(first, {}, now)) CHECK(finding.verdict != "low");
+  const auto kept = outcomes_of(first);
+  const auto second = build([&](const std::string& host, const std::string& size) {
+    std::vector<rules::MonthOutcome> months;
+    for (const StoredOutcome& stored : kept) {
+      if (stored.host != host || stored.size != size) continue;
+      for (const auto month : {2026y / 8, 2026y / 9}) {
+        months.push_back({.month = month, .verdict = *rules::parse_verdict(stored.verdict)});
+      }
+    }
+    return months;
+  });
+  bool low_is_raised = false;
+  for (const Finding& finding : new_findings(second, {}, now)) {
+    low_is_raised = low_is_raised || (finding.host == "ecs-0002" && finding.verdict == "low");
+  }
+  CHECK(low_is_raised);
+}
+
+}  // namespace
+}  // namespace yunjian::collector
