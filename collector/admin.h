@@ -6,11 +6,16 @@
 #include "collector/admin_protocol.h"
 #include "collector/api/act.h"
 #include "collector/catalog/catalog.h"
-#include "collector/report/utilization_table.h"
 #include "collector/store/own_stream.h"
 #include "collector/store/record_store.h"
+#include "rules/calendar/china_time.h"
 
 namespace yunjian::collector {
+
+struct MonthSources;
+struct UtilizationTable;
+class MonthPackFiles;
+enum class Language;
 
 // What commands work with; all of it outlives them.
 struct AdminContext {
@@ -52,6 +57,10 @@ class AdminCommands {
 
   ledger::Result<std::size_t> keep_month(const AdminRequest& request,
                                          const UtilizationTable& table);
+  ledger::Result<void> add_pack(AdminAnswer& answer, const MonthPackFiles& pack,
+                                const std::string& prefix, Language language);
+  ledger::Result<void> add_narrow_packs(AdminAnswer& answer, rules::Month month, Language language);
+  MonthSources month_sources() const;
   ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
   ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
   ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
+
 #include "collector/admin.h"
-#include "collector/api/month_report.h"
+#include "collector/api/month_pack_files.h"
 #include "collector/report/month_findings.h"
-#include "collector/report/table_json.h"
 #include "collector/report/terms.h"
 #include "ledger/batch.h"
 #include "ledger/checkpoint.h"
@@ -101,6 +103,13 @@ Result<void> StreamCheck::check_body(const EvidenceLog::StoredBatch& batch,
 
 }  // namespace
 
+MonthSources AdminCommands::month_sources() const {
+  return {.catalog = context_.catalog,
+          .log = context_.log,
+          .records = context_.records,
+          .clock = context_.clock};
+}
+
 // A month that is over is kept as it was judged, and what it flags becomes a finding, each one a
 // record of the own stream first. Gives back how many are new.
 Result<std::size_t> AdminCommands::keep_month(const AdminRequest& request,
@@ -128,28 +137,74 @@ Result<std::size_t> AdminCommands::keep_month(const AdminRequest& request,
   return fresh.size();
 }
 
+// The pack of one scope in every form, under `prefix`.
+Result<void> AdminCommands::add_pack(AdminAnswer& answer, const MonthPackFiles& pack,
+                                     const std::string& prefix, Language language) {
+  for (const std::string_view report : report_names) {
+    for (const std::string_view format : {"xlsx", "pdf", "html", "json", "csv"}) {
+      auto bytes = pack.bytes({.report = report, .format = format, .language = language},
+                              *context_.files, context_.scratch);
+      if (!bytes && bytes.error().kind == ErrorKind::reject) {
+        answer.note +=
+            fmt::format("{}.{} was not made: {}\n", report, format, bytes.error().message);
+        continue;
+      }
+      if (!bytes) return ledger::failure(bytes);
+      answer.files.emplace(fmt::format("{}{}.{}", prefix, report, format), std::move(*bytes));
+    }
+  }
+  return {};
+}
+
+// One pack for each county and each unit besides the authority's.
+Result<void> AdminCommands::add_narrow_packs(AdminAnswer& answer, rules::Month month,
+                                             Language language) {
+  auto units = context_.catalog->units(Scope::all());
+  if (!units) return ledger::failure(units);
+  std::map<std::string, std::set<std::string, std::less<>>> scopes;
+  for (const Unit& unit : *units) {
+    scopes["unit/" + unit.id + "/"].insert(unit.id);
+    if (!unit.county.empty() && unit.county.find('/') == std::string::npos) {
+      scopes["county/" + unit.county + "/"].insert(unit.id);
+    }
+  }
+  for (const auto& [prefix, scope] : scopes) {
+    auto pack = MonthPackFiles::read(month_sources(), Scope::units(scope), month);
+    if (!pack) return ledger::failure(pack, prefix);
+    if (auto added = add_pack(answer, *pack, prefix, language); !added) return added;
+  }
+  return {};
+}
+
 Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
   auto month = rules::parse_month(request.field("month"));
   if (!month) return ledger::failure(month, "--month");
-  auto table = month_table({.catalog = context_.catalog,
-                            .log = context_.log,
-                            .records = context_.records,
-                            .clock = context_.clock},
-                           Scope::all(), *month);
-  if (!table) return ledger::failure(table);
-  auto workbook = utilization_workbook(*context_.files, context_.scratch, *table);
-  if (!workbook) return ledger::failure(workbook);
-  Act built = act(request, "report");
-  built.text("month", request.field("month")).number("results", table->rows.size());
-  if (auto recorded = record(built); !recorded) return ledger::failure(recorded);
-  auto raised = keep_month(request, *table);
+  const std::string lang = request.field("lang");
+  if (!lang.empty() && lang != "zh" && lang != "en") {
+    return ledger::fail(ErrorKind::reject, fmt::format("--lang '{}': zh or en", lang));
+  }
+  const Language language = lang == "en" ? Language::en : Language::zh;
+  // The month is judged first, so that the pack shows the findings it raises.
+  auto judged = MonthPackFiles::read(month_sources(), Scope::all(), *month);
+  if (!judged) return ledger::failure(judged);
+  auto raised = keep_month(request, judged->table());
   if (!raised) return ledger::failure(raised);
+  auto pack = *raised == 0 ? std::move(judged)
+                           : MonthPackFiles::read(month_sources(), Scope::all(), *month);
+  if (!pack) return ledger::failure(pack);
+  const UtilizationTable& table = pack->table();
+  Act built = act(request, "report");
+  built.text("month", request.field("month")).number("results", table.rows.size());
+  if (auto recorded = record(built); !recorded) return ledger::failure(recorded);
   AdminAnswer answer{
       .out = fmt::format(
-          "{}: {} hosts, {} rows, {}\n", request.field("month"), table->hosts, table->rows.size(),
-          table->provisional ? "provisional" : fmt::format("{} new findings", *raised))};
-  answer.files.emplace("utilization.json", utilization_json(*table));
-  answer.files.emplace("utilization.xlsx", std::move(*workbook));
+          "{}: {} hosts, {} rows, {}\n", request.field("month"), table.hosts, table.rows.size(),
+          table.provisional ? "provisional" : fmt::format("{} new findings", *raised))};
+  if (auto added = add_pack(answer, *pack, "", language); !added) return ledger::failure(added);
+  if (!request.field("all").empty()) {
+    if (auto added = add_narrow_packs(answer, *month, language); !added)
+      return ledger::failure(added);
+  }
   return answer;
 }
 

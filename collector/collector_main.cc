@@ -134,12 +134,23 @@ int serve(const std::string& config_path, const sigset_t& signals) {
 
 // ---- commands that go to the running collector, or to its data
 
+// The directories that `name` stands in below `directory`.
+ledger::Result<void> make_parents(System& system, const std::string& directory,
+                                  const std::string& name) {
+  for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+    const std::string path = ledger::join_path(directory, name.substr(0, slash));
+    if (auto made = system.files.make_directory(path, 0755); !made) return made;
+  }
+  return {};
+}
+
 int print_answer(System& system, const collector::AdminAnswer& answer, const std::string& out) {
   for (const auto& [name, bytes] : answer.files) {
     const std::string directory = out.empty() ? "." : out;
     if (auto made = system.files.make_directory(directory, 0755); !made)
       return report(made.error());
     const std::string path = ledger::join_path(directory, name);
+    if (auto made = make_parents(system, directory, name); !made) return report(made.error());
     auto written = ledger::replace_file(system.files, path, bytes, 0644);
     if (!written) return report(written.error());
     say("wrote " + path);
@@ -353,11 +364,16 @@ void add_lists_and_reports(CLI::App& app, CommandLine& line) {
              "id,unit,system,name,vcpus,memory_gb,purpose,address");
   auto* reports = app.add_subcommand("report", "Monthly reports");
   reports->require_subcommand(1);
-  auto* build = add_request(*reports, line, "build",
-                            "Build the utilization table 云资源利用情况表 as utilization.json and "
-                            "utilization.xlsx");
+  auto* build = add_request(
+      *reports, line, "build",
+      "Build the monthly pack: 云资源利用情况表, 优化建议, 运行维护报告, 安全报告 as XLSX, "
+      "PDF, HTML, JSON and CSV; judges the month when it is over");
   add_field(build, line, "--month", "YYYY-MM, in +08:00")->required();
   add_field(build, line, "--out", "directory for the files (default: here)");
+  add_field(build, line, "--lang", "zh (default) or en");
+  build->add_flag_callback(
+      "--all", [&line] { line.request.fields["all"] = "yes"; },
+      "Also a pack for each county and each unit, in directories of their own");
 }
 
 void add_service(CLI::App& app, CommandLine& line, const sigset_t& signals) {

@@ -4,7 +4,7 @@
 
 #include "collector/api/count_routes.h"
 #include "collector/api/log_routes.h"
-#include "collector/api/month_report.h"
+#include "collector/api/month_pack_files.h"
 #include "collector/api/record_routes.h"
 
 namespace yunjian::collector {
@@ -79,7 +79,7 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/v1/records/{}/{}", Access::credential, plain(get_record)},
       {"/v1/hosts", Access::credential, plain(list_hosts)},
       {"/v1/hosts/{}/usage", Access::credential, plain(host_usage)},
-      {"/v1/reports/{}/{}", Access::credential, plain(get_utilization)},
+      {"/v1/reports/{}/{}", Access::credential, plain(get_report)},
       {"/v1/streams", Access::credential, plain(list_streams)},
       {"/v1/streams/{}/batches/{}", Access::credential,
        [this](const Call& call) { return batches_.get_batch(context_, call); }},

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 
-#include "collector/api/parameters.h"
 #include "collector/report/month_facts.h"
-#include "collector/report/table_json.h"
 #include "collector/report/table_xlsx.h"
 #include "collector/report/terms.h"
 #include "ledger/leaves.h"
@@ -221,40 +219,6 @@ Result<std::string> utilization_workbook(ledger::FileSystem& files, const std::s
   auto bytes = files.read_file(path);
   if (auto removed = files.remove(path); !removed) return ledger::failure(removed);
   return bytes;
-}
-
-Outcome<Response> get_utilization(const ApiContext& context, const Call& call) {
-  auto parameters = Parameters::read(call.request, {});
-  if (!parameters) return handed_on(parameters);
-  const auto month = rules::parse_month(call.parts[0]);
-  const bool workbook = call.parts[1] == "utilization.xlsx";
-  if (!month || (!workbook && call.parts[1] != "utilization.json")) return not_found();
-  const auto& scope = call.credential.scope;
-  auto table = month_table({.catalog = context.catalog,
-                            .log = context.log,
-                            .records = context.records,
-                            .clock = context.clock},
-                           scope, *month);
-  if (!table && table.error().kind == ledger::ErrorKind::reject) {
-    return bad_request(table.error().message);
-  }
-  if (!table) return storage_problem(table.error());
-  Response response;
-  if (workbook) {
-    auto bytes = utilization_workbook(*context.files, context.scratch, *table);
-    if (!bytes) return storage_problem(bytes.error());
-    response.content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-    response.headers.emplace_back(
-        "Content-Disposition",
-        fmt::format("attachment; filename=\"utilization-{}.xlsx\"", call.parts[0]));
-    response.body = std::move(*bytes);
-  } else {
-    response.body = utilization_json(*table);
-  }
-  Act act = look(context, call, "report");
-  act.number("results", table->rows.size());
-  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
-  return response;
 }
 
 }  // namespace yunjian::collector

@@ -18,9 +18,6 @@ struct MonthSources {
 ledger::Result<UtilizationTable> month_table(const MonthSources& sources, const Scope& scope,
                                              rules::Month month);
 
-// GET /v1/reports/{yyyy-mm}/utilization.{json,xlsx}
-Outcome<Response> get_utilization(const ApiContext& context, const Call& call);
-
 // The table as a workbook's bytes. `scratch`: directory where it is made; made when missing.
 ledger::Result<std::string> utilization_workbook(ledger::FileSystem& files,
                                                  const std::string& scratch,

@@ -26,6 +26,13 @@ ColumnTest is(std::string field, std::string wanted) {
           }};
 }
 
+// Where and of what is asked.
+struct Asked {
+  RecordStore& records;
+  const Scope& scope;
+  const FactsRequest& request;
+};
+
 ScanQuery query_of(const FactsRequest& request, std::vector<std::string> hosts, Lane lane) {
   ScanQuery query;
   query.lanes = {lane};
@@ -98,8 +105,8 @@ std::optional<std::uint64_t> days_to_full(const Snapshot& before, const Snapshot
   return soonest;
 }
 
-Result<void> add_disks(RecordStore& records, const Scope& scope, const FactsRequest& request,
-                       const std::string& host, MonthFacts& facts) {
+Result<void> add_disks(const Asked& asked, const std::string& host, MonthFacts& facts) {
+  const auto& [records, scope, request] = asked;
   ScanQuery query = query_of(request, {host}, Lane::usage);
   auto now = newest_disks(records, scope, query);
   if (!now) return ledger::failure(now);
@@ -115,8 +122,8 @@ Result<void> add_disks(RecordStore& records, const Scope& scope, const FactsRequ
   return {};
 }
 
-Result<void> add_oom_kills(RecordStore& records, const Scope& scope, const FactsRequest& request,
-                           const std::string& host, MonthFacts& facts) {
+Result<void> add_oom_kills(const Asked& asked, const std::string& host, MonthFacts& facts) {
+  const auto& [records, scope, request] = asked;
   AggregateQuery query;
   static_cast<Selection&>(query) = query_of(request, {host}, Lane::usage);
   query.field = "system.oom_kills";
@@ -131,8 +138,8 @@ Result<void> add_oom_kills(RecordStore& records, const Scope& scope, const Facts
 }
 
 // Whether any log record of the host is there, so that no login means nobody logged in.
-Result<bool> sends_logs(RecordStore& records, const Scope& scope, const FactsRequest& request,
-                        const std::string& host) {
+Result<bool> sends_logs(const Asked& asked, const std::string& host) {
+  const auto& [records, scope, request] = asked;
   ScanQuery query = query_of(request, {host}, Lane::event);
   query.filter.columns = {is("kind", "event")};
   query.limit = 1;
@@ -156,16 +163,17 @@ Result<void> count_each(RecordStore& records, const Scope& scope, ScanQuery quer
 Result<std::map<std::string, MonthFacts, std::less<>>> month_facts(RecordStore& records,
                                                                    const Scope& scope,
                                                                    const FactsRequest& request) {
+  const Asked asked{.records = records, .scope = scope, .request = request};
   std::map<std::string, MonthFacts, std::less<>> facts;
   for (const std::string& host : request.hosts) {
     MonthFacts& of_host = facts[host];
-    if (auto good = add_disks(records, scope, request, host, of_host); !good) {
+    if (auto good = add_disks(asked, host, of_host); !good) {
       return ledger::failure(good);
     }
-    if (auto good = add_oom_kills(records, scope, request, host, of_host); !good) {
+    if (auto good = add_oom_kills(asked, host, of_host); !good) {
       return ledger::failure(good);
     }
-    auto sends = sends_logs(records, scope, request, host);
+    auto sends = sends_logs(asked, host);
     if (!sends) return ledger::failure(sends);
     if (*sends) of_host.logins = 0;
   }

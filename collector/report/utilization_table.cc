@@ -106,6 +106,15 @@ void add_standing(UtilizationRow& row, const TableRequest& request, const rules:
                                      rules::months_left_in_year(request.month));
 }
 
+void add_week(UtilizationTable& table, const rules::FoldedPart& part) {
+  if (part.week.empty()) return;
+  table.week.resize(rules::week_hours);
+  for (std::size_t i = 0; i < part.week.size(); ++i) {
+    table.week[i].sum += part.week[i].sum;
+    table.week[i].count += part.week[i].count;
+  }
+}
+
 Result<void> add_host(UtilizationTable& table, const TableRequest& request, const HostFacts& host,
                       const HourSource& source) {
   rules::MonthFold fold({.month = request.month,
@@ -126,6 +135,7 @@ Result<void> add_host(UtilizationTable& table, const TableRequest& request, cons
     row.part = static_cast<unsigned>(i) + 1;
     row.parts = static_cast<unsigned>(parts.size());
     if (i == 0) row.unusable += *unreadable;
+    add_week(table, parts[i]);
     if (i + 1 == parts.size()) add_standing(row, request, parts[i]);
     table.rows.push_back(std::move(row));
   }

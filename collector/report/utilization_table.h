@@ -98,6 +98,7 @@ struct UtilizationTable {
   std::string calendar_version;
   std::vector<UtilizationRow> rows;  // by county, unit, system, name, id, part
   std::uint64_t hosts = 0;
+  std::vector<rules::WeekHour> week;  // of all hosts together; empty when nothing was measured
 };
 
 struct TableRequest {

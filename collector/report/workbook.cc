@@ -209,6 +209,28 @@ void Workbook::filter(std::uint32_t header_row, std::uint32_t last_row, std::uin
   impl_->note(worksheet_autofilter(impl_->sheet, header_row, 0, last_row, last_column));
 }
 
+void Workbook::chart(const SheetChart& chart) {
+  if (!impl_->sheet) return;
+  std::uint8_t type = LXW_CHART_COLUMN;
+  if (chart.kind == SheetChart::Kind::stacked) type = LXW_CHART_COLUMN_STACKED;
+  if (chart.kind == SheetChart::Kind::lines) type = LXW_CHART_LINE;
+  lxw_chart* drawn = workbook_add_chart(impl_->book, type);
+  if (!drawn) return impl_->note(LXW_ERROR_MEMORY_MALLOC_FAILED);
+  const char* sheet = impl_->sheet->name;
+  for (std::uint16_t i = 1; i <= chart.series; ++i) {
+    lxw_chart_series* series = chart_add_series(drawn, nullptr, nullptr);
+    chart_series_set_categories(series, sheet, 1, 0, chart.rows, 0);
+    chart_series_set_values(series, sheet, 1, i, chart.rows, i);
+    chart_series_set_name_range(series, sheet, 0, i);
+  }
+  chart_title_set_name(drawn, chart.title.c_str());
+  lxw_chart_options options{};
+  options.x_scale = 1.5;
+  options.y_scale = 1.3;
+  const auto column = static_cast<lxw_col_t>(chart.series + 2);
+  impl_->note(worksheet_insert_chart_opt(impl_->sheet, 1, column, drawn, &options));
+}
+
 Result<void> Workbook::finish() {
   if (!impl_->book) {
     return fail(ErrorKind::fatal, fmt::format("{}: cannot be written", impl_->temporary));

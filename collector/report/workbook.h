@@ -47,6 +47,16 @@ struct SheetLayout {
   std::string footer;                 // left part; page numbers stand on the right
 };
 
+// A chart over the sheet's own cells: labels in column A from row 2 on, a series in each column
+// behind it, its name in row 1. It stands to the right of them.
+struct SheetChart {
+  enum class Kind { bars, stacked, lines };
+  Kind kind = Kind::bars;
+  std::string title;
+  std::uint32_t rows = 0;
+  std::uint16_t series = 0;
+};
+
 struct WorkbookProperties {
   std::string title;
   std::string subject;
@@ -72,6 +82,7 @@ class Workbook {
   void number(std::uint32_t row, std::uint16_t column, double value, CellStyle style);
   void moment(std::uint32_t row, std::uint16_t column, ledger::Time value);
   void row_height(std::uint32_t row, double points);  // before the row's first cell
+  void chart(const SheetChart& chart);
   void filter(std::uint32_t header_row, std::uint32_t last_row, std::uint16_t last_column);
 
   // Closes, fsyncs and renames to `path`. Call once.

@@ -39,6 +39,12 @@ yunjian_header_library(yunjian::toml11 toml.hpp)
 yunjian_header_library(yunjian::cli11 CLI/CLI.hpp)
 yunjian_header_library(doctest doctest/doctest.h)
 
+# Print: Pango and Cairo, which have pkg-config files only.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(YUNJIAN_PANGO REQUIRED IMPORTED_TARGET pangocairo)
+add_library(yunjian::pango INTERFACE IMPORTED GLOBAL)
+target_link_libraries(yunjian::pango INTERFACE PkgConfig::YUNJIAN_PANGO)
+
 # The journal and sd_notify: without libsystemd the target is empty and HAVE_SYSTEMD undefined.
 add_library(yunjian::systemd INTERFACE IMPORTED GLOBAL)
 find_path(YUNJIAN_SYSTEMD_INCLUDE systemd/sd-journal.h)

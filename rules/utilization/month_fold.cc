@@ -59,6 +59,13 @@ bool is_possible(const UsageHour& hour) {
 
 Time later(Time a, Time b) { return std::max(a, b); }
 
+// 1970-01-01 was a Thursday.
+std::size_t hour_of_week(Time time) {
+  const auto hours = std::chrono::floor<std::chrono::hours>(time + china_offset);
+  const auto count = hours.time_since_epoch().count() + 3 * 24;
+  return static_cast<std::size_t>(count % static_cast<std::int64_t>(week_hours));
+}
+
 }  // namespace
 
 MonthFold::MonthFold(const FoldWindow& window, const Calendar& calendar)
@@ -188,7 +195,11 @@ void MonthFold::close(Open& open, Time from, Time to) const {
   open.part.expected = std::chrono::floor<seconds>(to - from);
   close_spans(open);
   close_days(open);
+  if (!open.hours.empty()) open.part.week.resize(week_hours);
   for (const auto& [time, hour] : open.hours) {
+    WeekHour& of_week = open.part.week[hour_of_week(time)];
+    of_week.sum += hour.sum;
+    of_week.count += hour.count;
     if (hour.count == 0 || hour.measured < busiest_hour_measured_min) continue;
     const Hundredths mean = (hour.sum * 20 + hour.count) / (2 * hour.count);
     if (!open.part.busiest_hour || mean > open.part.busiest_hour->cpu_mean) {

@@ -36,6 +36,13 @@ struct BusiestDay {
   Date day{};
 };
 
+// CPU samples of one hour of the week.
+struct WeekHour {
+  std::uint64_t sum = 0;  // in tenths of a percent
+  std::uint64_t count = 0;
+};
+inline constexpr std::size_t week_hours = 168;  // Monday 00:00 in +08:00 first
+
 // One host of one size over a month or the part of it in which it had that size.
 struct FoldedPart {
   ledger::Time from{};  // the time this part answers for, half-open
@@ -52,6 +59,7 @@ struct FoldedPart {
   std::optional<BusiestHour> busiest_hour;  // among clock hours measured for half an hour or more
   std::optional<BusiestDay> busiest_day;    // among the days counted in `days`
 
+  std::vector<WeekHour> week;  // `week_hours` of them, or none
   std::vector<FoldInput> inputs;
   std::uint64_t overlapping = 0;  // records that cover time another record covers too
   std::uint64_t unusable = 0;     // records that cannot be true; not folded

@@ -59,6 +59,8 @@ LIBRARY_OWNERS = {
     'libaudit.h': ('agent/sources/audit/',),
     'systemd/': ('agent/sources/',),
     'xlsxwriter': ('collector/report/',),
+    'pango/': ('collector/report/',),
+    'cairo': ('collector/report/',),
 }
 
 _WRITING = (r'\bO_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)\b'

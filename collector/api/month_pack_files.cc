@@ -1,0 +1,202 @@
+#include "collector/api/month_pack_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "collector/api/inventory_routes.h"
+#include "collector/api/parameters.h"
+#include "collector/report/render.h"
+#include "collector/report/table_json.h"
+#include "ledger/base/bytes.h"
+#include "ledger/checkpoint.h"
+
+namespace yunjian::collector {
+
+using ledger::Result;
+
+namespace {
+
+constexpr int history_months = 12;
+
+constexpr std::pair<std::string_view, std::string_view> media_types[] = {
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"pdf", "application/pdf"},
+    {"html", "text/html; charset=utf-8"},
+    {"json", "application/json"},
+    {"csv", "text/csv; charset=utf-8"}};
+
+PackSources::Evidence evidence_of(const MonthSources& sources, const Scope& scope) {
+  PackSources::Evidence evidence;
+  const ledger::Time now = sources.clock->wall();
+  for (const StreamInfo& stream : sources.log->streams()) {
+    if (!scope.allows(stream.state.unit)) continue;
+    ++evidence.streams;
+    evidence.records += stream.state.next_record;
+    evidence.hollow += stream.state.hollow;
+    evidence.forks += stream.state.forks;
+    if (now - stream.state.last_received >= silent_after) ++evidence.silent;
+  }
+  const auto checkpoint =
+      ledger::open_checkpoint(sources.log->checkpoint(), sources.log->verifier());
+  if (checkpoint) {
+    evidence.leaves = checkpoint->tree.size;
+    evidence.checkpoint_root = ledger::to_hex(ledger::as_view(checkpoint->tree.root)).substr(0, 16);
+  }
+  return evidence;
+}
+
+Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope,
+                               rules::Month month) {
+  PackSources pack;
+  for (const KindDef& kind : registry_kinds()) {
+    auto entries = sources.catalog->entries(scope, kind.key);
+    if (!entries) return ledger::failure(entries);
+    pack.entries.emplace(kind.key, std::move(*entries));
+  }
+  auto findings = sources.catalog->findings(scope, {});
+  if (!findings) return ledger::failure(findings);
+  pack.findings = std::move(*findings);
+  auto hosts = sources.catalog->hosts(scope);
+  if (!hosts) return ledger::failure(hosts);
+  std::set<std::string_view> own;
+  for (const Host& host : *hosts) own.insert(host.id);
+  auto outcomes = sources.catalog->outcomes(
+      rules::format_month(month - std::chrono::months(history_months)), rules::format_month(month));
+  if (!outcomes) return ledger::failure(outcomes);
+  for (StoredOutcome& outcome : *outcomes) {
+    if (own.contains(outcome.host)) pack.outcomes.push_back(std::move(outcome));
+  }
+  pack.evidence = evidence_of(sources, scope);
+  return pack;
+}
+
+// The scope that the request asks for, never more than the credential's.
+Outcome<Scope> narrowed(const ApiContext& context, const Scope& scope,
+                        const Parameters& parameters) {
+  const auto unit = parameters.optional_text("unit");
+  const auto county = parameters.optional_text("county");
+  if (!unit && !county) return scope;
+  if (unit && county) return bad_request("Give 'unit' or 'county', not both.");
+  const auto units = context.catalog->units(scope);
+  if (!units) return storage_problem(units.error());
+  std::set<std::string, std::less<>> wanted;
+  for (const Unit& one : *units) {
+    if (unit ? one.id == *unit : one.county == *county) wanted.insert(one.id);
+  }
+  if (wanted.empty()) return not_found();
+  return Scope::units(std::move(wanted));
+}
+
+Result<std::string> workbook_bytes(ledger::FileSystem& files, const std::string& scratch,
+                                   const Document& document, Language language) {
+  if (auto made = files.make_directory(scratch, 0700); !made) return ledger::failure(made);
+  const std::string path =
+      ledger::join_path(scratch, fmt::format("{}-{}.xlsx", document.key, fmt::ptr(&document)));
+  if (auto written = document_xlsx(files, path, document, language); !written) {
+    return ledger::failure(written);
+  }
+  auto bytes = files.read_file(path);
+  if (auto removed = files.remove(path); !removed) return ledger::failure(removed);
+  return bytes;
+}
+
+}  // namespace
+
+std::string_view media_type(std::string_view format) {
+  for (const auto& [name, type] : media_types) {
+    if (name == format) return type;
+  }
+  return {};
+}
+
+bool is_report(std::string_view name) {
+  return std::find(std::begin(report_names), std::end(report_names), name) !=
+         std::end(report_names);
+}
+
+Result<MonthPackFiles> MonthPackFiles::read(const MonthSources& sources, const Scope& scope,
+                                            rules::Month month) {
+  MonthPackFiles pack;
+  auto table = month_table(sources, scope, month);
+  if (!table) return ledger::failure(table);
+  pack.table_ = std::move(*table);
+  auto read = sources_of(sources, scope, month);
+  if (!read) return ledger::failure(read);
+  pack.sources_ = std::move(*read);
+  auto units = sources.catalog->units(scope);
+  if (!units) return ledger::failure(units);
+  pack.scope_ = scope_words(scope, *units);
+  return pack;
+}
+
+Document MonthPackFiles::document(std::string_view report) const {
+  if (report == "advice") return advice_document(table_, sources_, scope_);
+  if (report == "operations") return operations_document(table_, sources_, scope_);
+  if (report == "security") return security_document(table_, sources_, scope_);
+  return utilization_document(table_, sources_, scope_);
+}
+
+Result<std::string> MonthPackFiles::bytes(const Form& form, ledger::FileSystem& files,
+                                          const std::string& scratch) const {
+  if (!is_report(form.report) || media_type(form.format).empty()) {
+    return ledger::fail(ledger::ErrorKind::reject,
+                        fmt::format("there is no report {}.{}", form.report, form.format));
+  }
+  if (form.report == "utilization" && form.format == "json") return utilization_json(table_);
+  if (form.report == "utilization" && form.format == "xlsx") {
+    return utilization_workbook(files, scratch, table_);
+  }
+  const Document made = document(form.report);
+  if (form.format == "json") return document_json(made);
+  if (form.format == "csv") return document_csv(made, form.language);
+  if (form.format == "html") return document_html(made, form.language);
+  if (form.format == "pdf") return document_pdf(made, form.language);
+  return workbook_bytes(files, scratch, made, form.language);
+}
+
+Outcome<Response> get_report(const ApiContext& context, const Call& call) {
+  auto parameters = Parameters::read(call.request, {"lang", "unit", "county"});
+  if (!parameters) return handed_on(parameters);
+  auto language = parameters->choice("lang", {"zh", "en"});
+  if (!language) return handed_on(language);
+  const auto month = rules::parse_month(call.parts[0]);
+  const std::string& file = call.parts[1];
+  const auto dot = file.find('.');
+  if (!month || dot == std::string::npos) return not_found();
+  const std::string report = file.substr(0, dot);
+  const std::string format = file.substr(dot + 1);
+  if (!is_report(report) || media_type(format).empty()) return not_found();
+  auto scope = narrowed(context, call.credential.scope, *parameters);
+  if (!scope) return handed_on(scope);
+  auto pack = MonthPackFiles::read({.catalog = context.catalog,
+                                    .log = context.log,
+                                    .records = context.records,
+                                    .clock = context.clock},
+                                   *scope, *month);
+  if (!pack && pack.error().kind == ledger::ErrorKind::reject)
+    return bad_request(pack.error().message);
+  if (!pack) return storage_problem(pack.error());
+  auto bytes = pack->bytes({.report = report,
+                            .format = format,
+                            .language = *language == "en" ? Language::en : Language::zh},
+                           *context.files, context.scratch);
+  if (!bytes && bytes.error().kind == ledger::ErrorKind::reject) {
+    return refuse(503, "no-font", "The report cannot be made in this form", bytes.error().message);
+  }
+  if (!bytes) return storage_problem(bytes.error());
+  Response response;
+  response.content_type = media_type(format);
+  if (format != "json" && format != "html") {
+    response.headers.emplace_back(
+        "Content-Disposition",
+        fmt::format("attachment; filename=\"{}-{}.{}\"", report, call.parts[0], format));
+  }
+  response.body = std::move(*bytes);
+  Act act = look(context, call, "report");
+  act.number("results", pack->table().rows.size());
+  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
+  return response;
+}
+
+}  // namespace yunjian::collector

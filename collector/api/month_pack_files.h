@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "collector/api/month_report.h"
+#include "collector/report/month_pack.h"
+
+namespace yunjian::collector {
+
+// The monthly pack of one scope: read once, then given out report by report and form by form.
+class MonthPackFiles {
+ public:
+  // Reject: the month has not begun.
+  static ledger::Result<MonthPackFiles> read(const MonthSources& sources, const Scope& scope,
+                                             rules::Month month);
+
+  const UtilizationTable& table() const { return table_; }
+
+  struct Form {
+    std::string_view report;  // one of report_names
+    std::string_view format;  // xlsx, pdf, html, json, csv
+    Language language = Language::zh;
+  };
+  // `scratch`: directory in which a workbook is made. Reject: no such report or format, or no font
+  // for a PDF.
+  ledger::Result<std::string> bytes(const Form& form, ledger::FileSystem& files,
+                                    const std::string& scratch) const;
+
+ private:
+  Document document(std::string_view report) const;
+
+  UtilizationTable table_;
+  PackSources sources_;
+  rules::Words scope_;
+};
+
+// "application/pdf" …; empty for a format that is none.
+std::string_view media_type(std::string_view format);
+bool is_report(std::string_view name);
+
+// GET /v1/reports/{yyyy-mm}/{report}.{format}: lang, and unit or county to narrow the scope.
+Outcome<Response> get_report(const ApiContext& context, const Call& call);
+
+}  // namespace yunjian::collector

@@ -1,0 +1,128 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "collector/report/pack_parts.h"
+#include "rules/findings/finding.h"
+
+namespace yunjian::collector {
+
+using rules::Words;
+
+namespace {
+
+DocumentTable findings_table(const UtilizationTable& table,
+                             const std::vector<const Finding*>& findings,
+                             std::pair<std::string, Words> what) {
+  DocumentTable shown{.key = std::move(what.first), .name = std::move(what.second)};
+  shown.columns = {{"finding", {"编号", "finding"}, 22},
+                   {"unit", {"使用单位", "unit"}, 14},
+                   {"host", {"云主机", "host"}, 14},
+                   {"verdict", {"判定", "verdict"}, 10},
+                   {"state", {"处置状态", "state"}, 14},
+                   {"due", {"期限", "due"}, 11},
+                   {"recommended", {"建议规格", "size"}, 10},
+                   {"saving", {"预计节约（元，至年底）", "expected saving, CNY to year end"}, 14},
+                   {"payer", {"付费方", "payer"}, 8},
+                   {"why", {"依据", "why"}, 60}};
+  const auto detail = [](const Finding& finding, std::string_view key) {
+    const auto found = finding.details.find(key);
+    return found == finding.details.end() ? std::string() : found->second;
+  };
+  for (const Finding* finding : findings) {
+    const auto verdict = rules::parse_verdict(finding->verdict);
+    const auto state = rules::parse_finding_state(finding->state);
+    const std::string saving = detail(*finding, "saving_fen");
+    const std::string size = detail(*finding, "recommended");
+    shown.rows.push_back(
+        {finding->id, finding->unit, finding->host,
+         verdict ? CellValue(verdict_words(table, *verdict)) : CellValue(finding->verdict),
+         state ? CellValue(rules::state_name(*state)) : CellValue(finding->state),
+         date_or_text(finding->due), size.empty() ? CellValue() : CellValue(size),
+         saving.empty() ? CellValue() : CellValue(Yuan{std::stoll(saving)}),
+         detail(*finding, "payer") == "county" ? Words{"县（区）", "county"}
+                                               : Words{"市级", "city"},
+         Words{detail(*finding, "why_zh"), detail(*finding, "why_en")}});
+  }
+  return shown;
+}
+
+// Expected savings by payer; what has no known price is counted and not guessed.
+DocumentTable savings_table(const std::vector<const Finding*>& findings) {
+  struct Sum {
+    std::uint64_t findings = 0, priced = 0;
+    std::int64_t fen = 0;
+  };
+  std::map<std::string, Sum> by_payer;
+  for (const Finding* finding : findings) {
+    const auto payer = finding->details.find("payer");
+    Sum& sum = by_payer[payer == finding->details.end() ? "city" : payer->second];
+    ++sum.findings;
+    const auto saving = finding->details.find("saving_fen");
+    if (saving == finding->details.end()) continue;
+    ++sum.priced;
+    sum.fen += std::stoll(saving->second);
+  }
+  DocumentTable savings{.key = "savings",
+                        .name = {"预计节约（按付费方）", "Expected savings by payer"}};
+  savings.columns = {
+      {"payer", {"付费方", "payer"}, 12},
+      {"findings", {"事项", "findings"}, 10},
+      {"priced", {"其中有目录单价", "of those priced"}, 14},
+      {"saving", {"预计节约（元，至年底）", "expected saving, CNY to year end"}, 20}};
+  for (const auto& [payer, sum] : by_payer) {
+    savings.rows.push_back({payer == "county" ? Words{"县（区）", "county"} : Words{"市级", "city"},
+                            sum.findings, sum.priced,
+                            sum.priced == 0 ? CellValue() : CellValue(Yuan{sum.fen})});
+  }
+  return savings;
+}
+
+std::vector<const Finding*> pick(const PackSources& sources, rules::Road road, bool open) {
+  std::vector<const Finding*> found;
+  for (const Finding& finding : sources.findings) {
+    const auto verdict = rules::parse_verdict(finding.verdict);
+    const auto state = rules::parse_finding_state(finding.state);
+    if (!verdict || !state) continue;
+    if (rules::road_of(*verdict) == road && rules::is_closed(*state) != open)
+      found.push_back(&finding);
+  }
+  return found;
+}
+
+}  // namespace
+
+Document advice_document(const UtilizationTable& table, const PackSources& sources,
+                         const Words& scope) {
+  Document document = document_of("advice", {"优化建议", "Advice"}, table, scope);
+  add_rules(document, table);
+  const auto reclaim = pick(sources, rules::Road::reclaim, true);
+  const auto expand = pick(sources, rules::Road::expand, true);
+  std::vector<const Finding*> closed = pick(sources, rules::Road::reclaim, false);
+  for (const Finding* finding : pick(sources, rules::Road::expand, false))
+    closed.push_back(finding);
+  document.sections.push_back(
+      {.name = {"概要", "Summary"},
+       .paragraphs = {summary(table),
+                      {fmt::format("建议核减事项 {} 项，建议扩容事项 {} "
+                                   "项。建议仅供主管部门与使用单位协商，不自动回收。",
+                                   reclaim.size(), expand.size()),
+                       fmt::format(
+                           "{} hosts to give back, {} to expand. Advice is for people to agree on; "
+                           "nothing is reclaimed by itself.",
+                           reclaim.size(), expand.size())}},
+       .tables = {savings_table(reclaim)}});
+  document.sections.push_back(
+      {.name = {"核减", "Give back"},
+       .tables = {findings_table(table, reclaim, {"reclaim", {"建议核减", "To give back"}})}});
+  document.sections.push_back(
+      {.name = {"扩容", "Expand"},
+       .tables = {findings_table(table, expand, {"expand", {"建议扩容", "To expand"}})}});
+  document.sections.push_back(
+      {.name = {"事项闭环", "Closed"},
+       .tables = {findings_table(table, closed, {"closed", {"已办结事项", "Closed findings"}})}});
+  return document;
+}
+
+}  // namespace yunjian::collector

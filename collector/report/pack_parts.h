@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/report/month_pack.h"
+
+// What the documents of the monthly pack have in common.
+namespace yunjian::collector {
+
+Document document_of(std::string key, rules::Words name, const UtilizationTable& table,
+                     const rules::Words& scope);
+// The cover line that names the rules.
+void add_rules(Document& document, const UtilizationTable& table);
+// "本月共 30 台云主机：偏低 3 台，…"
+rules::Words summary(const UtilizationTable& table);
+rules::Words verdict_words(const UtilizationTable& table, rules::Verdict verdict);
+std::string unit_of(const HostFacts& host);
+
+const std::vector<RegistryEntry>& entries_of(const PackSources& sources, std::string_view kind);
+// Whether a date or time of the entry lies in the month, in +08:00.
+bool lies_in(const RegistryEntry& entry, std::string_view field, rules::Month month);
+std::vector<const RegistryEntry*> of_month(const PackSources& sources, std::string_view kind,
+                                           std::string_view field, rules::Month month);
+// The fields of a kind as columns, for a table of its entries.
+DocumentTable entries_table(std::string_view kind,
+                            const std::vector<const RegistryEntry*>& entries);
+CellValue date_or_text(const std::string& value);
+
+}  // namespace yunjian::collector
