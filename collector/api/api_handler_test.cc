@@ -475,7 +475,7 @@ TEST_CASE_FIXTURE(Fixture, "a month's table holds the hosts of the credential's 
   const auto table = json(get("tax again", "/v1/reports/2026-09/utilization.json"));
   CHECK(table["hosts"].GetUint64() == 1);
   CHECK(get("tax again", "/v1/reports/2026-13/utilization.json").status == 404);
-  CHECK(get("tax again", "/v1/reports/2026-09/utilization.pdf").status == 404);
+  CHECK(get("tax again", "/v1/reports/2026-09/utilization.docx").status == 404);
   CHECK(get("tax again", "/v1/reports/2030-01/utilization.json").status == 400);
 }
 
