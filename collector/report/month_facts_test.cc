@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "collector/store/testing/log_kit.h"
-#include "collector/store/wal_record_store.h"
+#include "collector/store/log_record_store.h"
 #include "ledger/record.h"
 
 namespace yunjian::collector {
@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "logins are counted where logs are sent, and unknown 
          {login_line(from + 1h, "a"), login_line(from + 2h, "b"), usage_line(from + 3h, 50, 0)});
   commit(mute, "mute-01", {usage_line(from + 3h, 50, 0)});
   const Deriver deriver = logins();
-  WalRecordStore store(*log, &deriver);
+  LogRecordStore store(*log, &deriver);
   const auto facts =
       month_facts(store, Scope::all(),
                   {.hosts = {"web-01", "mute-01", "none"}, .from = from, .to = from + 720h});
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Fixture, "the fullest disk, when it will be full, and killed p
   commit(web, "web-01",
          {usage_line(from + 1h, 60, 2), usage_line(from + 10 * 24h, 61, 0),
           usage_line(from + 20 * 24h, 71, 1), usage_line(from + 20 * 24h + 1min, 71, 1)});
-  WalRecordStore store(*log);
+  LogRecordStore store(*log);
   const auto facts =
       month_facts(store, Scope::all(), {.hosts = {"web-01"}, .from = from, .to = from + 720h});
   REQUIRE_MESSAGE(facts, facts.error().message);
