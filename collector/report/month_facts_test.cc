@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "collector/store/testing/log_kit.h"
 #include "collector/store/log_record_store.h"
+#include "collector/store/testing/log_kit.h"
 #include "ledger/record.h"
 
 namespace yunjian::collector {
