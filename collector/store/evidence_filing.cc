@@ -154,7 +154,7 @@ Result<void> EvidenceLog::Impl::file(std::uint64_t segment, std::uint64_t leaf_e
   if (auto written = write_streams(next.streams); !written) return written;
   std::vector<PartPtr> all = part_set()->parts();
   for (const auto& part : filed->parts) {
-    auto opened = ledger::PartReader::open(files, directory, part.number);
+    auto opened = ledger::PartReader::open(files, directory, part.number, part_cache);
     if (!opened) return failure(opened);
     all.push_back(std::move(*opened));
   }
@@ -280,7 +280,7 @@ Result<void> EvidenceLog::Impl::replace(const std::vector<PartPtr>& old, PartsTo
   how.number = number;
   auto merged = merge_parts(filing_tools(), how);
   if (!merged) return failure(merged, "joining parts");
-  auto opened = ledger::PartReader::open(files, directory, number);
+  auto opened = ledger::PartReader::open(files, directory, number, part_cache);
   if (!opened) return failure(opened);
   PartManifest next = manifest;
   std::vector<PartPtr> all;

@@ -209,7 +209,7 @@ Result<void> EvidenceLog::Impl::load_filed(TreePublisher::Leaves& leaves) {
   if (!read) return failure(read);
   manifest = std::move(*read);
   if (manifest.first_segment == 0) return {};
-  auto set = PartSet::open(files, options.directory, manifest);
+  auto set = PartSet::open(files, options.directory, manifest, part_cache);
   if (!set) return failure(set);
   parts = std::move(*set);
   auto streams = read_streams(files, options.directory, manifest);

@@ -123,6 +123,7 @@ struct EvidenceLog::Impl {
   EvidenceIndex index;
   Published published;
   Stats stats;
+  const std::shared_ptr<ledger::PartCache> part_cache = std::make_shared<ledger::PartCache>();
   std::shared_ptr<const PartSet> parts = std::make_shared<PartSet>();
   // Closed segments that are not filed, and the leaves through them.
   std::deque<std::pair<std::uint64_t, std::uint64_t>> closed_segments;

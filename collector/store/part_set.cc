@@ -13,10 +13,11 @@ using ledger::Result;
 
 Result<std::shared_ptr<const PartSet>> PartSet::open(ledger::FileSystem& files,
                                                      const std::string& data,
-                                                     const ledger::PartManifest& manifest) {
+                                                     const ledger::PartManifest& manifest,
+                                                     std::shared_ptr<ledger::PartCache> cache) {
   std::vector<PartPtr> parts;
   for (const auto& named : manifest.parts) {
-    auto part = PartReader::open(files, ledger::parts_directory(data), named.number);
+    auto part = PartReader::open(files, ledger::parts_directory(data), named.number, cache);
     if (!part) return failure(part, "a part that the manifest names");
     const ledger::PartFooter& footer = (*part)->footer();
     if (footer.first_leaf != named.first_leaf || footer.leaf_end != named.leaf_end ||

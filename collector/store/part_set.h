@@ -18,9 +18,9 @@ class PartSet {
  public:
   PartSet() = default;
   explicit PartSet(std::vector<PartPtr> parts) : parts_(std::move(parts)) {}
-  static ledger::Result<std::shared_ptr<const PartSet>> open(ledger::FileSystem& files,
-                                                             const std::string& data,
-                                                             const ledger::PartManifest& manifest);
+  static ledger::Result<std::shared_ptr<const PartSet>> open(
+      ledger::FileSystem& files, const std::string& data, const ledger::PartManifest& manifest,
+      std::shared_ptr<ledger::PartCache> cache);
 
   const std::vector<PartPtr>& parts() const { return parts_; }
   std::uint64_t leaves() const { return parts_.empty() ? 0 : parts_.back()->footer().leaf_end; }

@@ -12,26 +12,41 @@ namespace yunjian::ledger {
 namespace {
 
 constexpr std::size_t frame_head_bytes = 8;
-constexpr std::size_t groups_kept = 64;
-constexpr std::size_t headers_kept = 8;
 
 Failure damaged(std::string_view what) { return fail(ErrorKind::corrupt, std::string(what)); }
 
-template <typename Kept, typename Key>
-auto find_kept(Kept& kept, const Key& key) {
-  const auto at = std::ranges::find(kept, key, [](const auto& entry) { return entry.first; });
-  if (at != kept.end()) kept.splice(kept.begin(), kept, at);
-  return at;
-}
+// Kinds of what a cache keeps; lanes are added to them.
+constexpr std::uint64_t kind_group = 16;
+constexpr std::uint64_t kind_headers = 32;
+constexpr std::uint64_t kind_block = 64;
 
 }  // namespace
+
+std::shared_ptr<const void> PartCache::find(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  const auto at = std::ranges::find(kept_, key, [](const auto& entry) { return entry.first; });
+  if (at == kept_.end()) return nullptr;
+  kept_.splice(kept_.begin(), kept_, at);
+  return at->second;
+}
+
+void PartCache::keep(const Key& key, std::shared_ptr<const void> value) {
+  const std::lock_guard lock(mutex_);
+  kept_.emplace_front(key, std::move(value));
+  if (kept_.size() > kept_max) kept_.pop_back();
+  std::size_t blocks = 0;
+  std::erase_if(kept_, [&](const auto& entry) {
+    return entry.first[1] >= kind_block && ++blocks > blocks_max;
+  });
+}
 
 PartReader::PartReader(std::unique_ptr<File> file, std::string path, std::uint64_t number)
     : file_(std::move(file)), path_(std::move(path)), number_(number) {}
 
 Result<std::shared_ptr<const PartReader>> PartReader::open(FileSystem& files,
                                                            const std::string& directory,
-                                                           std::uint64_t number) {
+                                                           std::uint64_t number,
+                                                           std::shared_ptr<PartCache> cache) {
   const std::string path = join_path(directory, part_name(number));
   auto file = files.open_read(path);
   if (!file) return failure(file);
@@ -39,6 +54,7 @@ Result<std::shared_ptr<const PartReader>> PartReader::open(FileSystem& files,
   if (!size) return failure(size);
   std::shared_ptr<PartReader> reader(new PartReader(std::move(*file), path, number));
   reader->file_bytes_ = *size;
+  reader->cache_ = cache ? std::move(cache) : std::make_shared<PartCache>();
   if (*size < segment_header_bytes + part_trailer_bytes) {
     return reader->at_fault(Error{ErrorKind::corrupt, "it is cut", {}});
   }
@@ -69,11 +85,9 @@ Result<std::string> PartReader::piece(std::uint64_t offset, PartPiece type) cons
 }
 
 Result<PartReader::LaneEntries> PartReader::lane_group(std::size_t lane, std::size_t group) const {
-  const std::pair key(lane, group);
-  {
-    const std::lock_guard lock(cache_mutex_);
-    const auto at = find_kept(groups_, key);
-    if (at != groups_.end()) return at->second;
+  const PartCache::Key key{number_, kind_group + lane, group};
+  if (auto kept = cache_->find(key)) {
+    return std::static_pointer_cast<const std::vector<LaneEntry>>(std::move(kept));
   }
   const LaneGroup& wanted = footer_.lane_groups[lane].at(group);
   auto bytes = piece(wanted.offset, PartPiece::lane_index);
@@ -84,9 +98,7 @@ Result<PartReader::LaneEntries> PartReader::lane_group(std::size_t lane, std::si
     return at_fault(Error{ErrorKind::corrupt, "an index has another length", {}});
   }
   auto shared = std::make_shared<const std::vector<LaneEntry>>(std::move(*entries));
-  const std::lock_guard lock(cache_mutex_);
-  groups_.emplace_front(key, shared);
-  if (groups_.size() > groups_kept) groups_.pop_back();
+  cache_->keep(key, shared);
   return LaneEntries(shared);
 }
 
@@ -137,10 +149,9 @@ Result<bool> PartReader::may_have(const LaneEntry& entry, std::uint64_t hash) co
 }
 
 Result<std::shared_ptr<const PartReader::Headers>> PartReader::headers(std::uint64_t block) const {
-  {
-    const std::lock_guard lock(cache_mutex_);
-    const auto at = find_kept(headers_, block);
-    if (at != headers_.end()) return at->second;
+  const PartCache::Key key{number_, kind_headers, block};
+  if (auto kept = cache_->find(key)) {
+    return std::static_pointer_cast<const Headers>(std::move(kept));
   }
   if (block >= footer_.header_blocks.size()) {
     return at_fault(Error{ErrorKind::corrupt, "there is no such block of headers", {}});
@@ -154,9 +165,7 @@ Result<std::shared_ptr<const PartReader::Headers>> PartReader::headers(std::uint
   auto notes = opened->notes(**suite);
   if (!notes) return at_fault(std::move(notes).error());
   auto shared = std::make_shared<const Headers>(Headers{std::move(*opened), std::move(*notes)});
-  const std::lock_guard lock(cache_mutex_);
-  headers_.emplace_front(block, shared);
-  if (headers_.size() > headers_kept) headers_.pop_back();
+  cache_->keep(key, shared);
   return std::shared_ptr<const Headers>(shared);
 }
 
@@ -272,16 +281,31 @@ Result<PartForkBody> PartReader::fork_body(std::size_t number) const {
   return body;
 }
 
+// A block whose lines can be put together; neighbouring batches ask for the same.
+Result<std::shared_ptr<const LaneBlock>> PartReader::lines_block(std::size_t lane,
+                                                                 std::uint64_t block) const {
+  const PartCache::Key key{number_, kind_block + lane, block};
+  if (auto kept = cache_->find(key)) {
+    return std::static_pointer_cast<const LaneBlock>(std::move(kept));
+  }
+  auto entry = lane_entry(lane, block);
+  if (!entry) return failure(entry);
+  auto opened = whole_lane_block(*entry);
+  if (!opened) return failure(opened);
+  if (auto loaded = opened->load_lines(); !loaded) return at_fault(std::move(loaded).error());
+  auto shared = std::make_shared<const LaneBlock>(std::move(*opened));
+  cache_->keep(key, shared);
+  return std::shared_ptr<const LaneBlock>(std::move(shared));
+}
+
 Result<std::vector<std::string>> PartReader::lines(const PartRow& row) const {
   std::vector<std::pair<std::uint64_t, std::string>> found;
   for (std::size_t lane = 0; lane < part_lanes; ++lane) {
     LanePlace place = row.lanes[lane];
     while (place.rows > 0) {
-      auto entry = lane_entry(lane, place.block);
-      if (!entry) return failure(entry);
-      auto block = whole_lane_block(*entry);
-      if (!block) return failure(block);
-      if (auto loaded = block->load_lines(); !loaded) return at_fault(std::move(loaded).error());
+      auto shared = lines_block(lane, place.block);
+      if (!shared) return failure(shared);
+      const LaneBlock* block = shared->get();
       if (place.row >= block->rows()) {
         return at_fault(Error{ErrorKind::corrupt, "a batch lies beyond its block", {}});
       }

@@ -10,6 +10,22 @@
 
 namespace yunjian::ledger {
 
+// What was read last of the parts that share it, so that neighbours of one question are read once
+// and all parts together keep little in memory. Any thread.
+class PartCache {
+ public:
+  using Key = std::array<std::uint64_t, 3>;  // part, kind and lane, number
+  std::shared_ptr<const void> find(const Key& key);
+  void keep(const Key& key, std::shared_ptr<const void> value);
+
+ private:
+  static constexpr std::size_t kept_max = 48;  // of up to about 5 MiB each, blocks at most 8
+  static constexpr std::size_t blocks_max = 8;
+
+  std::mutex mutex_;
+  std::list<std::pair<Key, std::shared_ptr<const void>>> kept_;  // newest first
+};
+
 // One part, read on demand. Any thread; the file stays readable when its name is removed. What is
 // read is checked against its checksums; every error but those of the file system is corrupt and
 // names the part.
@@ -17,7 +33,8 @@ class PartReader {
  public:
   static Result<std::shared_ptr<const PartReader>> open(FileSystem& files,
                                                         const std::string& directory,
-                                                        std::uint64_t number);
+                                                        std::uint64_t number,
+                                                        std::shared_ptr<PartCache> cache = nullptr);
 
   std::uint64_t number() const { return number_; }
   const PartFooter& footer() const { return footer_; }
@@ -58,6 +75,7 @@ class PartReader {
 
  private:
   PartReader(std::unique_ptr<File> file, std::string path, std::uint64_t number);
+  Result<std::shared_ptr<const LaneBlock>> lines_block(std::size_t lane, std::uint64_t block) const;
   Result<std::string> piece(std::uint64_t offset, PartPiece type) const;
   Failure at_fault(Error error) const;
   Result<std::vector<StreamEntry>> entries_of(std::string_view stream) const;
@@ -67,11 +85,7 @@ class PartReader {
   std::uint64_t number_;
   std::uint64_t file_bytes_ = 0;
   PartFooter footer_;
-
-  // Protected by cache_mutex_; what was used last, newest first.
-  mutable std::mutex cache_mutex_;
-  mutable std::list<std::pair<std::pair<std::size_t, std::size_t>, LaneEntries>> groups_;
-  mutable std::list<std::pair<std::uint64_t, std::shared_ptr<const Headers>>> headers_;
+  std::shared_ptr<PartCache> cache_;
 };
 
 // All rows of a part in its order, with their notes and lines. One thread.
