@@ -10,6 +10,7 @@
 
 // A lookup of sixteen bytes in a table of sixteen: pshufb on x86, tbl on ARM.
 #if defined(__x86_64__)
+#include <immintrin.h>
 #define YUNJIAN_WIDE __attribute__((target("ssse3")))
 #else
 #define YUNJIAN_WIDE
@@ -37,32 +38,50 @@ std::size_t commonness(char c) {
   return rank == std::string_view::npos ? rare_first.size() / 2 : rank;
 }
 
-bool can_look_up() {
+// How many places this processor can look at together.
+std::size_t places_at_once() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("ssse3") != 0;
+  if (__builtin_cpu_supports("avx2") != 0) return 32;
+  return __builtin_cpu_supports("ssse3") != 0 ? 16 : 1;
 #else
-  return true;
+  return 16;
 #endif
 }
 
-Block load(const char* from) {
+Block load(const void* from) {
   Block block;
   std::memcpy(&block, from, sizeof block);
   return block;
 }
 
+// How often a byte stands in a log, roughly.
+double byte_weight(unsigned byte) {
+  if (byte < ' ' || byte == 0x7F) return 0.01;
+  if (byte >= 0x80) return 0.5;
+  if (byte >= 'A' && byte <= 'Z') return 0.2;
+  return static_cast<double>(commonness(static_cast<char>(byte)) + 1) / 8;
+}
+
+// The first three bytes of an anchor, mixed.
+std::size_t beginning(std::uint32_t folded_bytes) {
+  return (folded_bytes & 0xFFFFFFU) * 0x9E3779B1U >> 22U;
+}
+
 }  // namespace
 
-LiteralScan::LiteralScan(std::vector<std::string> words) : words_(std::move(words)) {
+LiteralScan::LiteralScan(std::vector<std::string> words, std::size_t places_max)
+    : words_(std::move(words)) {
   ledger::require(words_.size() <= words_max, "a scan has few words");
-  wide_ = can_look_up();
+  places_ = std::min(places_at_once(), places_max);
   for (const std::string& word : words_)
     ledger::require(word.size() >= 3 && word.size() <= 64, "a word has 3 to 64 bytes");
-  // Sorted, so that anchors that begin alike share a bucket and its tables stay thin.
+  // Sorted, so that anchors that begin alike meet in a bucket; short ones, which let most pass,
+  // first.
   auto anchors = choose_anchors();
-  std::sort(anchors.begin(), anchors.end());
-  for (std::size_t i = 0; i < anchors.size(); ++i)
-    add_anchor(i * buckets / anchors.size(), anchors[i]);
+  std::sort(anchors.begin(), anchors.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  for (const auto& anchor : anchors) add_anchor(choose_bucket(anchor), anchor);
 }
 
 // Greedy: the anchor that serves most of the words that have none yet; common bytes weigh against.
@@ -96,19 +115,59 @@ std::vector<std::string> LiteralScan::choose_anchors() const {
   return chosen;
 }
 
-void LiteralScan::add_anchor(std::size_t bucket, const std::string& bytes) {
-  const auto bit = static_cast<unsigned char>(1U << bucket);
-  Anchor anchor;
+// Where it makes the fewest places pass that are no anchor, judged by how common bytes are.
+std::size_t LiteralScan::choose_bucket(const std::string& anchor) const {
+  std::size_t best = 0;
+  double best_worse = 0;
+  for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+    Tables with = tables_;
+    add_to(with, bucket, anchor);
+    const double worse = passing(with, bucket) - passing(tables_, bucket);
+    if (bucket > 0 && worse >= best_worse) continue;
+    best = bucket;
+    best_worse = worse;
+  }
+  return best;
+}
+
+// The share of places that pass the tables of a bucket.
+double LiteralScan::passing(const Tables& tables, std::size_t bucket) {
+  double share = 1;
   for (std::size_t k = 0; k < anchor_bytes; ++k) {
-    if (k >= bytes.size()) {
-      for (auto& half : tables_.low[k]) half |= bit;
-      for (auto& half : tables_.high[k]) half |= bit;
+    double all = 0;
+    double passed = 0;
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      const double weight = byte_weight(byte);
+      all += weight;
+      if ((tables.low[k][byte & 15U] & tables.high[k][byte >> 4U]) >> bucket & 1U) passed += weight;
+    }
+    share *= passed / all;
+  }
+  return share;
+}
+
+void LiteralScan::add_to(Tables& tables, std::size_t bucket, const std::string& anchor) {
+  const auto bit = static_cast<unsigned char>(1U << bucket);
+  for (std::size_t k = 0; k < anchor_bytes; ++k) {
+    if (k >= anchor.size()) {
+      for (auto& half : tables.low[k]) half |= bit;
+      for (auto& half : tables.high[k]) half |= bit;
       continue;
     }
-    const unsigned char byte = folded(bytes[k]);
-    tables_.low[k][byte & 15U] |= bit;
-    tables_.high[k][byte >> 4U] |= bit;
-    anchor.bytes |= static_cast<std::uint32_t>(byte) << (8 * k);
+    // Both cases of a letter, so that the text need not be folded.
+    const unsigned byte_folded = folded(anchor[k]);
+    for (const unsigned byte : {byte_folded, byte_folded & ~unsigned{fold_bit}}) {
+      tables.low[k][byte & 15U] |= bit;
+      tables.high[k][byte >> 4U] |= bit;
+    }
+  }
+}
+
+void LiteralScan::add_anchor(std::size_t bucket, const std::string& bytes) {
+  add_to(tables_, bucket, bytes);
+  Anchor anchor;
+  for (std::size_t k = 0; k < bytes.size(); ++k) {
+    anchor.bytes |= static_cast<std::uint32_t>(folded(bytes[k])) << (8 * k);
     anchor.mask |= 0xFFU << (8 * k);
   }
   for (std::size_t word = 0; word < words_.size(); ++word) {
@@ -118,63 +177,129 @@ void LiteralScan::add_anchor(std::size_t bucket, const std::string& bytes) {
     if (offset != std::string::npos && fits && anchored_.insert(word).second)
       anchor.uses.push_back({word, offset});
   }
+  beginnings_.set(beginning(anchor.bytes));
   buckets_[bucket].push_back(std::move(anchor));
 }
 
 void LiteralScan::find(std::string_view text, std::vector<Hit>& hits) const {
   hits.clear();
-  if (wide_) return find_wide(text, hits);
-  scan_bytes(text, 0, [&](std::size_t at, unsigned bits) { compare(text, at, bits, hits); });
+  const auto found = [&](std::size_t at, unsigned bits) { compare(text, at, bits, hits); };
+  if (text.size() < 3) return;
+  if (places_ == 32) {
+    find_32(text, hits);
+  } else if (places_ == 16) {
+    find_16(text, hits);
+  } else {
+    scan_bytes(text, found);
+  }
 }
 
 template <typename Found>
-__attribute__((always_inline)) inline void LiteralScan::scan_blocks(const Tables& tables,
-                                                                    std::string_view text,
-                                                                    Found found) {
-  std::array<Block, anchor_bytes> low;
-  std::array<Block, anchor_bytes> high;
-  std::memcpy(&low, &tables.low, sizeof low);
-  std::memcpy(&high, &tables.high, sizeof high);
-  for (std::size_t at = 0; at + 16 + anchor_bytes - 1 <= text.size(); at += 16) {
-    Block left = ~Block{};
-    for (std::size_t k = 0; k < anchor_bytes; ++k) {
-      const Block bytes = load(text.data() + at + k) | fold_bit;
-      left &= __builtin_shuffle(low[k], bytes & 15) & __builtin_shuffle(high[k], bytes >> 4);
-    }
-    const auto halves = reinterpret_cast<Words>(left);
-    if ((halves[0] | halves[1]) == 0) continue;
-    for (std::size_t i = 0; i < 16; ++i) {
-      if (left[i] != 0) found(at + i, static_cast<unsigned>(left[i]));
+__attribute__((always_inline)) inline void LiteralScan::scan_block(const Tables& tables,
+                                                                   const char* from, Found found) {
+  Block left = ~Block{};
+#pragma GCC unroll 4
+  for (std::size_t k = 0; k < anchor_bytes; ++k) {
+    const Block bytes = load(from + k);
+    left &= __builtin_shuffle(load(tables.low[k].data()), bytes & 15) &
+            __builtin_shuffle(load(tables.high[k].data()), bytes >> 4);
+  }
+  const auto halves = reinterpret_cast<Words>(left);
+  if ((halves[0] | halves[1]) == 0) return;
+  for (std::size_t half = 0; half < 2; ++half) {
+    for (std::uint64_t rest = halves[half]; rest != 0;) {
+      const auto i = static_cast<unsigned>(std::countr_zero(rest)) / 8;
+      found(half * 8 + i, static_cast<unsigned>(rest >> (8 * i)) & 0xFFU);
+      rest &= ~(0xFFULL << (8 * i));
     }
   }
 }
 
 template <typename Found>
-void LiteralScan::scan_bytes(std::string_view text, std::size_t from, Found found) const {
-  for (std::size_t at = from; at + 3 <= text.size(); ++at) {
+void LiteralScan::scan_bytes(std::string_view text, Found found) const {
+  for (std::size_t at = 0; at + 3 <= text.size(); ++at) {
     unsigned left = 0xFF;
     for (std::size_t k = 0; k < std::min(anchor_bytes, text.size() - at) && left != 0; ++k) {
-      const unsigned char byte = folded(text[at + k]);
+      const auto byte = static_cast<unsigned char>(text[at + k]);
       left &= static_cast<unsigned>(tables_.low[k][byte & 15U] & tables_.high[k][byte >> 4U]);
     }
     if (left != 0) found(at, left);
   }
 }
 
-YUNJIAN_WIDE void LiteralScan::find_wide(std::string_view text, std::vector<Hit>& hits) const {
-  const auto found = [&](std::size_t at, unsigned bits) { compare(text, at, bits, hits); };
-  scan_blocks(tables_, text, found);
-  // Whole blocks end where sixteen bytes and the rest of an anchor no longer fit.
-  const std::size_t done =
-      text.size() < 16 + anchor_bytes - 1 ? 0 : (text.size() - (anchor_bytes - 1)) / 16 * 16;
-  scan_bytes(text, done, found);
+YUNJIAN_WIDE void LiteralScan::find_16(std::string_view text, std::vector<Hit>& hits) const {
+  constexpr std::size_t read_bytes = 16 + anchor_bytes - 1;
+  std::size_t at = 0;
+  const auto found = [&](std::size_t i, unsigned bits) { compare(text, at + i, bits, hits); };
+  for (; at + read_bytes <= text.size(); at += 16) scan_block(tables_, text.data() + at, found);
+  // The rest has at most 16 places where three bytes may begin.
+  std::array<char, read_bytes> rest{};
+  std::memcpy(rest.data(), text.data() + at, text.size() - at);
+  scan_block(tables_, rest.data(), found);
 }
+
+// As find_16, twice as wide.
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void LiteralScan::find_32(std::string_view text,
+                                                          std::vector<Hit>& hits) const {
+  constexpr std::size_t read_bytes = 32 + anchor_bytes - 1;
+  std::array<std::array<Nibbles, 2>, anchor_bytes> low;
+  std::array<std::array<Nibbles, 2>, anchor_bytes> high;
+  for (std::size_t k = 0; k < anchor_bytes; ++k) {
+    low[k].fill(tables_.low[k]);
+    high[k].fill(tables_.high[k]);
+  }
+  const __m256i nibble = _mm256_set1_epi8(15);
+  std::array<char, read_bytes> rest{};
+  for (std::size_t at = 0; at + 3 <= text.size(); at += 32) {
+    const char* from = text.data() + at;
+    if (at + read_bytes > text.size()) {
+      std::memcpy(rest.data(), from, text.size() - at);
+      from = rest.data();
+    }
+    __m256i left = _mm256_set1_epi8(-1);
+#pragma GCC unroll 4
+    for (std::size_t k = 0; k < anchor_bytes; ++k) {
+      __m256i bytes;
+      __m256i lower;
+      __m256i upper;
+      std::memcpy(&bytes, from + k, sizeof bytes);
+      std::memcpy(&lower, &low[k], sizeof lower);
+      std::memcpy(&upper, &high[k], sizeof upper);
+      const __m256i by_upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
+      lower = _mm256_shuffle_epi8(lower, _mm256_and_si256(bytes, nibble));
+      left = _mm256_and_si256(left, lower);
+      left = _mm256_and_si256(left, _mm256_shuffle_epi8(upper, by_upper));
+    }
+    const __m256i none = _mm256_cmpeq_epi8(left, _mm256_setzero_si256());
+    std::uint32_t places = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(none));
+    if (places == 0) continue;
+    std::array<unsigned char, 32> bits;
+    std::memcpy(bits.data(), &left, sizeof bits);
+    for (; places != 0; places &= places - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(places));
+      compare(text, at + i, bits[i], hits);
+    }
+  }
+}
+#else
+void LiteralScan::find_32(std::string_view text, std::vector<Hit>& hits) const {
+  find_16(text, hits);
+}
+#endif
 
 void LiteralScan::compare(std::string_view text, std::size_t at, unsigned bucket_bits,
                           std::vector<Hit>& hits) const {
+  if (at + 3 > text.size()) return;  // behind the end, or no word
   std::uint32_t there = 0;
-  for (std::size_t k = 0; k < std::min(anchor_bytes, text.size() - at); ++k)
-    there |= static_cast<std::uint32_t>(folded(text[at + k])) << (8 * k);
+  if (at + anchor_bytes > text.size()) {
+    std::memcpy(&there, text.data() + at, text.size() - at);
+  } else {
+    std::memcpy(&there, text.data() + at, anchor_bytes);
+  }
+  if constexpr (std::endian::native == std::endian::big) there = __builtin_bswap32(there);
+  there |= fold_bit * 0x01010101U;
+  if (!beginnings_.test(beginning(there))) return;
   for (; bucket_bits != 0; bucket_bits &= bucket_bits - 1) {
     for (const Anchor& anchor : buckets_[static_cast<std::size_t>(std::countr_zero(bucket_bits))]) {
       if ((there & anchor.mask) != anchor.bytes) continue;

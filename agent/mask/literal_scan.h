@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -14,14 +15,15 @@ namespace yunjian::agent {
 // byte when none is there. Built once, then constant.
 //
 // Words are found by their anchors: four bytes that are in them, chosen so that few anchors serve
-// all words and are rare in logs. Sixteen places are looked at together: the bytes are looked up by
-// their halves in tables of which each bit stands for a bucket of anchors. Only where some bucket
-// is left, anchors and then words are compared.
+// all words and are rare in logs. 16 or 32 places are looked at together: the bytes are looked up
+// by their halves in tables of which each bit stands for a bucket of anchors. Only where some
+// bucket is left, anchors and then words are compared.
 class LiteralScan {
  public:
   // Words of 3 to 64 bytes, ASCII letters in lower case; at most words_max.
   static constexpr std::size_t words_max = 256;
-  explicit LiteralScan(std::vector<std::string> words);
+  // Looks at no more than `places_max` places together (1, 16, 32), whatever the processor can.
+  explicit LiteralScan(std::vector<std::string> words, std::size_t places_max = 32);
 
   struct Hit {
     std::size_t word;   // index
@@ -48,14 +50,18 @@ class LiteralScan {
     std::array<Nibbles, anchor_bytes> high{};
   };
 
-  // Each looks at the anchors that begin in front of `end`, reading anchor_bytes - 1 behind it.
   std::vector<std::string> choose_anchors() const;
   void add_anchor(std::size_t bucket, const std::string& bytes);
+  std::size_t choose_bucket(const std::string& anchor) const;
+  static double passing(const Tables& tables, std::size_t bucket);
+  static void add_to(Tables& tables, std::size_t bucket, const std::string& anchor);
+  // Calls found(place, buckets) where an anchor may begin; the block is 16 places.
   template <typename Found>
-  static inline void scan_blocks(const Tables& tables, std::string_view text, Found found);
+  static inline void scan_block(const Tables& tables, const char* from, Found found);
   template <typename Found>
-  void scan_bytes(std::string_view text, std::size_t from, Found found) const;
-  void find_wide(std::string_view text, std::vector<Hit>& hits) const;
+  void scan_bytes(std::string_view text, Found found) const;
+  void find_16(std::string_view text, std::vector<Hit>& hits) const;
+  void find_32(std::string_view text, std::vector<Hit>& hits) const;
   void compare(std::string_view text, std::size_t at, unsigned bucket_bits,
                std::vector<Hit>& hits) const;
   void compare_word(std::string_view text, std::size_t at, const Use& use,
@@ -65,7 +71,8 @@ class LiteralScan {
   std::array<std::vector<Anchor>, buckets> buckets_;
   std::set<std::size_t> anchored_;  // words that an anchor finds, while it is built
   Tables tables_;
-  bool wide_ = false;  // the processor can look up sixteen bytes at once
+  std::bitset<1024> beginnings_;  // hashes of the first three bytes of all anchors
+  std::size_t places_ = 1;        // looked at together
 };
 
 }  // namespace yunjian::agent

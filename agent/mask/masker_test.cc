@@ -4,13 +4,19 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "agent/mask/literal_scan.h"
 #include "ledger/record.h"
 
 namespace yunjian::agent {
 namespace {
 
 using std::chrono::seconds;
+using namespace std::string_literals;
 
 constexpr MaskOptions everything{.enabled = true, .identity_cards = true, .mobile_numbers = true};
 
@@ -199,6 +205,45 @@ TEST_CASE("the fast look for words finds what a slow one finds") {
     REQUIRE(hits.size() == wanted);
     for (const auto& hit : hits)
       REQUIRE(lower.compare(hit.begin, words[hit.word].size(), words[hit.word]) == 0);
+  }
+}
+
+using Place = std::pair<std::size_t, std::size_t>;
+
+std::set<Place> places_of(const LiteralScan& scan, std::string_view text) {
+  std::vector<LiteralScan::Hit> hits;
+  scan.find(text, hits);
+  std::set<Place> places;
+  for (const auto& hit : hits) places.emplace(hit.begin, hit.word);
+  return places;
+}
+
+TEST_CASE("whatever the processor can, the same words are found at every place of a line") {
+  const std::vector<std::string> words = {"password", "pwd", "://", "密码", "eyj", "--pass "};
+  const std::vector<std::string> filling = {"p", " ", "密", ":", "/", "pass", "\0"s, "Pw", "\x0d"};
+  const LiteralScan one(words, 1);
+  const LiteralScan sixteen(words, 16);
+  const LiteralScan all(words);
+  std::minstd_rand random(20261127);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text;
+    std::string folded;
+    for (auto i = random() % 40; i > 0; --i) {
+      const auto& from = random() % 4 == 0 ? words : filling;
+      std::string next = from[random() % from.size()];
+      folded += next == "Pw" ? "pw" : next;
+      if (random() % 3 == 0 && next == "password") next = "PassWord";
+      text += next;
+    }
+    std::set<Place> wanted;
+    for (std::size_t word = 0; word < words.size(); ++word) {
+      for (auto at = folded.find(words[word]); at != std::string::npos;
+           at = folded.find(words[word], at + 1))
+        wanted.emplace(at, word);
+    }
+    REQUIRE(places_of(one, text) == wanted);
+    REQUIRE(places_of(sixteen, text) == wanted);
+    REQUIRE(places_of(all, text) == wanted);
   }
 }
 

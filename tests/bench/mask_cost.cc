@@ -1,13 +1,27 @@
-// mask_cost FILE: what masking costs for the lines of a log, as the agent meets them.
+// mask_cost FILE: the CPU time that masking takes for the lines of a log, as the agent meets them:
+// just written, so in the cache. Of each stretch of lines the best of five rounds counts.
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "agent/mask/masker.h"
 #include "ledger/record.h"
+
+namespace {
+
+double cpu_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+constexpr std::size_t stretch = 1000;  // lines
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace yunjian;
@@ -21,20 +35,24 @@ int main(int argc, char** argv) {
   }
   for (const bool numbers : {false, true}) {
     agent::Masker masker({.enabled = true, .identity_cards = numbers, .mobile_numbers = numbers});
-    double best = 1e18;
+    double spent = 0;
     std::size_t changed = 0;
-    for (int round = 0; round < 5; ++round) {
-      changed = 0;
-      const auto start = std::chrono::steady_clock::now();
-      for (const auto& record : records) {
-        changed += masker.mask(record).data() != record.data() ? 1U : 0U;
-        masker.taken();
+    for (std::size_t from = 0; from < records.size(); from += stretch) {
+      const std::size_t to = std::min(records.size(), from + stretch);
+      double best = 1e18;
+      for (int round = 0; round < 5; ++round) {
+        const double start = cpu_ns();
+        for (std::size_t i = from; i < to; ++i) {
+          const bool same = masker.mask(records[i]).data() == records[i].data();
+          changed += round == 0 && !same ? 1U : 0U;
+          masker.taken();
+        }
+        best = std::min(best, cpu_ns() - start);
       }
-      const std::chrono::duration<double, std::nano> spent =
-          std::chrono::steady_clock::now() - start;
-      best = std::min(best, spent.count() / static_cast<double>(records.size()));
+      spent += best;
     }
-    fmt::print("{} lines, {} masked, {}: {:.0f} ns a line\n", records.size(), changed,
-               numbers ? "with identity cards and mobile numbers" : "secrets only", best);
+    fmt::print("{} lines, {} masked, {}: {:.0f} ns of CPU a line\n", records.size(), changed,
+               numbers ? "with identity cards and mobile numbers" : "secrets only",
+               spent / static_cast<double>(records.size()));
   }
 }
