@@ -17,6 +17,8 @@ namespace {
 constexpr std::array<std::string_view, 7> compressed_endings = {".gz",  ".xz",  ".bz2", ".zst",
                                                                 ".lz4", ".zip", ".Z"};
 
+constexpr int listings_max = 4;  // of a directory whose names keep changing
+
 bool is_separator(char c) { return c == '.' || c == '-' || c == '_'; }
 
 std::vector<std::string> glob_paths(const std::string& pattern, int flags) {
@@ -37,6 +39,29 @@ bool is_excluded(const std::string& path, const std::vector<std::string>& exclud
 // The part of a pattern in front of its first wildcard, up to the last slash.
 std::string plain_directory(const std::string& pattern) {
   return directory_of(pattern.substr(0, pattern.find_first_of("*?[")) + "x");
+}
+
+// When names were last added, renamed or removed.
+std::int64_t changed_ns(const std::string& directory) {
+  struct stat status {};
+  if (stat(directory.c_str(), &status) != 0) return 0;
+  return status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec;
+}
+
+// All regular files of a directory but the one of that name.
+std::vector<FoundFile> list_once(const std::string& directory, std::string_view but) {
+  std::vector<FoundFile> files;
+  DIR* stream = opendir(directory.c_str());
+  if (stream == nullptr) return files;
+  while (const dirent* entry = readdir(stream)) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR || name == but) continue;
+    auto file = look_at_file(directory == "/" ? "/" + std::string(name)
+                                              : directory + "/" + std::string(name));
+    if (file) files.push_back(std::move(*file));
+  }
+  closedir(stream);
+  return files;
 }
 
 }  // namespace
@@ -117,18 +142,14 @@ bool matches_pattern(const std::string& path, const std::vector<std::string>& pa
 }
 
 std::vector<FoundFile> list_beside(const std::string& path) {
-  std::vector<FoundFile> files;
   const std::string directory = directory_of(path);
-  DIR* stream = opendir(directory.c_str());
-  if (stream == nullptr) return files;
-  while (const dirent* entry = readdir(stream)) {
-    const std::string_view name = entry->d_name;
-    if (entry->d_type == DT_DIR || name == base_name_of(path)) continue;
-    auto file = look_at_file(directory == "/" ? "/" + std::string(name)
-                                              : directory + "/" + std::string(name));
-    if (file) files.push_back(std::move(*file));
+  std::vector<FoundFile> files;
+  // A rename during the listing may hide a file under both of its names.
+  for (int attempt = 0; attempt < listings_max; ++attempt) {
+    const auto before = changed_ns(directory);
+    files = list_once(directory, base_name_of(path));
+    if (changed_ns(directory) == before) break;
   }
-  closedir(stream);
   std::sort(files.begin(), files.end(),
             [](const FoundFile& a, const FoundFile& b) { return a.born_ns < b.born_ns; });
   return files;

@@ -139,7 +139,7 @@ bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sin
     if (!is_it(found)) continue;
     FilePlace moved = place;
     moved.rotated = true;
-    if (attach(found, std::move(moved)) == 0) return true;
+    if (attach_renamed(found, moved)) return true;
   }
   if (place.copied || (place.rotated && place.size == place.offset)) return true;
   const std::string log = printable(place.path);
@@ -180,6 +180,30 @@ int FileTail::attach(const FoundFile& found, FilePlace place) {
                     .silent = silent,
                     .has_elder = has_elder});
   return 0;
+}
+
+// As attach, for a file that a rotation may be renaming at this moment.
+bool FileTail::attach_renamed(FoundFile found, const FilePlace& place) {
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (attach(found, place) == 0) return true;
+    const auto now = list_beside(found.path);
+    const auto same = std::find_if(now.begin(), now.end(), [&](const FoundFile& file) {
+      return file.inode == found.inode && file.device == found.device;
+    });
+    if (same == now.end()) return false;
+    found = *same;
+  }
+  return false;
+}
+
+// Nobody tells what the writer of an older file under the same path still wrote to it before it
+// opened this one: that comes first.
+void FileTail::look_at_elders(std::size_t index) {
+  if (!files_[index].has_elder) return;
+  const std::string& path = files_[index].file.place().path;
+  for (std::size_t i = 0; i < index; ++i) {
+    if (files_[i].file.place().path == path) files_[i].dirty = true;
+  }
 }
 
 void FileTail::follow_events() {
@@ -263,6 +287,7 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
   const int error = room ? attach(found, first_place(found)) : EMFILE;
   if (error == 0) {
     files_.back().matched = true;
+    look_at_elders(files_.size() - 1);
     if (is_copy(files_.back())) files_.back().file.set_copied(true);
     if (first_start_ && options_.start == FileStart::end) files_.back().file.skip_to_end();
     reported_.erase(found.path);
@@ -301,8 +326,9 @@ void FileTail::adopt_born_between(const std::string& path, std::int64_t after_ns
     FilePlace place = first_place(beside);
     place.path = path;
     place.rotated = true;
-    if (attach(beside, std::move(place)) == 0 && is_copy_of_elder(files_.back()))
-      files_.back().file.set_copied(true);
+    if (!attach_renamed(beside, place)) continue;
+    look_at_elders(files_.size() - 1);
+    if (is_copy_of_elder(files_.back())) files_.back().file.set_copied(true);
   }
 }
 
@@ -341,7 +367,8 @@ bool FileTail::is_copy(const Tracked& suspect) const {
 // What only looked like a copy turns out to be a log of its own when it grows differently.
 void FileTail::check_copy(Tracked& tracked) {
   if (!tracked.file.has_grown()) return;
-  tracked.file.set_copied(is_copy(tracked));
+  const bool beside_original = tracked.file.place().rotated;
+  tracked.file.set_copied(beside_original ? is_copy_of_elder(tracked) : is_copy(tracked));
   tracked.dirty = !tracked.file.place().copied;
 }
 
@@ -399,11 +426,34 @@ void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FileP
   std::size_t at = find_tracked(copy);
   if (at < files_.size()) {
     files_[at].file.go_on_at(std::move(place));
-  } else if (attach(copy, std::move(place)) != 0) {
+  } else if (!attach_renamed(copy, place)) {
     return;
   }
   files_[at].dirty = files_[at].silent = true;
   adopt_born_between(path, copy.born_ns, never_ns);
+  move_behind_elders(index);
+}
+
+// A file of which nothing was read has no fingerprint, so nothing shows that it was filled, copied
+// and emptied before anyone looked. But then there are copies younger than those that are known.
+// True: some were found and stand in front of the file now.
+bool FileTail::adopt_unseen_copies(std::size_t index) {
+  const FilePlace& place = files_[index].file.place();
+  if (place.offset > 0 || place.rotated || !files_[index].has_elder) return false;
+  std::int64_t youngest_ns = files_[index].born_ns;  // a copy is younger than its original
+  for (std::size_t i = 0; i < index; ++i) {
+    if (files_[i].file.place().path == place.path)
+      youngest_ns = std::max(youngest_ns, files_[i].born_ns);
+  }
+  const std::size_t count = files_.size();
+  if (youngest_ns > files_[index].born_ns)
+    adopt_born_between(std::string(place.path), youngest_ns, never_ns);
+  if (files_.size() == count) return false;
+  move_behind_elders(index);
+  return true;
+}
+
+void FileTail::move_behind_elders(std::size_t index) {
   const auto original = files_.begin() + static_cast<std::ptrdiff_t>(index);
   original->has_elder = true;
   std::rotate(original, original + 1, files_.end());
@@ -429,8 +479,10 @@ void FileTail::forget_finished(ledger::Time now) {
     if (tracked.file.has_news()) return false;
     if (!elapsed(now, tracked.file.last_active(), options_.rotated_hold)) return false;
     struct stat status {};
-    const bool nameless = fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0;
-    return nameless || by_path_.contains(place.path);
+    if (fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) return true;
+    // As long as nothing was read of the successor, this tells which copies are not its own.
+    const auto successor = by_path_.find(place.path);
+    return successor != by_path_.end() && files_[successor->second].file.place().offset > 0;
   };
   if (std::erase_if(files_, finished) > 0) index_files();
 }
@@ -447,6 +499,10 @@ bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
       if (waits_for_elder(index)) {
         more = true;
         continue;
+      }
+      if (adopt_unseen_copies(index)) {
+        more = true;
+        break;
       }
       auto outcome = tracked.file.read_some(context);
       if (outcome == TailedFile::Outcome::emptied) {
@@ -471,8 +527,8 @@ bool FileTail::waits_for_elder(std::size_t index) const {
   const std::string& path = files_[index].file.place().path;
   return std::any_of(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(index),
                      [&](const Tracked& elder) {
-                       return elder.dirty && !elder.file.waits_for_line_end() &&
-                              elder.file.place().path == path;
+                       return elder.dirty && !elder.file.place().copied &&
+                              !elder.file.waits_for_line_end() && elder.file.place().path == path;
                      });
 }
 

@@ -57,6 +57,10 @@ class FileTail : public Source {
   bool resolve_places(ledger::Time now, RecordSink& sink);
   bool resolve(const FilePlace& place, ledger::Time now, RecordSink& sink);
   int attach(const FoundFile& found, FilePlace place);
+  bool attach_renamed(FoundFile found, const FilePlace& place);
+  void look_at_elders(std::size_t index);
+  bool adopt_unseen_copies(std::size_t index);
+  void move_behind_elders(std::size_t index);
   void follow_events();
   void look_for_news(ledger::Time now);
   bool search(ledger::Time now, RecordSink& sink);

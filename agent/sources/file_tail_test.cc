@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "agent/sources/testing/tailing_host.h"
 
@@ -89,6 +91,19 @@ TEST_CASE("a rotated file is read to its end before its successor") {
     host.poll();
     CHECK(host.sink.messages().back() == "5");
   }
+}
+
+TEST_CASE("what is written to a renamed log before its successor is made comes before it") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  host.rename("app.log", "app.log.1");
+  host.poll();
+  append(host.directory / "app.log.1", "2\n");
+  append(host.log(), "3\n");
+  host.poll(300ms);  // too soon to look at files that nobody tells of
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "3"});
 }
 
 TEST_CASE("a file that was rotated while the agent was down is found by its inode") {
@@ -288,6 +303,87 @@ TEST_CASE("several copytruncates while the agent is down lose nothing that was c
   host.start();
   host.poll();
   CHECK(joined(host.sink.messages()) == "1 2 3 4 ");
+}
+
+// Something happens while the first record is handed over.
+struct SlowSink : RecordSink {
+  testing::CollectingSink& kept;
+  std::function<void()> meanwhile;
+  SlowSink(testing::CollectingSink& sink, std::function<void()> what)
+      : kept(sink), meanwhile(std::move(what)) {}
+  bool take(std::string_view line) override {
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+    return kept.take(line);
+  }
+};
+
+TEST_CASE("a log that is copied and emptied while it is handed over for the first time is whole") {
+  Host host;
+  append(host.log(), "1\n2\n3\n");
+  host.sink.limit = 2;
+  SlowSink sink(host.sink, [&] {
+    copy_and_truncate(host, "app.log.1");
+    append(host.log(), "4\n");
+  });
+  CHECK(host.tail->poll(host.now, sink));
+  host.sink.limit = 100;
+  SUBCASE("by the same agent") {}
+  SUBCASE("by the next one") { host.restart(); }
+  host.poll();
+  CHECK(joined(host.sink.messages()) == "1 2 3 4 ");
+  CHECK(host.sink.values("cause") == Lines{"truncated"});
+}
+
+TEST_CASE("an emptied log that is filled, copied and emptied before anyone looks loses nothing") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  wait_for_next_tick();
+  copy_and_truncate(host, "app.log.1");
+  host.poll();
+  bool runs = true;
+  SUBCASE("while the agent runs") {}
+  SUBCASE("while it is down") { runs = false; }
+  host.seal();
+  for (const std::string_view line : {"2\n", "3\n"}) {
+    append(host.log(), line);
+    if (std::filesystem::exists(host.directory / "app.log.2"))
+      host.rename("app.log.2", "app.log.3");
+    host.rename("app.log.1", "app.log.2");
+    wait_for_next_tick();
+    copy_and_truncate(host, "app.log.1");
+  }
+  append(host.log(), "4\n");
+  if (!runs) host.start();
+  host.poll();
+  host.poll(61s);
+  CHECK(joined(host.sink.messages()) == "1 2 3 4 ");
+}
+
+TEST_CASE("a copy that is still being written holds up nothing and is not read twice") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  host.seal();
+  append(host.log(), "2\n");
+  copy_and_truncate(host, "app.log.2");
+  append(host.log(), "3\n5\n");
+  wait_for_next_tick();
+  const std::string copy = host.directory / "app.log.1";
+  append(copy, "");
+  host.start();
+  host.poll();
+  CHECK(joined(host.sink.messages()) == "1 2 3 5 ");
+  append(copy, "3\n");
+  host.poll();
+  append(copy, "5\n");
+  host.restart();
+  host.poll();
+  std::filesystem::resize_file(host.log(), 0);
+  append(host.log(), "6\n");
+  host.poll();
+  host.poll(61s);
+  CHECK(joined(host.sink.messages()) == "1 2 3 5 6 ");
 }
 
 TEST_CASE("a log that only begins like another is read in full") {

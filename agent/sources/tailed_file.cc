@@ -52,6 +52,7 @@ TailedFile& TailedFile::operator=(TailedFile&& other) noexcept {
   std::swap(place_, other.place_);
   std::swap(log_, other.log_);
   std::swap(overhead_, other.overhead_);
+  std::swap(beginning_, other.beginning_);
   std::swap(partial_size_, other.partial_size_);
   std::swap(partial_since_, other.partial_since_);
   std::swap(last_active_, other.last_active_);
@@ -64,7 +65,7 @@ TailedFile::~TailedFile() {
 
 void TailedFile::skip_to_end() {
   place_.offset = place_.size = size_of(descriptor_);
-  extend_fingerprint();
+  if (read_beginning({})) extend_fingerprint();
 }
 
 void TailedFile::set_copied(bool copied) {
@@ -95,6 +96,7 @@ TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
   }
   const std::string_view bytes = read_at(context.buffer, place_.offset);
   if (bytes.empty()) return Outcome::drained;
+  if (!read_beginning(bytes)) return Outcome::more;
   const Outcome outcome =
       context.format.joins() ? take_messages(context, bytes) : take_lines(context, bytes);
   extend_fingerprint();
@@ -309,12 +311,31 @@ void TailedFile::advance(std::uint64_t bytes, bool line_open) {
   place_.line_open = line_open;
 }
 
+// Keeps what the fingerprint will be made of, before `bytes`, which stand at the place, are handed
+// over: by then the file may have been emptied, and only the fingerprint finds its copy. False: it
+// was emptied between two reads.
+bool TailedFile::read_beginning(std::string_view bytes) {
+  beginning_.clear();
+  if (place_.fingerprint.length >= fingerprint_bytes_max) return true;
+  if (place_.offset == 0) {
+    beginning_ = bytes.substr(0, fingerprint_bytes_max);
+    return true;  // nothing was handed over that another beginning could contradict
+  }
+  std::array<char, fingerprint_bytes_max> prefix;
+  beginning_ = read_at(prefix, 0);
+  if (beginning_.size() < std::min<std::uint64_t>(place_.offset, prefix.size())) return false;
+  const std::string_view text = beginning_;
+  const Fingerprint& known = place_.fingerprint;
+  if (known.length > 0 && fingerprint_of(text.substr(0, known.length)) != known) return false;
+  const auto behind = std::min<std::uint64_t>(place_.offset, text.size());
+  return bytes.starts_with(text.substr(behind, bytes.size()));
+}
+
 // Takes only bytes that were handed over: those a writer still may not change.
 void TailedFile::extend_fingerprint() {
-  const std::uint64_t length = std::min<std::uint64_t>(place_.offset, fingerprint_bytes_max);
-  if (length <= place_.fingerprint.length) return;
-  std::array<char, fingerprint_bytes_max> prefix;
-  place_.fingerprint = fingerprint_of(read_at(std::span(prefix).first(length), 0));
+  const auto length = std::min<std::uint64_t>(place_.offset, beginning_.size());
+  if (length > place_.fingerprint.length)
+    place_.fingerprint = fingerprint_of(std::string_view(beginning_).substr(0, length));
 }
 
 }  // namespace yunjian::agent

@@ -82,6 +82,7 @@ class TailedFile {
   bool take_part(ReadContext& context, std::string_view part, std::string_view piece);
   bool take_converted(ReadContext& context, std::string_view part, std::string_view utf8);
   void advance(std::uint64_t bytes, bool line_open);
+  bool read_beginning(std::string_view bytes);
   void extend_fingerprint();
 
   int descriptor_;
@@ -89,6 +90,7 @@ class TailedFile {
   std::string log_;  // the path as valid UTF-8
   std::size_t overhead_ = 0;
   std::string converted_;
+  std::string beginning_;           // of the file, as long as the fingerprint may still grow
   std::uint64_t partial_size_ = 0;  // file size when an unfinished line was seen; 0 = none
   ledger::Time partial_since_{};
   ledger::Time last_active_{};
