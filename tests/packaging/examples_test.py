@@ -109,6 +109,17 @@ class ExamplesTest(unittest.TestCase):
         self.assertIn(f'yunjian_version={version.group(1)}\n', inventory)
         self.assertIn(f'yunjian-agent_{version.group(1)}_amd64.deb', enrol_script())
 
+    def test_the_packages_are_built_with_what_the_tree_is_built_with(self):
+        control = (needs.PACKAGING / 'deb/control').read_text(encoding='utf-8')
+        wanted = re.search(r'^Build-Depends: ((?:.*\n )*.*)$', control, re.MULTILINE).group(1)
+        names = {re.match(r'[a-z0-9.+-]+', part.strip()).group() for part in wanted.split(',')}
+        listed = (needs.PACKAGING / 'debian-packages').read_text(encoding='utf-8')
+        section = re.search(r'^\[build\]\n(.*?)(?:^\[|\Z)', listed,
+                            re.MULTILINE | re.DOTALL).group(1)
+        build = {line for line in section.splitlines() if line and not line.startswith('#')}
+        self.assertEqual(names - {'debhelper-compat', 'dh-sequence-installsysusers', 'python3'},
+                         build)
+
     def test_install_files_puts_everything_where_debian_has_it(self):
         with tempfile.TemporaryDirectory() as tree:
             programs = Path(tree) / 'bin'
