@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace yunjian::agent {
 namespace {
 
+using ledger::ErrorKind;
 using ledger::failure;
 using ledger::Result;
 using std::chrono::milliseconds;
@@ -15,9 +17,11 @@ using std::chrono::seconds;
 // In the positions of the last seal of a run that stopped in good order.
 constexpr std::string_view stop_mark = "agent:stopped";
 constexpr std::string_view mask_name = "agent:mask";
-// A step gives way to shipping after so many seals.
-constexpr int seals_per_step = 8;
-constexpr int seals_at_stop = 256;
+// A step gives way to shipping after one full run of batches.
+constexpr int runs_per_step = 1;
+constexpr int runs_at_stop = 32;
+// Lines of the agent's own that wait while the disk is full: the minutes of a day.
+constexpr std::size_t own_lines_held_max = 1500;
 constexpr milliseconds status_interval{1000};
 constexpr milliseconds checkpoint_save_interval = seconds(60);
 constexpr milliseconds checkpoint_record_interval = seconds(3600);
@@ -157,14 +161,9 @@ Result<milliseconds> Agent::step(bool woken) {
   watch_clock(now);
   if (parts_.usage && parts_.usage->step(now.wall, own_lines_)) seal_now_ = true;
   if (now.boot - checkpoint_record_at_ >= checkpoint_record_interval) queue_checkpoint();
-  if (auto added = add_own_lines(); !added) return failure(added);
-  if (polls_now(woken, now)) {
-    if (auto polled = poll_sources(now.wall); !polled) return failure(polled);
-  }
-  if (auto sealed = seal_when_due(); !sealed) return failure(sealed);
-  if (auto held = hold_limits(); !held) return failure(held);
+  if (auto sealed = gather(now, woken); !sealed) return failure(sealed);
   if (auto delivered = deliver(); !delivered) return failure(delivered);
-  if (auto shown = show_status(false); !shown) return failure(shown);
+  show_status(false);
   return next_step();
 }
 
@@ -178,23 +177,42 @@ bool Agent::polls_now(bool woken, Moment now) {
   return due && held_ == milliseconds(0);
 }
 
-// Asks each source in turn; seals whenever the batch is full. True: there is more than one step
-// takes.
+// From the sources to durable batches. While the disk is full nothing but another attempt is made.
+Result<void> Agent::gather(const Moment& now, bool woken) {
+  if (hold_.active()) {
+    bound_own_lines();
+    if (!hold_.may_try(now.boot)) return {};
+    if (auto sealed = make_durable(); !sealed) return sealed;
+    if (hold_.active()) return {};
+  }
+  if (auto added = add_own_lines(); !added) return added;
+  if (polls_now(woken, now)) {
+    if (auto polled = poll_sources(now.wall); !polled) return polled;
+  }
+  if (auto closed = close_when_due(); !closed) return closed;
+  if (auto sealed = make_durable(); !sealed) return sealed;
+  return hold_limits();
+}
+
+// Asks each source in turn; closes the batch whenever it is full. more_: there is more than one
+// step takes.
 Result<void> Agent::poll_sources(ledger::Time now) {
   polled_second_ = whole_second(now);
   polled_at_ = sealer_->now().boot;
-  const int seals_max = stopped_ ? seals_at_stop : seals_per_step;
+  const int runs_max = stopped_ ? runs_at_stop : runs_per_step;
   Intake intake(*sealer_, *masker_);
-  int seals = 0;
+  int runs = 0;
   more_ = false;
-  for (std::size_t i = 0; i < parts_.sources.size() && !more_; ++i) {
+  for (std::size_t i = 0; i < parts_.sources.size() && !more_ && !hold_.active(); ++i) {
     Source& source = *parts_.sources[(first_source_ + i) % parts_.sources.size()];
     while (source.poll(now, intake)) {
-      if (seals++ == seals_max) {
-        more_ = true;
-        break;
+      if (!sealer_->run_has_room()) {
+        more_ = ++runs == runs_max;
+        if (more_) break;
+        if (auto sealed = make_durable(); !sealed) return failure(sealed);
+        if (hold_.active()) break;
       }
-      if (auto sealed = seal({.reason = SealReason::full}); !sealed) return failure(sealed);
+      if (auto closed = close_batch({.reason = SealReason::full}); !closed) return failure(closed);
     }
   }
   ++first_source_;
@@ -205,7 +223,9 @@ Result<void> Agent::add_own_lines() {
   while (!own_lines_.empty()) {
     OwnLine& own = own_lines_.front();
     if (!sealer_->add(own.line, own.event)) {
-      if (auto sealed = seal({.reason = SealReason::full}); !sealed) return failure(sealed);
+      auto closed = make_room();
+      if (!closed) return failure(closed);
+      if (hold_.active()) return {};
       continue;
     }
     if (own.open_hour) open_hour_ = std::move(*own.open_hour);
@@ -214,57 +234,148 @@ Result<void> Agent::add_own_lines() {
   return {};
 }
 
-Result<void> Agent::seal_when_due() {
+// The day's minutes stay; what is older is counted, to be named by a gap record.
+void Agent::bound_own_lines() {
+  while (own_lines_.size() > own_lines_held_max) {
+    hold_.lose(own_lines_.front().line);
+    own_lines_.pop_front();
+  }
+}
+
+// The open batch can take lines again afterwards, unless the disk is full.
+Result<void> Agent::make_room() {
+  if (!sealer_->run_has_room()) {
+    if (auto sealed = make_durable(); !sealed) return sealed;
+    if (hold_.active()) return {};
+  }
+  return close_batch({.reason = SealReason::full});
+}
+
+Result<void> Agent::close_when_due() {
+  if (hold_.active()) return {};
   SealDecision decision = policy_.decide(sealer_->waiting(), sealer_->now());
   if (decision.reason == SealReason::none && seal_now_) decision.reason = SealReason::events;
   if (decision.reason == SealReason::none) return {};
+  if (!sealer_->run_has_room()) {
+    if (auto sealed = make_durable(); !sealed) return sealed;
+    if (hold_.active()) return {};
+  }
   seal_now_ = false;
   if (decision.skipped > 0) flags_.push_back(fmt::format("skipped={}", decision.skipped));
-  return seal(decision);
+  return close_batch(decision);
 }
 
-Result<void> Agent::seal(const SealDecision& decision, bool keep_body) {
+Result<void> Agent::close_batch(const SealDecision& decision, bool keep_body) {
   note_positions();
-  auto sealed = sealer_->seal({.positions = encode_positions(positions_), .open_hour = open_hour_},
-                              std::move(flags_), keep_body);
-  if (!sealed) return failure(sealed);
+  auto closed =
+      sealer_->close_batch({.positions = encode_positions(positions_), .open_hour = open_hour_},
+                           std::move(flags_), keep_body);
+  if (!closed) return failure(closed);
   flags_.clear();
-  if (own_lines_.empty()) {
-    if (auto settled = old_.sealed(); !settled) return settled;
-  }
   policy_.sealed(decision, sealer_->now());
+  return {};
+}
+
+// Seals the run of closed batches. Well, with hold_ active: there is no room, the run waits.
+Result<void> Agent::make_durable() {
+  if (sealer_->run_batches() == 0) return {};
+  auto sealed = sealer_->seal();
+  if (!sealed && sealed.error().kind == ErrorKind::full) sealed = seal_in_need();
+  if (!sealed && sealed.error().kind == ErrorKind::full) {
+    if (hold_.failed(sealed.error().message, sealer_->now())) parts_.log(hold_.reason());
+    status_stale_ = true;
+    return {};
+  }
+  if (!sealed) return failure(sealed);
   last_sealed_ = ledger::format_time(sealer_->now().wall);
   status_stale_ = limits_stale_ = true;
-  return {};
+  if (hold_.active()) end_hold();
+  if (own_lines_.empty() && sealer_->records_waiting() == 0) {
+    if (auto settled = old_.sealed(); !settled) return settled;
+  }
+  return carry_out_loss();
+}
+
+// Gives up what the spool can spare: bodies that have a receipt; for a gap record the reserve.
+Result<void> Agent::seal_in_need() {
+  if (auto freed = spool_->free_receipted(sealer_->now().wall, true); !freed) return freed;
+  if (loss_) {
+    if (auto given = spool_->release_reserve(); !given) return given;
+  }
+  return sealer_->seal();
+}
+
+void Agent::end_hold() {
+  const std::string from = ledger::format_time(hold_.since());
+  const std::string to = ledger::format_time(sealer_->now().wall);
+  const DiskHold::Lost lost = hold_.lost();
+  parts_.log("there is room on the disk again: sealing goes on");
+  queue(own_record(sealer_->now().wall, "spool",
+                   {{"cause", "disk-full"}, {"from", from}, {"to", to}}),
+        true);
+  if (lost.count > 0) {
+    queue(own_record(sealer_->now().wall, "gap",
+                     {{"cause", "disk-full"},
+                      {"bytes", lost.bytes},
+                      {"count", lost.count},
+                      {"from", from},
+                      {"source", "usage"},
+                      {"to", to}}),
+          true);
+  }
+  hold_.end();
 }
 
 // Receipted bodies go first; then the oldest, each run named by a gap record before it goes.
 Result<void> Agent::hold_limits() {
-  if (!limits_stale_) return {};
+  if (!limits_stale_ || hold_.active()) return {};
   limits_stale_ = false;
-  if (auto freed = spool_->free_receipted(sealer_->now().wall); !freed) return failure(freed);
-  while (spool_->over_limit()) {
+  const ledger::Time now = sealer_->now().wall;
+  if (auto freed = spool_->free_receipted(now); !freed) return failure(freed);
+  while (!hold_.active()) {
+    const BodyLimit limit = spool_->limit_passed(now);
+    if (limit == BodyLimit::none) break;
     auto loss = spool_->oldest_bodies();
     if (!loss) return failure(loss);
-    if (!*loss) return {};
-    if (auto declared = declare("spool-full", **loss); !declared) return failure(declared);
-    if (auto dropped = spool_->drop_oldest_bodies(); !dropped) return failure(dropped);
-    parts_.log(
-        fmt::format("the spool is full: the bodies of batches {} to {} are dropped, their headers "
-                    "stay; raise [spool] bytes_max or see why nothing is shipped: {}",
-                    (*loss)->first, (*loss)->last, delivery_.error()));
+    if (!*loss) break;
+    const char* cause = limit == BodyLimit::age ? "spool-age" : "spool-full";
+    if (auto declared = declare(cause, **loss); !declared) return failure(declared);
   }
-  return {};
+  return hold_.active() ? Result<void>() : spool_->keep_reserve();
 }
 
 // The gap record travels in a small batch of its own, which stays even when later bodies must go.
+// What it names is carried out when it is durable.
 Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
   if (auto added = add_own_lines(); !added) return failure(added);
-  if (sealer_->records_waiting() > 0) {
-    if (auto sealed = seal({.reason = SealReason::full}); !sealed) return failure(sealed);
+  if (sealer_->records_waiting() > 0 || !sealer_->run_has_room()) {
+    if (auto closed = make_room(); !closed) return failure(closed);
   }
+  if (auto sealed = make_durable(); !sealed) return failure(sealed);
+  if (hold_.active()) return {};
+  loss_ = DeclaredLoss{.cause = std::string(cause), .bodies = loss};
   sealer_->add(body_gap_record(sealer_->now().wall, cause, loss), true);
-  return seal({.reason = SealReason::full}, true);
+  if (auto closed = close_batch({.reason = SealReason::full}, true); !closed) {
+    return failure(closed);
+  }
+  return make_durable();
+}
+
+Result<void> Agent::carry_out_loss() {
+  if (!loss_) return {};
+  const DeclaredLoss loss = *std::exchange(loss_, std::nullopt);
+  losses_.batches += loss.bodies.last - loss.bodies.first + 1;
+  losses_.last_cause = loss.cause;
+  if (loss.cause == "spool-damaged") {
+    delivery_.declared(loss.bodies);
+    return {};
+  }
+  parts_.log(fmt::format(
+      "the spool is {}: the bodies of batches {} to {} are dropped, their headers stay; raise "
+      "[spool] {} or see why nothing is shipped: {}",
+      loss.cause == "spool-age" ? "too old" : "full", loss.bodies.first, loss.bodies.last,
+      loss.cause == "spool-age" ? "days_max" : "bytes_max", delivery_.error()));
+  return spool_->drop_oldest_bodies();
 }
 
 Result<void> Agent::deliver() {
@@ -273,11 +384,11 @@ Result<void> Agent::deliver() {
   if (!*old && delivery_.take_report(sealer_->now().wall)) status_stale_ = true;
   if (auto noted = note_delivery(); !noted) return noted;
   while (!*old) {
-    auto lost = delivery_.feed();
+    // What the ratchet has not committed may not leave the host.
+    auto lost = delivery_.feed(sealer_->ratchet().next_batch());
     if (!lost) return failure(lost);
-    if (!*lost) break;
+    if (!*lost || hold_.active()) break;
     if (auto declared = declare("spool-damaged", **lost); !declared) return failure(declared);
-    delivery_.declared(**lost);
   }
   return save_checkpoint();
 }
@@ -324,30 +435,37 @@ Result<void> Agent::save_checkpoint() {
   const milliseconds now = sealer_->now().boot;
   if (now - checkpoint_saved_at_ < checkpoint_save_interval && !stopped_) return {};
   if (delivery_.checkpoint().empty() || delivery_.checkpoint() == saved_checkpoint_) return {};
-  saved_checkpoint_ = delivery_.checkpoint();
   checkpoint_saved_at_ = now;
-  return replace_file(*parts_.files, parts_.paths.checkpoint, saved_checkpoint_, 0644);
+  auto saved = replace_file(*parts_.files, parts_.paths.checkpoint, delivery_.checkpoint(), 0644);
+  if (saved) saved_checkpoint_ = delivery_.checkpoint();
+  // An older one is as true; it is tried again.
+  return saved || saved.error().kind == ErrorKind::full ? Result<void>() : saved;
 }
 
 std::string Agent::summary() const {
   std::string line = fmt::format("{} batches sealed, {} receipted", sealer_->ratchet().next_batch(),
                                  spool_->receipted());
-  if (const std::string error = delivery_.error(); !error.empty()) line += "; " + error;
+  const std::string error = hold_.active() ? hold_.reason() : delivery_.error();
+  if (!error.empty()) line += "; " + error;
   return line;
 }
 
-Result<void> Agent::show_status(bool at_once) {
+// What people are told; nothing depends on it, so that a failure is only logged.
+void Agent::show_status(bool at_once) {
   const milliseconds now = sealer_->now().boot;
-  if (!at_once && (!status_stale_ || now - status_at_ < status_interval)) return {};
+  if (!at_once && (!status_stale_ || now - status_at_ < status_interval)) return;
   AgentStatus status{.sealed = sealer_->ratchet().next_batch(),
                      .records = sealer_->ratchet().next_record(),
                      .receipted = spool_->receipted(),
                      .spool_bytes = spool_->bytes(),
                      .spool_bytes_max = parts_.limits.bytes_max,
+                     .dropped = losses_.batches,
+                     .dropped_cause = losses_.last_cause,
                      .last_sealed = last_sealed_,
-                     .last_error = ship_error()};
+                     .last_error = hold_.active() ? hold_.reason() : ship_error()};
   if (delivery_.last_receipt())
     status.last_receipt = ledger::format_time(*delivery_.last_receipt());
+  if (hold_.active()) status.state = "held";
   if (stopped_) status.state = "stopped";
   if (delivery_.state() == DeliveryState::forked) status.state = "forked";
   if (delivery_.state() == DeliveryState::ended) status.state = "ended";
@@ -364,36 +482,55 @@ Result<void> Agent::show_status(bool at_once) {
   if (clock_.offset()) status.clock = describe_offset(*clock_.offset());
   status_stale_ = false;
   status_at_ = now;
-  return write_status(*parts_.files, parts_.paths, status);
+  auto written = write_status(*parts_.files, parts_.paths, status);
+  if (!written && !std::exchange(status_failed_, true)) parts_.log(written.error().message);
 }
 
 milliseconds Agent::next_step() const {
-  if (more_ && !held()) return milliseconds(0);
+  if (more_ && !held() && !hold_.active()) return milliseconds(0);
   const Moment now = sealer_->now();
   const auto second_end = std::chrono::floor<seconds>(now.wall) + seconds(1);
   const SealDecision decision = policy_.decide(sealer_->waiting(), now);
-  if (decision.reason != SealReason::none) return milliseconds(0);
+  if (decision.reason != SealReason::none && !hold_.active()) return milliseconds(0);
+  if (hold_.active()) return std::chrono::ceil<milliseconds>(second_end - now.wall);
   const auto wait = std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
   return held() ? std::min(held_, wait) : wait;
 }
 
 Result<void> Agent::stop() {
   stopped_ = true;
+  if (auto sealed = make_durable(); !sealed) return failure(sealed);
+  if (hold_.active()) return stop_held();
   if (auto polled = poll_sources(sealer_->now().wall); !polled) return failure(polled);
   if (parts_.usage) parts_.usage->close(own_lines_);
   queue(own_record(sealer_->now().wall, "stop", {{"version", parts_.version}}), true);
   if (auto added = add_own_lines(); !added) return failure(added);
-  positions_.insert_or_assign(std::string(stop_mark), "1");
-  if (auto sealed = seal({.reason = SealReason::minute}); !sealed) return failure(sealed);
+  if (!hold_.active() && !sealer_->run_has_room()) {
+    if (auto sealed = make_durable(); !sealed) return failure(sealed);
+  }
+  if (!hold_.active()) {
+    positions_.insert_or_assign(std::string(stop_mark), "1");
+    if (auto closed = close_batch({.reason = SealReason::minute}); !closed) return failure(closed);
+    if (auto sealed = make_durable(); !sealed) return failure(sealed);
+  }
+  return hold_.active() ? stop_held() : deliver();
+}
+
+Result<void> Agent::stop_held() {
+  parts_.log(
+      "stops with a full disk: what waits is not sealed; files and the journal are read "
+      "again from their last sealed place at the next start");
   return deliver();
 }
 
 Result<void> Agent::close() {
   parts_.shipper->stop();
   delivery_.take_report(sealer_->now().wall);
-  if (auto saved = spool_->save_mark(); !saved) return failure(saved);
+  show_status(true);
   if (auto saved = save_checkpoint(); !saved) return failure(saved);
-  return show_status(true);
+  // Without the mark some batches are shipped twice, which the collector knows how to answer.
+  auto marked = spool_->save_mark();
+  return marked || marked.error().kind == ErrorKind::full ? Result<void>() : marked;
 }
 
 }  // namespace yunjian::agent

@@ -10,6 +10,7 @@
 
 #include "agent/clock_watch.h"
 #include "agent/delivery.h"
+#include "agent/disk_hold.h"
 #include "agent/mask/masker.h"
 #include "agent/old_streams.h"
 #include "agent/own_record.h"
@@ -26,8 +27,9 @@ namespace yunjian::agent {
 //
 // Life: start() (places restored, start record queued) -> step() whenever a wake descriptor is
 // readable, the shipper has news, or the time it asked for is over -> stop() (minute, hour and stop
-// record sealed) -> deliver() until drained() -> close(). A step never blocks but for the disk. Any
-// error ends the process; the next one goes on from what is durable.
+// record sealed) -> deliver() until drained() -> close(). A step never blocks but for the disk. A
+// full disk holds sealing until there is room (see DiskHold); any other error ends the process, and
+// the next one goes on from what is durable.
 class Agent {
  public:
   struct Parts {
@@ -92,19 +94,27 @@ class Agent {
   void queue(std::string line, bool event);
   void queue_start();
   void queue_checkpoint();
+  ledger::Result<void> gather(const Moment& now, bool woken);
   ledger::Result<void> poll_sources(ledger::Time now);
   ledger::Result<void> add_own_lines();
-  ledger::Result<void> seal_when_due();
-  ledger::Result<void> seal(const SealDecision& decision, bool keep_body = false);
+  void bound_own_lines();
+  ledger::Result<void> make_room();
+  ledger::Result<void> close_when_due();
+  ledger::Result<void> close_batch(const SealDecision& decision, bool keep_body = false);
+  ledger::Result<void> make_durable();
+  ledger::Result<void> seal_in_need();
+  void end_hold();
   ledger::Result<void> hold_limits();
   ledger::Result<void> declare(std::string_view cause, const BodyLoss& loss);
+  ledger::Result<void> carry_out_loss();
+  ledger::Result<void> stop_held();
   ledger::Result<void> save_checkpoint();
   void watch_clock(Moment now);
   ledger::Result<void> note_delivery();
   ledger::Result<bool> deliver_old();
   const std::string& ship_error() const;
   bool polls_now(bool woken, Moment now);
-  ledger::Result<void> show_status(bool at_once);
+  void show_status(bool at_once);
   std::chrono::milliseconds next_step() const;
   const std::string& newest_checkpoint() const;
 
@@ -127,6 +137,18 @@ class Agent {
   bool more_ = false;                 // the sources have more than the last step took
   bool limits_stale_ = true;          // something was sealed since the limits were looked at
 
+  DiskHold hold_;
+  struct DeclaredLoss {
+    std::string cause;
+    BodyLoss bodies;
+  };
+  std::optional<DeclaredLoss> loss_;  // its gap record is in the run, not durable yet
+  struct Losses {
+    std::uint64_t batches = 0;
+    std::string last_cause;
+  };
+  Losses losses_;  // of this run
+
   std::size_t first_source_ = 0;                      // polled first, in turn
   std::int64_t polled_second_ = 0;                    // wall second of the last poll
   std::chrono::milliseconds polled_at_{};             // boot time of it
@@ -135,6 +157,7 @@ class Agent {
   std::string saved_checkpoint_;
   std::chrono::milliseconds status_at_{};
   bool status_stale_ = true;
+  bool status_failed_ = false;  // logged once
   std::string last_sealed_;
   std::string logged_error_;
 };

@@ -61,15 +61,15 @@ std::optional<std::chrono::milliseconds> Delivery::take_clock_offset() {
   return std::exchange(clock_offset_, std::nullopt);
 }
 
-Result<std::optional<BodyLoss>> Delivery::feed() {
+Result<std::optional<BodyLoss>> Delivery::feed(std::uint64_t below) {
   // A spool that was emptied begins later; whether the collector has what is missing is for it to
   // say.
   next_ = std::max(next_, spool_->first_batch());
-  while (state_ == DeliveryState::shipping && next_ < spool_->next_batch() &&
-         shipper_->has_room()) {
+  below = std::min(below, spool_->next_batch());
+  while (state_ == DeliveryState::shipping && next_ < below && shipper_->has_room()) {
     Post post;
     post.set_stream(stream_);
-    auto lost = fill(post);
+    auto lost = fill(post, below);
     if (!lost) return failure(lost);
     if (!post.empty()) shipper_->give(std::move(post));
     if (*lost) return lost;
@@ -77,8 +77,8 @@ Result<std::optional<BodyLoss>> Delivery::feed() {
   return std::optional<BodyLoss>();
 }
 
-Result<std::optional<BodyLoss>> Delivery::fill(Post& post) {
-  while (next_ < spool_->next_batch()) {
+Result<std::optional<BodyLoss>> Delivery::fill(Post& post, std::uint64_t below) {
+  while (next_ < below) {
     if (!held_) {
       auto batch = spool_->read(next_);
       if (!batch && batch.error().kind == ErrorKind::corrupt) {

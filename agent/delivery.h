@@ -29,9 +29,10 @@ class Delivery {
 
   // Takes what the shipper has to tell. True: something changed that `status` shows.
   bool take_report(ledger::Time now);
-  // Gives as much as the shipper takes. A batch comes back when its body is damaged: declare it
-  // with a gap record, then declare_lost(); until then nothing more is given.
-  ledger::Result<std::optional<BodyLoss>> feed();
+  // Gives as much as the shipper takes of the batches below `below`. A batch comes back when its
+  // body is damaged: declare it with a gap record, then declare_lost(); until then nothing more is
+  // given.
+  ledger::Result<std::optional<BodyLoss>> feed(std::uint64_t below);
   void declared(const BodyLoss& loss) { spool_->declare_lost(loss.last); }
 
   // Nothing is left to be shipped, or nothing can be.
@@ -48,7 +49,7 @@ class Delivery {
   std::optional<std::chrono::milliseconds> take_clock_offset();
 
  private:
-  ledger::Result<std::optional<BodyLoss>> fill(Post& post);
+  ledger::Result<std::optional<BodyLoss>> fill(Post& post, std::uint64_t below);
   void end(DeliveryState state, std::string error);
 
   std::string stream_;

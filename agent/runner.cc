@@ -31,6 +31,7 @@ using std::chrono::seconds;
 
 constexpr seconds ship_at_stop{10};
 constexpr milliseconds source_rest{20};
+constexpr milliseconds room_pause{5000};  // a full disk at the start is looked at again after this
 constexpr std::size_t shown_bytes_max = 4096;
 // An enrolment that has just ended, or the run before, lets go of the state within this.
 constexpr milliseconds lock_wait{5000};
@@ -101,6 +102,7 @@ class Run {
  private:
   Result<std::unique_ptr<ledger::File>> wait_for_lock();
   Result<std::unique_ptr<Sealer>> open_sealer();
+  Result<std::unique_ptr<Sealer>> open_sealer_with_room();
   Result<std::string> read_optional(const std::string& path);
   Result<void> prepare_renewal();
   Result<void> start_shipper(const std::string& checkpoint);
@@ -140,7 +142,7 @@ Result<void> Run::build() {
   if (!identity) return failure(identity);
   identity_ = std::move(*identity);
 
-  auto sealer = open_sealer();
+  auto sealer = open_sealer_with_room();
   if (!sealer) return failure(sealer);
   auto checkpoint = read_optional(paths_.checkpoint);
   if (!checkpoint) return failure(checkpoint);
@@ -203,6 +205,21 @@ Result<std::unique_ptr<Sealer>> Run::open_sealer() {
   return Sealer::open(
       std::move(*ratchet),
       {.spool = &*spool_, .clock = &clock_, .random = &random_, .boot_id = ledger::read_boot_id()});
+}
+
+// A full disk at the start is waited out, so that a supervisor does not start the agent again and
+// again.
+Result<std::unique_ptr<Sealer>> Run::open_sealer_with_room() {
+  for (bool first = true;; first = false) {
+    auto sealer = open_sealer();
+    if (sealer || sealer.error().kind != ledger::ErrorKind::full) return sealer;
+    if (first) {
+      options_.log("waits for room on the disk before it can go on: " + sealer.error().message);
+      service_.ready();
+    }
+    service_.alive(clock_.boot());
+    if (wake_->wait({}, room_pause).stop) return sealer;
+  }
 }
 
 Result<std::string> Run::read_optional(const std::string& path) {

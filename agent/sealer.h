@@ -15,14 +15,17 @@
 
 namespace yunjian::agent {
 
-// Turns record lines into sealed batches of one stream and makes each durable before the next
-// begins.
+// Turns record lines into sealed batches of one stream. Batches that are ready at the same time
+// share the steps that make them durable: a run.
 //
-// Life: open() brings ratchet and spool to the same batch (adopting one that a crash left between
-// them)
-// -> add() lines -> seal() -> add() … . Durable: a batch, its place in the stream and its context
-// when seal() returns well. After a failed seal() nothing more is sealed: the process must end and
-// open() again. One thread.
+// Life: open() brings ratchet and spool to the same batch (adopting what a crash left between them)
+// -> add() lines -> close_batch() -> perhaps more of both -> seal() -> add() … . Durable: the
+// batches of the run, their places in the stream and their contexts when seal() returns well. One
+// thread.
+//
+// A seal() that fails for want of room (full) has promised nothing: the run waits, and seal() may
+// be called again later; until then no batch is closed. After any other failure nothing more is
+// sealed: the process must end and open() again.
 class Sealer {
  public:
   struct Parts {
@@ -38,8 +41,16 @@ class Sealer {
   Waiting waiting() const { return waiting_; }
   std::uint64_t records_waiting() const { return body_.records(); }
 
-  // Seals what waits (nothing is allowed too) with `context` as of the last line added. `keep_body`
-  // as in Spool::append().
+  // Makes a batch of what waits (nothing is allowed too), with `context` as of the last line added.
+  // `keep_body` as in SpoolEntry. Only while run_has_room().
+  ledger::Result<void> close_batch(ledger::SealContext context, std::vector<std::string> flags,
+                                   bool keep_body = false);
+  bool run_has_room() const;
+  std::size_t run_batches() const { return run_.size(); }
+  std::uint64_t run_records() const;
+  // Makes the run durable; well when there is none.
+  ledger::Result<void> seal();
+  // Both for a single batch.
   ledger::Result<void> seal(ledger::SealContext context, std::vector<std::string> flags,
                             bool keep_body = false);
 
@@ -47,7 +58,11 @@ class Sealer {
   Moment now() const { return {.wall = clock_->wall(), .boot = clock_->boot()}; }
 
  private:
+  // How far the run has come; a full disk may stop it in each.
+  enum class Step { open, prepared, stored };
+
   Sealer(ledger::Ratchet ratchet, Parts parts);
+  ledger::Result<void> prepare();
 
   ledger::Ratchet ratchet_;
   Spool* spool_;
@@ -58,6 +73,10 @@ class Sealer {
   ledger::BatchBody body_;
   ledger::BodyEncoder encoder_;
   Waiting waiting_;
+  std::vector<SpoolEntry> run_;  // headers are filled in when it is prepared
+  std::vector<ledger::Ratchet::Planned> plan_;
+  std::uint64_t run_bytes_ = 0;  // of encoded bodies
+  Step step_ = Step::open;
 };
 
 }  // namespace yunjian::agent

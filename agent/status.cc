@@ -9,6 +9,17 @@ namespace yunjian::agent {
 using ledger::failure;
 using ledger::Result;
 
+namespace {
+
+Result<void> write_text(ledger::FileSystem& files, const std::string& path, std::string_view text) {
+  auto file = files.open_append(path, 0644);
+  if (!file) return failure(file);
+  if (auto done = (*file)->truncate(0); !done) return failure(done);
+  return (*file)->append(text);
+}
+
+}  // namespace
+
 Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
                           const AgentStatus& status) {
   const std::string text = format_json({{"state", status.state},
@@ -17,6 +28,8 @@ Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
                                         {"receipted", status.receipted},
                                         {"spool_bytes", status.spool_bytes},
                                         {"spool_bytes_max", status.spool_bytes_max},
+                                        {"dropped", status.dropped},
+                                        {"dropped_cause", status.dropped_cause},
                                         {"last_sealed", status.last_sealed},
                                         {"last_receipt", status.last_receipt},
                                         {"last_error", status.last_error},
@@ -26,11 +39,11 @@ Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
                                         {"certificate_problem", status.certificate_problem},
                                         {"clock", status.clock}});
   const std::string temporary = paths.status + ".new";
-  auto file = files.open_append(temporary, 0644);
-  if (!file) return failure(file);
-  if (auto done = (*file)->truncate(0); !done) return failure(done);
-  if (auto done = (*file)->append(text); !done) return failure(done);
-  return files.rename(temporary, paths.status);
+  auto written = write_text(files, temporary, text);
+  if (written) return files.rename(temporary, paths.status);
+  // On a full disk the room of the old text must do, or nobody is told that the disk is full.
+  if (written.error().kind != ledger::ErrorKind::full) return written;
+  return write_text(files, paths.status, text);
 }
 
 Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths& paths,
@@ -64,6 +77,11 @@ Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths&
   line("spool", fmt::format("{:.1f} of {:.1f} MiB",
                             static_cast<double>(json->number("spool_bytes")) / 1048576,
                             static_cast<double>(json->number("spool_bytes_max")) / 1048576));
+  if (json->number("dropped") > 0) {
+    line("dropped", fmt::format("the bodies of {} batches since the start, last cause {}; gap "
+                                "records name them",
+                                json->number("dropped"), json->text("dropped_cause")));
+  }
   line("log size", fmt::format("{} leaves", json->number("log_size")));
   if (const std::string end = json->text("certificate_end"); !end.empty()) {
     const std::string problem = json->text("certificate_problem");

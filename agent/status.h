@@ -11,13 +11,15 @@ namespace yunjian::agent {
 // What the running agent tells about itself in the status file. Not evidence: replaced often, never
 // synced.
 struct AgentStatus {
-  std::string state = "shipping";  // shipping, forked, ended, stopped
+  std::string state = "shipping";  // shipping, held (no room on the disk), forked, ended, stopped
   std::uint64_t sealed = 0;        // batches of the incarnation
   std::uint64_t records = 0;
   std::uint64_t receipted = 0;  // batches
   std::uint64_t spool_bytes = 0;
   std::uint64_t spool_bytes_max = 0;
-  std::string last_sealed;  // RFC 3339; empty = never in this run
+  std::uint64_t dropped = 0;  // batches of this run whose bodies went, each named by a gap record
+  std::string dropped_cause;  // of the last of them
+  std::string last_sealed;    // RFC 3339; empty = never in this run
   std::string last_receipt;
   std::string last_error;           // empty = none now
   std::uint64_t log_size = 0;       // of the newest checkpoint

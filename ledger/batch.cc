@@ -161,6 +161,7 @@ void BatchBody::reset() {
 
 struct BodyEncoder::Impl {
   ZSTD_CCtx* context = ZSTD_createCCtx();
+  std::string scratch;  // as long as the worst case; bodies are kept as long as they are
   ~Impl() { ZSTD_freeCCtx(context); }
 };
 
@@ -175,14 +176,16 @@ BodyEncoder::~BodyEncoder() = default;
 Result<void> BodyEncoder::encode(std::string_view lines, std::string& out) {
   out.clear();
   if (lines.empty()) return {};
-  out.resize(ZSTD_compressBound(lines.size()));
+  std::string& scratch = impl_->scratch;
+  const std::size_t bound = ZSTD_compressBound(lines.size());
+  if (scratch.size() < bound) scratch.resize(bound);
   const std::size_t size =
-      ZSTD_compress2(impl_->context, out.data(), out.size(), lines.data(), lines.size());
+      ZSTD_compress2(impl_->context, scratch.data(), scratch.size(), lines.data(), lines.size());
   if (ZSTD_isError(size) != 0) {
     return fail(ErrorKind::fatal,
                 std::string("cannot compress a body: ") + ZSTD_getErrorName(size));
   }
-  out.resize(size);
+  out.assign(scratch, 0, size);
   return {};
 }
 

@@ -11,10 +11,11 @@ namespace yunjian::ledger {
 namespace {
 
 constexpr std::string_view state_name = "yunjian/state/";
-constexpr std::string_view state_form = "yunjian/state/v1";
+constexpr std::string_view state_form = "yunjian/state/v2";
+constexpr std::string_view earlier_form = "yunjian/state/v1";  // a run was always one batch
 constexpr unsigned state_mode = 0600;
 
-// A seal between its first and its last durable step.
+// One batch of a run between its first and its last durable step.
 struct Prepared {
   Hash leaf{};  // of the header that was signed
   std::uint64_t records = 0;
@@ -26,17 +27,17 @@ struct State {
   std::uint64_t next_batch = 0;
   std::uint64_t next_record = 0;
   Hash previous{};
-  std::string key;       // secret that signs the next batch
-  std::string next_key;  // secret that it announces; empty before the first prepare()
+  std::string key;                     // secret that signs the next batch
+  std::vector<std::string> next_keys;  // secrets that it and those behind it announce, if drawn
   SealContext context;
-  std::optional<Prepared> prepared;
+  std::vector<Prepared> prepared;
 
   State() = default;
   State(const State&) = default;
   State& operator=(const State&) = default;
   ~State() {
     wipe(key);
-    wipe(next_key);
+    for (std::string& next : next_keys) wipe(next);
   }
 };
 
@@ -54,6 +55,33 @@ std::string take_blob(FieldReader& reader, std::string_view name) {
   return std::move(*bytes);
 }
 
+// "-" or base64 values with a space between them.
+std::string blobs(const std::vector<std::string>& values) {
+  std::string out;
+  for (const std::string& value : values) {
+    if (!out.empty()) out += ' ';
+    out += to_base64(value);
+  }
+  return out.empty() ? "-" : out;
+}
+
+std::vector<std::string> take_blobs(FieldReader& reader, std::string_view name) {
+  std::vector<std::string> values;
+  std::string_view rest = reader.take(name);
+  if (reader.failed() || rest == "-") return values;
+  while (true) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    auto bytes = from_base64(rest.substr(0, end));
+    if (!bytes || values.size() == run_batches_max) {
+      reader.refuse(name);
+      return values;
+    }
+    values.push_back(std::move(*bytes));
+    if (end == rest.size()) return values;
+    rest.remove_prefix(end + 1);
+  }
+}
+
 std::string checksum(std::string_view text) { return to_hex(as_view(sha256(text))); }
 
 std::string format_state(const State& state, std::string_view suite) {
@@ -68,18 +96,27 @@ std::string format_state(const State& state, std::string_view suite) {
   append_field(out, "record", std::to_string(state.next_record));
   append_field(out, "previous", to_base64(as_view(state.previous)));
   append_field(out, "key", to_base64(state.key));
-  append_field(out, "next-key", blob(state.next_key));
+  append_field(out, "next-key", blobs(state.next_keys));
   append_field(out, "positions", blob(state.context.positions));
   append_field(out, "open-hour", blob(state.context.open_hour));
-  append_field(out, "prepared",
-               state.prepared ? to_base64(as_view(state.prepared->leaf)) : std::string("-"));
-  if (state.prepared) {
-    append_field(out, "prepared-records", std::to_string(state.prepared->records));
-    append_field(out, "prepared-positions", blob(state.prepared->context.positions));
-    append_field(out, "prepared-open-hour", blob(state.prepared->context.open_hour));
+  append_field(out, "run", std::to_string(state.prepared.size()));
+  for (const Prepared& batch : state.prepared) {
+    append_field(out, "prepared", to_base64(as_view(batch.leaf)));
+    append_field(out, "prepared-records", std::to_string(batch.records));
+    append_field(out, "prepared-positions", blob(batch.context.positions));
+    append_field(out, "prepared-open-hour", blob(batch.context.open_hour));
   }
   append_field(out, "checksum", checksum(out));
   return out;
+}
+
+Prepared take_prepared(FieldReader& reader, const Hash& leaf) {
+  Prepared prepared;
+  prepared.leaf = leaf;
+  prepared.records = reader.take_number("prepared-records");
+  prepared.context.positions = take_blob(reader, "prepared-positions");
+  prepared.context.open_hour = take_blob(reader, "prepared-open-hour");
+  return prepared;
 }
 
 Result<State> parse_state(std::string_view text, std::string& suite) {
@@ -88,14 +125,14 @@ Result<State> parse_state(std::string_view text, std::string& suite) {
       text.substr(last) != "checksum " + checksum(text.substr(0, last)) + "\n") {
     return fail(ErrorKind::corrupt, "its checksum does not fit");
   }
-  if (const auto line = text.substr(0, text.find('\n'));
-      line != state_form && line.starts_with(state_name)) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  if (line != state_form && line != earlier_form && line.starts_with(state_name)) {
     return fail(ErrorKind::reject, fmt::format("it is {}, this program reads {}: another version "
                                                "wrote it; install that one again, nothing was "
                                                "changed",
                                                line, state_form));
   }
-  FieldReader reader(text.substr(0, last), state_form);
+  FieldReader reader(text.substr(0, last), line == earlier_form ? earlier_form : state_form);
   State state;
   state.identity.origin = reader.take("origin", is_key_name);
   suite = reader.take("suite");
@@ -106,16 +143,19 @@ Result<State> parse_state(std::string_view text, std::string& suite) {
   state.next_record = reader.take_number("record");
   state.previous = reader.take_hash("previous");
   state.key = reader.take_base64("key");
-  state.next_key = take_blob(reader, "next-key");
+  state.next_keys = take_blobs(reader, "next-key");
   state.context.positions = take_blob(reader, "positions");
   state.context.open_hour = take_blob(reader, "open-hour");
-  if (const auto leaf = reader.take_optional_hash("prepared")) {
-    Prepared prepared;
-    prepared.leaf = *leaf;
-    prepared.records = reader.take_number("prepared-records");
-    prepared.context.positions = take_blob(reader, "prepared-positions");
-    prepared.context.open_hour = take_blob(reader, "prepared-open-hour");
-    state.prepared = std::move(prepared);
+  if (line == earlier_form) {
+    if (const auto leaf = reader.take_optional_hash("prepared")) {
+      state.prepared.push_back(take_prepared(reader, *leaf));
+    }
+  } else {
+    const std::uint64_t run = reader.take_number("run");
+    if (run > state.next_keys.size()) reader.refuse("run");
+    for (std::uint64_t i = 0; i < run && !reader.failed(); ++i) {
+      state.prepared.push_back(take_prepared(reader, reader.take_hash("prepared")));
+    }
   }
   auto done = reader.finish();
   if (!done) return fail(ErrorKind::corrupt, done.error().message);
@@ -142,12 +182,40 @@ struct Ratchet::Impl {
     auto written = replace_file(*files, path, text, state_mode);
     wipe(text);
     if (!written) {
-      failed = true;
-      written.error().kind = ErrorKind::fatal;
+      // Only steps before the rename are full: the old state stands, whole.
+      failed = written.error().kind != ErrorKind::full;
+      if (failed) written.error().kind = ErrorKind::fatal;
       return failure(written, "cannot write the sealing state");
     }
     state = next;
     return {};
+  }
+
+  // The header note of one batch; `header` holds its place in the stream.
+  Result<std::string> sign(const Content& content, std::string_view secret,
+                           std::string_view next_secret, BatchHeader header) const {
+    auto key = suite->load(secret);
+    auto announced = suite->load(next_secret);
+    if (!key || !announced) {
+      return fail(ErrorKind::corrupt, "the sealing state " + path + " holds no usable key");
+    }
+    header.agent = state.identity.agent;
+    header.incarnation = state.identity.incarnation;
+    header.records = content.records;
+    header.root = content.root;
+    header.sealed = content.sealed;
+    header.boot_id = content.boot_id;
+    header.boot_ms = content.boot_ms;
+    header.flags = content.flags;
+    header.next_key = (*announced)->public_key();
+    const std::string text = format_header(header);
+    const Verifier signer(*suite, agent_key_name(state.identity.origin, header.agent),
+                          (*key)->public_key());
+    auto line = sign_line(signer, **key, text);
+    if (!line) return failure(line);
+    std::string note = format_note(text, {std::move(*line)});
+    require(note.size() <= header_bytes_max, "a batch header stays within its limit");
+    return note;
   }
 };
 
@@ -202,59 +270,57 @@ const SealContext& Ratchet::context() const { return impl_->state.context; }
 std::uint64_t Ratchet::next_batch() const { return impl_->state.next_batch; }
 std::uint64_t Ratchet::next_record() const { return impl_->state.next_record; }
 const Hash& Ratchet::previous() const { return impl_->state.previous; }
-bool Ratchet::in_doubt() const { return impl_->state.prepared.has_value(); }
+std::size_t Ratchet::in_doubt_batches() const { return impl_->state.prepared.size(); }
 
-Result<void> Ratchet::recover(std::optional<std::string_view> last_whole_frame) {
-  if (!last_whole_frame) {
-    impl_->state.prepared.reset();  // the next prepare() overwrites it on disk, with the same keys
-    return {};
-  }
-  if (!in_doubt() || impl_->hasher->leaf(*last_whole_frame) != impl_->state.prepared->leaf) {
-    return fail(ErrorKind::corrupt, "the stored batch " + std::to_string(next_batch()) +
+Result<void> Ratchet::recover(const std::vector<std::string>& frames) {
+  std::vector<Prepared>& prepared = impl_->state.prepared;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (i < prepared.size() && impl_->hasher->leaf(frames[i]) == prepared[i].leaf) continue;
+    return fail(ErrorKind::corrupt, "the stored batch " + std::to_string(next_batch() + i) +
                                         " is not the one the sealing state " + impl_->path +
                                         " was preparing");
   }
-  return commit();
+  // What is not there is prepared anew, which overwrites it on disk, with the same keys.
+  prepared.resize(frames.size());
+  return prepared.empty() ? Result<void>() : commit();
 }
 
-Result<std::string> Ratchet::prepare(Random& random, const Content& content, SealContext context) {
-  require(!in_doubt(), "a prepared seal is committed or recovered before the next");
+Result<std::string> Ratchet::prepare(Random& random, Content content, SealContext context) {
+  std::vector<Planned> run;
+  run.push_back({std::move(content), std::move(context)});
+  auto notes = prepare(random, std::move(run));
+  if (!notes) return failure(notes);
+  return std::move(notes->front());
+}
+
+Result<std::vector<std::string>> Ratchet::prepare(Random& random, std::vector<Planned> run) {
+  require(!in_doubt(), "a prepared run is committed or recovered before the next");
+  require(!run.empty() && run.size() <= run_batches_max, "a run has 1 to 16 batches");
   State next = impl_->state;
-  if (next.next_key.empty()) {
+  while (next.next_keys.size() < run.size()) {
     auto fresh = suite().generate(random);
     if (!fresh) return failure(fresh);
-    next.next_key = (*fresh)->secret();
+    next.next_keys.push_back((*fresh)->secret());
   }
-  auto key = suite().load(next.key);
-  auto announced = suite().load(next.next_key);
-  if (!key || !announced) {
-    return fail(ErrorKind::corrupt, "the sealing state " + impl_->path + " holds no usable key");
+  std::vector<std::string> notes;
+  Hash previous = next.previous;
+  std::uint64_t record = next.next_record;
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    BatchHeader header;
+    header.batch = next.next_batch + i;
+    header.first_record = record;
+    header.previous = previous;
+    auto note = impl_->sign(run[i].content, i == 0 ? next.key : next.next_keys[i - 1],
+                            next.next_keys[i], std::move(header));
+    if (!note) return failure(note);
+    previous = impl_->hasher->leaf(*note);
+    record += run[i].content.records;
+    next.prepared.push_back({previous, run[i].content.records, std::move(run[i].context)});
+    notes.push_back(std::move(*note));
   }
-  BatchHeader header;
-  header.agent = next.identity.agent;
-  header.incarnation = next.identity.incarnation;
-  header.batch = next.next_batch;
-  header.first_record = next.next_record;
-  header.records = content.records;
-  header.root = content.root;
-  header.previous = next.previous;
-  header.sealed = content.sealed;
-  header.boot_id = content.boot_id;
-  header.boot_ms = content.boot_ms;
-  header.flags = content.flags;
-  header.next_key = (*announced)->public_key();
-  const std::string text = format_header(header);
-  const Verifier signer(suite(), agent_key_name(next.identity.origin, header.agent),
-                        (*key)->public_key());
-  auto line = sign_line(signer, **key, text);
-  if (!line) return failure(line);
-  std::string note = format_note(text, {std::move(*line)});
-  require(note.size() <= header_bytes_max, "a batch header stays within its limit");
-
-  next.prepared = Prepared{impl_->hasher->leaf(note), content.records, std::move(context)};
   auto stored = impl_->store(next);
   if (!stored) return failure(stored);
-  return note;
+  return notes;
 }
 
 Result<SignatureLine> Ratchet::endorse(std::string_view enrolment_text) const {
@@ -274,16 +340,19 @@ Result<SignatureLine> Ratchet::endorse(std::string_view enrolment_text) const {
 }
 
 Result<void> Ratchet::commit() {
-  require(in_doubt(), "only a prepared seal is committed");
+  require(in_doubt(), "only a prepared run is committed");
   State next = impl_->state;
-  next.previous = next.prepared->leaf;
-  next.next_record += next.prepared->records;
-  next.next_batch += 1;
-  next.context = std::move(next.prepared->context);
-  next.prepared.reset();
+  const std::size_t batches = next.prepared.size();
+  for (const Prepared& batch : next.prepared) next.next_record += batch.records;
+  next.next_batch += batches;
+  next.previous = next.prepared.back().leaf;
+  next.context = std::move(next.prepared.back().context);
+  next.prepared.clear();
   wipe(next.key);
-  next.key = std::move(next.next_key);
-  next.next_key.clear();
+  next.key = std::move(next.next_keys[batches - 1]);
+  for (std::size_t i = 0; i < batches; ++i) wipe(next.next_keys[i]);
+  next.next_keys.erase(next.next_keys.begin(),
+                       next.next_keys.begin() + static_cast<std::ptrdiff_t>(batches));
   return impl_->store(next);
 }
 

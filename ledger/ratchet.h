@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ledger/base/file_system.h"
 #include "ledger/base/random.h"
@@ -23,17 +24,24 @@ struct SealContext {
   std::string open_hour;  // usage samples of sealed minutes
 };
 
-// The keys and counters of one stream and the crash order in which they move.
+// How many batches one prepare() may cover.
+inline constexpr std::size_t run_batches_max = 16;
+
+// The keys and counters of one stream and the crash order in which they move. What moves is a run:
+// one batch, or several that were ready at the same time and share the durable steps.
 //
-// Life of a seal, with what is durable after each step:
-//   1. prepare(): state {key k, key k+1, header facts, old context, new context} is durable.
-//   2. the owner makes the frame durable (spool or WAL).
-//   3. commit(): state {key k+1, advanced, new context} is durable, key k is gone. Only now may the
-//   frame be shipped.
-// A crash between 1 and 2 (frame torn or absent): recover(nullopt) keeps the old context and the
-// *same* two keys, so the next prepare() reseals. Between 2 and 3: recover(frame) adopts it and
-// does step 3. One thread. After a failed write the ratchet refuses everything (fatal): the process
-// must restart and recover.
+// Life of a run, with what is durable after each step:
+//   1. prepare(): state {key k, the keys that the run announces, each header's facts, the old
+//   context, the context after each batch} is durable.
+//   2. the owner makes the frames durable (spool or WAL), in order.
+//   3. commit(): state {last announced key, advanced, new context} is durable, the keys that signed
+//   the run are gone. Only now may a frame of the run be shipped.
+// A crash between 1 and 3: recover(frames) adopts the frames that are there whole from the first
+// on, and does step 3 for them. The others keep the *same* keys, so that the next prepare() seals
+// them anew, with the context behind the last adopted one. One thread.
+//
+// Full (no room for the new state): nothing has changed, the step may be tried again. After any
+// other failed write the ratchet refuses everything (fatal): the process must restart and recover.
 class Ratchet {
  public:
   struct Identity {
@@ -59,12 +67,13 @@ class Ratchet {
   std::uint64_t next_batch() const;
   std::uint64_t next_record() const;
   const Hash& previous() const;
-  bool in_doubt() const;  // opened between steps 1 and 3: recover() must come first
+  bool in_doubt() const { return in_doubt_batches() > 0; }  // opened between steps 1 and 3
+  std::size_t in_doubt_batches() const;                     // of the run that was prepared
 
-  // `last_whole_frame` = header note of the frame numbered next_batch() if the owner's durable
-  // store holds it whole. Corrupt: that frame is not by the prepared key or does not continue the
-  // stream.
-  Result<void> recover(std::optional<std::string_view> last_whole_frame);
+  // `frames` = header notes from next_batch() on that the owner's durable store holds whole, at
+  // most in_doubt_batches(). Must come first when in_doubt(). Corrupt: a frame is not the one that
+  // was prepared.
+  Result<void> recover(const std::vector<std::string>& frames);
 
   struct Content {
     Hash root{};
@@ -74,8 +83,15 @@ class Ratchet {
     std::uint64_t boot_ms = 0;
     std::vector<std::string> flags;
   };
-  // Step 1; returns the signed header note. Must be followed by commit() (or a restart).
-  Result<std::string> prepare(Random& random, const Content& content, SealContext context);
+  struct Planned {
+    Content content;
+    SealContext context;  // as it is after this batch
+  };
+  // Step 1 for 1 to run_batches_max batches; returns the signed header notes. Must be followed by
+  // commit() (or a restart).
+  Result<std::vector<std::string>> prepare(Random& random, std::vector<Planned> run);
+  // The same for a run of one.
+  Result<std::string> prepare(Random& random, Content content, SealContext context);
   Result<void> commit();  // step 3
 
   // Signs the enrolment of the stream's next incarnation with the key that the last header

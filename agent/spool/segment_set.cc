@@ -1,6 +1,7 @@
 #include "agent/spool/segment_set.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ledger/base/bytes.h"
 
@@ -15,6 +16,8 @@ using ledger::Result;
 constexpr std::uint8_t batch_frame = 1;
 constexpr std::uint8_t mark_frame = 2;
 constexpr std::size_t entry_head_bytes = 24;
+constexpr std::string_view damaged_suffix = ".damaged";
+constexpr std::size_t damaged_files_max = 8;
 
 // batch payload := u64be batch | u64be sealed, µs since 1970 | u32be records | u32be header length
 //                  | header | body
@@ -95,17 +98,18 @@ Result<void> SegmentSet::load(std::uint64_t number, bool last, const OnMark& on_
     if (!found) {
       span.first = entry->batch;
       span.sealed = entry->sealed;
+      end_at(entry->batch);
       if (!spans_.empty()) spans_.back().end = entry->batch;
     }
     found = true;
     span.end = entry->batch + 1;
   }
-  damaged_places_ += frames.damaged_places();
-  if (!found) {
-    // Nothing but a beginning, as a crash in begin_segment() leaves it; or all of it is damaged.
-    if (*size > ledger::segment_header_bytes) ++damaged_places_;
-    return place_.files->remove(path(number));
-  }
+  std::uint64_t damage = frames.damaged_places();
+  if (!found && *size > ledger::segment_header_bytes) ++damage;
+  damaged_places_ += damage;
+  if (last) tail_damage_ = damage;
+  // Nothing but a beginning, as a crash in begin_segment() leaves it; or all of it is damaged.
+  if (!found) return damage > 0 ? quarantine(number) : place_.files->remove(path(number));
   if (last) {
     auto writer = ledger::SegmentWriter::reopen(*place_.files, path(number), number, valid_bytes);
     if (!writer && writer.error().kind != ErrorKind::corrupt) return failure(writer);
@@ -115,6 +119,22 @@ Result<void> SegmentSet::load(std::uint64_t number, bool last, const OnMark& on_
     }
   }
   spans_.push_back(span);
+  return {};
+}
+
+// Kept for a look, under a name that is never read again; only the newest few.
+Result<void> SegmentSet::quarantine(std::uint64_t number) {
+  if (auto kept = place_.files->rename(path(number), path(number) + std::string(damaged_suffix));
+      !kept) {
+    return kept;
+  }
+  auto names = place_.files->list(place_.directory);
+  if (!names) return failure(names);
+  std::erase_if(*names, [](const std::string& name) { return !name.ends_with(damaged_suffix); });
+  for (std::size_t i = 0; i + damaged_files_max < names->size(); ++i) {
+    auto removed = place_.files->remove(join_path(place_.directory, (*names)[i]));
+    if (!removed) return removed;
+  }
   return {};
 }
 
@@ -128,12 +148,13 @@ std::string SegmentSet::path(std::uint64_t number) const {
   return join_path(place_.directory, ledger::segment_name(number));
 }
 
-Result<void> SegmentSet::append(const SpoolEntry& entry) {
-  const std::uint64_t need = entry_head_bytes + entry.header.size() + entry.body.size();
+Result<void> SegmentSet::append(const SpoolEntry& entry, bool with_body) {
+  const std::string_view body = with_body ? std::string_view(entry.body) : std::string_view();
+  const std::uint64_t need = entry_head_bytes + entry.header.size() + body.size();
   if (!writer_ || writer_->bytes() + need > place_.segment_bytes_max) {
     if (auto begun = begin_segment(entry); !begun) return failure(begun);
   }
-  auto offset = writer_->append(batch_frame, encode_head(entry), entry.body);
+  auto offset = writer_->append(batch_frame, encode_head(entry), body);
   if (!offset) return failure(offset);
   spans_.back().end = entry.batch + 1;
   return {};
@@ -167,7 +188,48 @@ Result<void> SegmentSet::sync() {
   if (!writer_) return {};
   if (auto synced = writer_->sync(); !synced) return failure(synced);
   spans_.back().bytes = writer_->bytes();
+  for (const std::uint64_t number : std::exchange(superseded_, {})) {
+    if (auto removed = place_.files->remove(path(number)); !removed) return failure(removed);
+  }
   return {};
+}
+
+Result<void> SegmentSet::rewind(std::uint64_t batch) {
+  reader_ = FrameWalk();
+  ahead_.reset();
+  writer_.reset();
+  while (!spans_.empty() && spans_.back().first >= batch) {
+    if (auto removed = place_.files->remove(path(spans_.back().number)); !removed) {
+      return failure(removed);
+    }
+    spans_.pop_back();
+  }
+  if (spans_.empty()) return {};
+  Span& span = spans_.back();
+  span.end = std::min(span.end, batch);
+  auto writer =
+      ledger::SegmentWriter::reopen(*place_.files, path(span.number), span.number, span.bytes);
+  // One that cannot be continued is read all the same; the next append begins another.
+  if (!writer && writer.error().kind != ErrorKind::corrupt) return failure(writer);
+  if (writer) writer_.emplace(std::move(*writer));
+  return {};
+}
+
+void SegmentSet::supersede(std::uint64_t batch) {
+  // A torn tail of what was never promised is no damage.
+  damaged_places_ -= std::exchange(tail_damage_, 0);
+  reader_ = FrameWalk();
+  ahead_.reset();
+  writer_.reset();
+  end_at(batch);
+}
+
+void SegmentSet::end_at(std::uint64_t batch) {
+  while (!spans_.empty() && spans_.back().first >= batch) {
+    superseded_.push_back(spans_.back().number);
+    spans_.pop_back();
+  }
+  if (!spans_.empty()) spans_.back().end = std::min(spans_.back().end, batch);
 }
 
 Result<std::optional<SpoolEntry>> SegmentSet::find(std::uint64_t batch) {

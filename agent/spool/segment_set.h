@@ -19,6 +19,9 @@ struct SpoolEntry {
   std::uint32_t records = 0;
   std::string header = {};
   std::string body = {};
+  // The second copy holds the body too, so that it stays until it has a receipt even when bodies
+  // must go: for the small batches that name such losses. Known only when it is appended.
+  bool keep_body = false;
 };
 
 // A directory of segments whose frames belong to batches in rising order: the spool keeps one with
@@ -55,9 +58,17 @@ class SegmentSet {
   std::uint64_t damaged_places() const { return damaged_places_; }  // met while opening
 
   // A new segment is begun when the open one is full; its name is durable before its first frame.
-  ledger::Result<void> append(const SpoolEntry& entry);
+  // Full: no room on the disk; rewind() before anything else.
+  ledger::Result<void> append(const SpoolEntry& entry, bool with_body = true);
   ledger::Result<void> append_mark(std::string_view payload);  // nothing when there is no segment
   ledger::Result<void> sync();
+  // After a failure of kind full: forgets the frames from `batch` on, none of which was synced, and
+  // gives their room back.
+  ledger::Result<void> rewind(std::uint64_t batch);
+  // What is held of batches from `batch` on was never promised: it is passed over from here on, and
+  // no file that holds some of it is written to again. Its sync may have failed in a run before
+  // this one, which no later sync of the same file would tell.
+  void supersede(std::uint64_t batch);
 
   // The frame of `batch`, or nothing when it is not held or damaged. Going on by one is cheap.
   ledger::Result<std::optional<SpoolEntry>> find(std::uint64_t batch);
@@ -69,6 +80,8 @@ class SegmentSet {
   std::string path(std::uint64_t number) const;
   ledger::Result<void> load(std::uint64_t number, bool last, const OnMark& on_mark);
   ledger::Result<void> begin_segment(const SpoolEntry& entry);
+  ledger::Result<void> quarantine(std::uint64_t number);
+  void end_at(std::uint64_t batch);
   ledger::Result<FrameWalk> walk(std::uint64_t number, std::uint64_t size) const;
 
   Place place_;
@@ -76,6 +89,8 @@ class SegmentSet {
   std::optional<ledger::SegmentWriter> writer_;  // of spans_.back(), when that can be continued
   std::uint64_t next_number_ = 0;
   std::uint64_t damaged_places_ = 0;
+  std::uint64_t tail_damage_ = 0;          // of them in the newest segment
+  std::vector<std::uint64_t> superseded_;  // segments to be removed at the next sync
 
   FrameWalk reader_;                 // where the last find() stopped
   std::uint64_t reader_next_ = 0;    // batches below were passed by

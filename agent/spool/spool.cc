@@ -36,7 +36,8 @@ Result<Spool> Spool::open(ledger::FileSystem& files, const std::string& director
       {&files, ledger::join_path(directory, "body"), limits.body_segment_bytes}, {});
   if (!bodies) return failure(bodies, "spool");
 
-  Spool spool(std::move(*bodies), std::move(*heads), limits);
+  Spool spool(std::move(*bodies), std::move(*heads), limits,
+              {&files, ledger::join_path(directory, "reserve")});
   spool.receipted_ = receipted;
   spool.settled_below_ = settled;
   spool.marked_ = spool.mark();
@@ -79,17 +80,58 @@ Result<std::optional<std::string>> Spool::header(std::uint64_t batch) {
   return std::optional<std::string>(std::move((*entry)->header));
 }
 
-Result<void> Spool::append(SpoolEntry entry, bool keep_body) {
-  const std::uint64_t batch = entry.batch;
-  ledger::require(empty() || batch >= next_batch_, "the spool takes batches in order");
-  if (auto added = bodies_.append(entry); !added) return failure(added);
-  if (auto synced = bodies_.sync(); !synced) return failure(synced);
-  if (!keep_body) entry.body.clear();
-  if (auto added = heads_.append(entry); !added) return failure(added);
-  if (auto marked = append_mark(); !marked) return failure(marked);
-  if (auto synced = heads_.sync(); !synced) return failure(synced);
-  next_batch_ = batch + 1;
+Result<void> Spool::append(std::span<const SpoolEntry> run) {
+  if (run.empty()) return {};
+  ledger::require(empty() || run.front().batch >= next_batch_, "the spool takes batches in order");
+  auto stored = append_copies(run);
+  if (!stored && stored.error().kind == ErrorKind::full) {
+    auto taken = take_back(run.front().batch);
+    if (!taken) return failure(taken);
+  }
+  if (!stored) return stored;
+  next_batch_ = run.back().batch + 1;
   return {};
+}
+
+// A second copy is written behind a synced body: a header that is there has its body.
+Result<void> Spool::append_copies(std::span<const SpoolEntry> run) {
+  for (const SpoolEntry& entry : run) {
+    if (auto added = bodies_.append(entry); !added) return failure(added);
+  }
+  if (auto synced = bodies_.sync(); !synced) return failure(synced);
+  for (const SpoolEntry& entry : run) {
+    if (auto added = heads_.append(entry, entry.keep_body); !added) return failure(added);
+  }
+  if (auto marked = append_mark(); !marked) return failure(marked);
+  return heads_.sync();
+}
+
+Result<void> Spool::take_back(std::uint64_t batch) {
+  marked_.clear();
+  if (auto done = heads_.rewind(batch); !done) return done;
+  return bodies_.rewind(batch);
+}
+
+Result<std::vector<std::string>> Spool::settle(std::uint64_t from, std::size_t batches) {
+  std::vector<SpoolEntry> run;
+  std::vector<std::string> headers;
+  for (std::uint64_t batch = from; batch < from + batches; ++batch) {
+    auto entry = bodies_.find(batch);
+    if (!entry) return failure(entry);
+    if (!*entry) break;
+    auto copy = heads_.find(batch);
+    if (!copy) return failure(copy);
+    const bool small = (*entry)->body.size() <= kept_body_bytes_max;
+    (*entry)->keep_body = small || (*copy && !(*copy)->body.empty());
+    headers.push_back((*entry)->header);
+    run.push_back(std::move(**entry));
+  }
+  heads_.supersede(from);
+  bodies_.supersede(from);
+  marked_.clear();
+  next_batch_ = from;
+  if (auto stored = append(run); !stored) return failure(stored);
+  return headers;
 }
 
 Result<std::optional<Spool::Batch>> Spool::read(std::uint64_t batch) {
@@ -134,11 +176,11 @@ void Spool::mark_receipted(std::uint64_t below) {
   receipted_ = std::max(receipted_, std::min(below, next_batch_));
 }
 
-Result<void> Spool::free_receipted(ledger::Time now) {
+Result<void> Spool::free_receipted(ledger::Time now, bool in_need) {
   // The open segment stays: it is the one that is appended to.
   while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= receipted_) {
     const bool old = bodies_.spans()[1].sealed < now - limits_.keep_receipted;
-    if (!old && !over_limit()) break;
+    if (!old && !in_need && !over_limit()) break;
     settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
     if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   }
@@ -180,6 +222,33 @@ Result<void> Spool::drop_oldest_bodies() {
   if (auto saved = save_mark(); !saved) return failure(saved);
   if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   return free_heads();
+}
+
+BodyLimit Spool::limit_passed(ledger::Time now) const {
+  if (over_limit()) return BodyLimit::size;
+  if (limits_.keep_unreceipted.count() == 0 || bodies_.spans().size() < 2) return BodyLimit::none;
+  const bool old = bodies_.spans()[1].sealed < now - limits_.keep_unreceipted;
+  return old && bodies_.spans().front().end > receipted_ ? BodyLimit::age : BodyLimit::none;
+}
+
+Result<void> Spool::keep_reserve() {
+  const std::uint64_t wanted = std::min(limits_.reserve_bytes, limits_.bytes_max / 16);
+  if (reserved_ > 0 || wanted == 0) return {};
+  auto file = reserve_.files->open_append(reserve_.path, 0600);
+  if (!file) return file.error().kind == ErrorKind::full ? Result<void>() : failure(file);
+  auto size = (*file)->size();
+  if (!size) return failure(size);
+  auto filled =
+      *size < wanted ? (*file)->append(std::string(wanted - *size, '\0')) : Result<void>();
+  if (filled && *size < wanted) filled = (*file)->sync();
+  if (filled) reserved_ = std::max(*size, wanted);
+  return filled || filled.error().kind == ErrorKind::full ? Result<void>() : filled;
+}
+
+Result<void> Spool::release_reserve() {
+  if (reserved_ == 0) return {};
+  reserved_ = 0;
+  return reserve_.files->remove(reserve_.path);
 }
 
 }  // namespace yunjian::agent

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,11 +12,16 @@
 namespace yunjian::agent {
 
 struct SpoolLimits {
-  std::uint64_t bytes_max = 1ULL << 30;         // of all segments
+  std::uint64_t bytes_max = 1ULL << 30;         // of all segments and the reserve
+  std::uint64_t reserve_bytes = 256U << 10;     // kept free for the gap records of lost bodies
   std::uint64_t body_segment_bytes = 8U << 20;  // what one drop of bodies costs at most
   std::uint64_t header_segment_bytes = 1U << 20;
   std::chrono::hours keep_receipted{24};  // so that a collector that lost its disk can ask again
+  std::chrono::hours keep_unreceipted{};  // bodies without a receipt go after this; 0 = never
 };
+
+// Why the oldest bodies must go.
+enum class BodyLimit { none, size, age };
 
 // A run of bodies that is lost or must go, as the gap record states it.
 struct BodyLoss {
@@ -34,8 +40,8 @@ struct BodyLoss {
 // needed or after a day. A body that must go earlier is named by a gap record first; the header
 // stays and is read hollow.
 //
-// Directory: body/*.seg and head/*.seg, both segments of ledger/archive; grammar in README.md.
-// One thread (the loop). Memory does not depend on how much is held.
+// Directory: reserve; body/*.seg and head/*.seg, both segments of ledger/archive; grammar in
+// README.md. One thread (the loop). Memory does not depend on how much is held.
 class Spool {
  public:
   static ledger::Result<Spool> open(ledger::FileSystem& files, const std::string& directory,
@@ -45,16 +51,23 @@ class Spool {
   std::uint64_t next_batch() const { return next_batch_; }  // one behind the last held
   std::uint64_t first_batch() const;                        // oldest header held
   std::uint64_t receipted() const { return receipted_; }    // all below this have a receipt
-  std::uint64_t bytes() const { return bodies_.bytes() + heads_.bytes(); }
+  std::uint64_t bytes() const { return bodies_.bytes() + heads_.bytes() + reserved_; }
   std::uint64_t damaged_places() const;  // met while opening
 
   // The header note of `batch` from either copy.
   ledger::Result<std::optional<std::string>> header(std::uint64_t batch);
 
-  // Durable on return. Batches come in order; a spool that was emptied begins with any number.
-  // `keep_body`: the second copy holds the body too, so that it stays until it has a receipt even
-  // when bodies must go: for the small batches that name such losses.
-  ledger::Result<void> append(SpoolEntry entry, bool keep_body = false);
+  // A run of batches, durable on return: all bodies, one sync, then all second copies, one sync.
+  // Batches come in order; a spool that was emptied begins with any number. Full: no room on the
+  // disk; nothing of the run is held, the same run may be tried again.
+  ledger::Result<void> append(std::span<const SpoolEntry> run);
+  ledger::Result<void> append(const SpoolEntry& entry) { return append({&entry, 1}); }
+
+  // For a start between the steps of a seal: header notes of what is whole of the run
+  // [`from`, `from` + `batches`), as far as it is whole from its beginning. Durable on return, in
+  // files that are new: what an earlier process wrote, perhaps with a sync that failed, is not
+  // trusted. Whatever else is held from `from` on is passed over.
+  ledger::Result<std::vector<std::string>> settle(std::uint64_t from, std::size_t batches);
 
   struct Batch {
     SpoolEntry entry;
@@ -74,19 +87,35 @@ class Spool {
   // Writes the mark now: spares a resend when the agent stops in good order.
   ledger::Result<void> save_mark();
 
-  // Removes what is receipted and either older than the limit or in the way of it.
-  ledger::Result<void> free_receipted(ledger::Time now);
+  // Removes what is receipted and either older than the limit or in the way of it; with `in_need`
+  // all that is receipted.
+  ledger::Result<void> free_receipted(ledger::Time now, bool in_need = false);
   bool over_limit() const { return bytes() > limits_.bytes_max; }
+  BodyLimit limit_passed(ledger::Time now) const;
   // The oldest bodies that must go when free_receipted() could not help. Nothing: only the open
   // segment is left.
   ledger::Result<std::optional<BodyLoss>> oldest_bodies();
   // Only after the gap record that names them is durable.
   ledger::Result<void> drop_oldest_bodies();
 
+  // A file that takes room which only release_reserve() gives back: a gap record can be sealed on a
+  // full disk. Well when there is no room for the reserve itself; it is tried again.
+  ledger::Result<void> keep_reserve();
+  ledger::Result<void> release_reserve();
+
  private:
-  Spool(SegmentSet bodies, SegmentSet heads, SpoolLimits limits)
-      : bodies_(std::move(bodies)), heads_(std::move(heads)), limits_(limits) {}
+  struct Reserve {
+    ledger::FileSystem* files;
+    std::string path;
+  };
+  Spool(SegmentSet bodies, SegmentSet heads, SpoolLimits limits, Reserve reserve)
+      : bodies_(std::move(bodies)),
+        heads_(std::move(heads)),
+        limits_(limits),
+        reserve_(std::move(reserve)) {}
   ledger::Result<void> repair_heads();
+  ledger::Result<void> append_copies(std::span<const SpoolEntry> run);
+  ledger::Result<void> take_back(std::uint64_t batch);
   std::string mark() const;
   ledger::Result<void> append_mark();
   ledger::Result<void> free_heads();
@@ -98,6 +127,8 @@ class Spool {
   std::uint64_t receipted_ = 0;
   std::uint64_t settled_below_ = 0;  // bodies below this that are not held went in good order
   std::string marked_;               // last mark written
+  Reserve reserve_;
+  std::uint64_t reserved_ = 0;  // bytes of the reserve that is there
 };
 
 }  // namespace yunjian::agent

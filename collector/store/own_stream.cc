@@ -36,16 +36,15 @@ Result<void> OwnStream::recover() {
   const bool crashed = ratchet_.in_doubt() || log_.unsealed_own_count() > 0;
   start_flag_ = crashed ? "crash-start" : "clean-start";
   if (ratchet_.in_doubt()) {
-    std::optional<std::string> header;
+    std::vector<std::string> stored;
     auto row = log_.batch_row(id, ratchet_.next_batch());
     if (!row) return failure(row);
     if (*row) {
       auto leaf = log_.leaf((*row)->leaf);
       if (!leaf) return failure(leaf);
-      header = std::move(*leaf);
+      stored.push_back(std::move(*leaf));
     }
-    auto settled =
-        ratchet_.recover(header ? std::optional<std::string_view>(*header) : std::nullopt);
+    auto settled = ratchet_.recover(stored);
     if (!settled) return failure(settled, "the collector's own stream");
   }
   const std::optional<StreamState> state = log_.stream(id);
