@@ -20,6 +20,7 @@ using ledger::Result;
 constexpr std::uint64_t cpu_percent_max = 10'000;
 constexpr std::uint64_t memory_mib_min = 24;
 constexpr std::uint64_t upload_bytes_per_s_min = 4096;
+constexpr std::uint64_t spool_days_limit = 3660;
 constexpr std::uint64_t spool_bytes_min = 64U << 20;  // some segments of bodies and headers
 
 bool is_https(const std::string& url) { return url.starts_with("https://") && url.size() > 8; }
@@ -41,6 +42,10 @@ Result<void> read_spool(Table& root, AgentConfig& config) {
   table->read("bytes_max", config.spool_bytes_max);
   if (config.spool_bytes_max < spool_bytes_min) {
     table->refuse("bytes_max", fmt::format("must be at least {}", spool_bytes_min));
+  }
+  table->read("days_max", config.spool_days_max);
+  if (config.spool_days_max > spool_days_limit) {
+    table->refuse("days_max", fmt::format("must be at most {}", spool_days_limit));
   }
   return table->finish();
 }
@@ -133,7 +138,9 @@ std::string describe_config(const AgentConfig& config) {
       fmt::format("mask     passwords, keys and tokens {}; identity cards {}; mobile numbers {}\n",
                   config.mask.enabled ? "yes" : "no", config.mask.identity_cards ? "yes" : "no",
                   config.mask.mobile_numbers ? "yes" : "no");
-  out += fmt::format("spool    up to {} MiB\n", config.spool_bytes_max >> 20);
+  out += fmt::format("spool    up to {} MiB", config.spool_bytes_max >> 20);
+  if (config.spool_days_max > 0) out += fmt::format(" and {} days", config.spool_days_max);
+  out += '\n';
   if (config.cpu_percent > 0) out += fmt::format("limit    {} % of a core\n", config.cpu_percent);
   if (config.memory_mib > 0) out += fmt::format("limit    {} MiB of memory\n", config.memory_mib);
   if (config.upload_bytes_per_s > 0) {

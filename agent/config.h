@@ -45,6 +45,7 @@ struct AgentConfig {
   bool usage = true;
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;
+  std::uint64_t spool_days_max = 0;  // bodies without a receipt go after this; 0 = never
   MaskOptions mask;
   // What the agent may take; 0 = no limit.
   std::uint64_t cpu_percent = 0;  // of one core

@@ -60,6 +60,7 @@ idle_s = 30
   CHECK(!config->mask.identity_cards);
   CHECK(config->mask.mobile_numbers);
   CHECK(config->spool_bytes_max == 100'000'000);
+  CHECK(config->spool_days_max == 0);
   CHECK(config->cpu_percent == 5);
   CHECK(config->memory_mib == 40);
   CHECK(config->upload_bytes_per_s == 50'000);

@@ -62,7 +62,9 @@ std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) 
   if (running.proxy != fresh.proxy) keys.emplace_back("collector.proxy");
   if (running.usage != fresh.usage || running.usage_interval_s != fresh.usage_interval_s)
     keys.emplace_back("usage");
-  if (running.spool_bytes_max != fresh.spool_bytes_max) keys.emplace_back("spool");
+  if (running.spool_bytes_max != fresh.spool_bytes_max ||
+      running.spool_days_max != fresh.spool_days_max)
+    keys.emplace_back("spool");
   if (running.cpu_percent != fresh.cpu_percent || running.memory_mib != fresh.memory_mib ||
       running.upload_bytes_per_s != fresh.upload_bytes_per_s)
     keys.emplace_back("limits");
@@ -83,6 +85,7 @@ void adopt(AgentConfig& running, AgentConfig fresh) {
   fresh.usage = running.usage;
   fresh.usage_interval_s = running.usage_interval_s;
   fresh.spool_bytes_max = running.spool_bytes_max;
+  fresh.spool_days_max = running.spool_days_max;
   fresh.cpu_percent = running.cpu_percent;
   fresh.memory_mib = running.memory_mib;
   fresh.upload_bytes_per_s = running.upload_bytes_per_s;
@@ -195,6 +198,7 @@ Result<std::unique_ptr<ledger::File>> Run::wait_for_lock() {
 
 Result<std::unique_ptr<Sealer>> Run::open_sealer() {
   limits_.bytes_max = config_.spool_bytes_max;
+  limits_.keep_unreceipted = std::chrono::days(config_.spool_days_max);
   // A rename of a process that was killed may not be durable yet.
   if (auto synced = files_.sync_directory(paths_.directory); !synced) return failure(synced);
   auto ratchet = ledger::Ratchet::open(files_, paths_.ratchet);

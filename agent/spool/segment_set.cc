@@ -172,11 +172,13 @@ Result<void> SegmentSet::begin_segment(const SpoolEntry& entry) {
     if (auto synced = sync(); !synced) return failure(synced);
     writer_.reset();
   }
-  auto writer = ledger::SegmentWriter::create(*place_.files, path(next_number_), next_number_);
+  // An attempt that failed late may have left a file of this number.
+  const std::uint64_t number = next_number_++;
+  auto writer = ledger::SegmentWriter::create(*place_.files, path(number), number);
   if (!writer) return failure(writer);
   writer_.emplace(std::move(*writer));
   if (!spans_.empty()) spans_.back().end = entry.batch;
-  spans_.push_back(Span{.number = next_number_++,
+  spans_.push_back(Span{.number = number,
                         .first = entry.batch,
                         .end = entry.batch,
                         .bytes = writer_->bytes(),

@@ -62,7 +62,11 @@ Result<void> Spool::repair_heads() {
 }
 
 std::uint64_t Spool::first_batch() const {
-  return heads_.empty() ? next_batch_ : heads_.spans().front().first;
+  std::uint64_t first = next_batch_;
+  for (const SegmentSet* set : {&heads_, &bodies_}) {
+    if (!set->empty()) first = std::min(first, set->spans().front().first);
+  }
+  return first;
 }
 
 std::uint64_t Spool::damaged_places() const {
