@@ -5,6 +5,7 @@ loopback, and nothing of the machine's own logging is touched.
 """
 import os
 import pathlib
+import socket
 import subprocess
 import time
 
@@ -152,7 +153,7 @@ def start(peer, end):
         return subprocess.Popen(command, stdout=out, stderr=out, env=environment(peer.root))
 
 
-def wait_arrived(peer, lines, programs, seconds=600, quiet=15):
+def wait_arrived(peer, programs, seconds=600, quiet=15):
     """(lines in the receiver's file, when the last byte came); ends early when nothing more comes."""
     out, end = peer.place / 'out', time.monotonic() + seconds
     size, changed = -1, time.monotonic()
@@ -167,6 +168,11 @@ def wait_arrived(peer, lines, programs, seconds=600, quiet=15):
         time.sleep(0.02)
     with out.open('rb') as text:
         return sum(chunk.count(b'\n') for chunk in iter(lambda: text.read(1 << 20), b'')), changed
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
 
 
 def stop(programs):
