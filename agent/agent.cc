@@ -427,7 +427,8 @@ Result<void> Agent::note_delivery() {
   parts_.log(logged_error_.empty() ? "shipping goes on" : "not shipped: " + logged_error_);
   if (delivery_.state() != DeliveryState::forked || !parts_.fork_known.empty()) return {};
   parts_.fork_known = logged_error_;
-  return replace_file(*parts_.files, parts_.paths.fork, logged_error_ + "\n", 0644);
+  auto kept = replace_file(*parts_.files, parts_.paths.fork, logged_error_ + "\n", 0644);
+  return kept || kept.error().kind == ErrorKind::full ? Result<void>() : kept;
 }
 
 // Kept so that a later run notices a log that went back.

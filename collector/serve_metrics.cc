@@ -54,6 +54,9 @@ std::string ingest_metrics(const IngestHandler::Counters& counters) {
       .sample(number(counters.clocks_off));
   text.metric("yunjian_clock_off_seconds_max", "gauge", "How far the worst of them is off.")
       .sample(static_cast<double>(counters.clock_off_ms_max) / 1000);
+  text.metric("yunjian_agent_gaps_total", "counter", "Gap records in accepted batches.")
+      .sample("cause", "spool", number(counters.gaps_of_spool))
+      .sample("cause", "other", number(counters.gaps - counters.gaps_of_spool));
   return text.take();
 }
 

@@ -133,11 +133,6 @@ void IngestHandler::watch_forks(const std::vector<ledger::Answer>& answers,
   }
 }
 
-std::string IngestHandler::host_of(const std::string& agent) const {
-  const auto known = parts_.catalog.agent(Scope::all(), agent);
-  return known && *known ? (*known)->host : std::string();
-}
-
 Response IngestHandler::take(const Request& request) {
   auto frames = ledger::split_frames(request.body);
   if (!frames) {
@@ -145,13 +140,38 @@ Response IngestHandler::take(const Request& request) {
     return malformed_post(frames.error().message);
   }
   ++posts_;
-  auto answers = parts_.verifier.answer(*frames, request.client_common_name);
+  std::vector<GapSeen> gaps;
+  auto answers = parts_.verifier.answer(*frames, request.client_common_name, &gaps);
   if (!answers) {
     ++posts_failed_;
     return failure_response(answers.error());
   }
   watch_forks(*answers, request.client_common_name);
+  raise(gaps, request.client_common_name);
   return answers_response(*answers);
+}
+
+// Bodies that an agent gave up are an alarm; other gaps are counted, and found by search.
+void IngestHandler::raise(const std::vector<GapSeen>& gaps, const std::string& agent) {
+  gaps_ += gaps.size();
+  for (const GapSeen& gap : gaps) {
+    if (!gap.cause.starts_with("spool-")) continue;
+    ++gaps_of_spool_;
+    if (!parts_.record) continue;
+    std::string line;
+    ledger::RecordWriter writer(line, parts_.clock.wall(), "collector");
+    writer.text("what", "alarm").text("agent", agent).text("alarm", gap.cause);
+    if (!gap.batches.empty()) writer.text("batches", gap.batches);
+    writer.integer("bytes", gap.bytes).integer("count", gap.count).text("host", host_of(agent));
+    writer.text("stream", gap.stream);
+    writer.finish();
+    static_cast<void>(parts_.record(std::move(line)));
+  }
+}
+
+std::string IngestHandler::host_of(const std::string& agent) const {
+  const auto known = parts_.catalog.agent(Scope::all(), agent);
+  return known && *known ? (*known)->host : std::string();
 }
 
 std::uint64_t IngestHandler::body_bytes_max(std::string_view, std::string_view path) const {
@@ -165,7 +185,9 @@ IngestHandler::Counters IngestHandler::counters() const {
           .posts_failed = posts_failed_,
           .renewals = renewals_,
           .clocks_off = clocks_.off(),
-          .clock_off_ms_max = clocks_.largest().count()};
+          .clock_off_ms_max = clocks_.largest().count(),
+          .gaps = gaps_,
+          .gaps_of_spool = gaps_of_spool_};
 }
 
 }  // namespace yunjian::collector

@@ -54,6 +54,8 @@ class IngestHandler : public Handler {
     std::uint64_t renewals = 0;      // requests for a certificate that were answered with one
     std::uint64_t clocks_off = 0;    // agents whose clock is off now
     std::int64_t clock_off_ms_max = 0;
+    std::uint64_t gaps = 0;           // gap records in accepted batches
+    std::uint64_t gaps_of_spool = 0;  // of them: bodies that an agent had to give up
   };
   Counters counters() const;
 
@@ -64,6 +66,7 @@ class IngestHandler : public Handler {
   void watch_clock(const Request& request);
   void raise(const ClockAlarm& alarm, const std::string& agent);
   void watch_forks(const std::vector<ledger::Answer>& answers, const std::string& agent);
+  void raise(const std::vector<GapSeen>& gaps, const std::string& agent);
   std::string host_of(const std::string& agent) const;
 
   const Parts parts_;
@@ -72,7 +75,7 @@ class IngestHandler : public Handler {
   std::mutex forked_mutex_;
   std::set<std::string> forked_;  // streams whose fork raised an alarm since the start
   std::atomic<std::uint64_t> posts_{0}, certificates_refused_{0}, posts_malformed_{0},
-      posts_failed_{0}, renewals_{0};
+      posts_failed_{0}, renewals_{0}, gaps_{0}, gaps_of_spool_{0};
 };
 
 }  // namespace yunjian::collector

@@ -4,6 +4,7 @@
 
 #include "collector/ingest/testing/ingest_kit.h"
 #include "ledger/checkpoint.h"
+#include "ledger/record.h"
 #include "ledger/wire.h"
 
 namespace yunjian::collector {
@@ -163,6 +164,36 @@ TEST_CASE_FIXTURE(Fixture, "a fork raises one alarm in the collector's own strea
   REQUIRE(recorded.size() == 1);
   CHECK(recorded[0].find("\"alarm\":\"fork\",\"batch\":0,\"host\":\"web-01\"") !=
         std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "bodies that an agent gave up raise an alarm, a text about gaps does not") {
+  const auto gap = [](std::string_view kind, std::string_view cause) {
+    std::string line;
+    ledger::RecordWriter writer(line, test_start, kind);
+    writer.text("what", "gap").text("batches", "3-9").integer("bytes", 4096);
+    writer.text("cause", cause).integer("count", 70);
+    writer.finish();
+    return line;
+  };
+  std::vector<std::string> lines = event_lines(test_start, 2);
+  lines.push_back(gap("agent", "spool-full"));
+  lines.push_back(gap("agent", "vacuum"));
+  lines.push_back(gap("event", "spool-full"));
+  const ledger::Frame frame = agent.seal(lines);
+  std::string post;
+  ledger::append_frame(post, frame.header, frame.body);
+  CHECK(must_post(identity, post).status == 200);
+  CHECK(ingest->counters().gaps == 2);
+  CHECK(ingest->counters().gaps_of_spool == 1);
+  REQUIRE(recorded.size() == 1);
+  for (const char* part : {"\"what\":\"alarm\"", "\"alarm\":\"spool-full\"", "\"batches\":\"3-9\"",
+                           "\"count\":70", "\"host\":\"web-01\"", "\"kind\":\"collector\""}) {
+    CAPTURE(part);
+    CHECK(recorded[0].find(part) != std::string::npos);
+  }
+  CHECK(must_post(identity, post).status == 200);  // the same again is the same loss
+  CHECK(recorded.size() == 1);
 }
 
 }  // namespace

@@ -16,6 +16,18 @@ void refuse_unknown(ExaminedFrame& frame) {
   frame.cause = &VerifyCounters::refused_stream;
 }
 
+void take_gaps(std::vector<ExaminedFrame>& frames, const std::vector<Answer>& answers,
+               std::vector<GapSeen>& out) {
+  for (std::size_t i = 0; i < frames.size() && i < answers.size(); ++i) {
+    if (answers[i].verdict != ledger::Verdict::accepted) continue;
+    for (GapSeen& gap : frames[i].gaps) {
+      gap.stream = frames[i].stream;
+      gap.batch = frames[i].header().batch;
+      out.push_back(std::move(gap));
+    }
+  }
+}
+
 }  // namespace
 
 BatchVerifier::BatchVerifier(EvidenceLog& log, const ledger::Clock& clock)
@@ -24,7 +36,8 @@ BatchVerifier::BatchVerifier(EvidenceLog& log, const ledger::Clock& clock)
       workspaces_([&log] { return std::make_unique<Workspace>(log.suite()); }) {}
 
 Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& frames,
-                                                  std::string_view peer) {
+                                                  std::string_view peer,
+                                                  std::vector<GapSeen>* gaps) {
   std::vector<ExaminedFrame> examined;
   std::vector<std::string> streams;
   {
@@ -57,6 +70,7 @@ Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& f
   }
   auto answers = judgement.finish(committed);
   if (!answers) return failure(answers);
+  if (gaps != nullptr) take_gaps(examined, *answers, *gaps);
   const std::lock_guard lock(counters_mutex_);
   counters_ += judgement.counters();
   return answers;

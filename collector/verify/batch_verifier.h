@@ -26,10 +26,12 @@ class BatchVerifier {
  public:
   BatchVerifier(EvidenceLog& log, const ledger::Clock& clock);  // which must outlive it
 
-  // One answer a frame, in order. `peer` = agent id of the client certificate. Errors are the
-  // log's: nobody knows then what of the post was kept; the same post may be sent again.
+  // One answer a frame, in order; `gaps` gets the gap records of accepted batches. `peer` = agent
+  // id of the client certificate. Errors are the log's: nobody knows then what of the post was
+  // kept; the same post may be sent again.
   ledger::Result<std::vector<ledger::Answer>> answer(const std::vector<ledger::FrameRef>& frames,
-                                                     std::string_view peer);
+                                                     std::string_view peer,
+                                                     std::vector<GapSeen>* gaps = nullptr);
   VerifyCounters counters() const;
 
  private:

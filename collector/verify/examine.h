@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "collector/verify/gap_scan.h"
 #include "ledger/archive/wal_entry.h"
 #include "ledger/batch.h"
 #include "ledger/suite.h"
@@ -58,6 +59,7 @@ struct ExaminedFrame {
   std::string body_problem;
   ledger::BodySpan span;
   std::uint64_t line_bytes = 0;
+  std::vector<GapSeen> gaps;  // without stream and batch
 
   const ledger::BatchHeader& header() const { return sealed.header; }
 };

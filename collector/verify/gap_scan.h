@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yunjian::collector {
+
+// A gap record of an accepted batch: what the agent itself says is lost.
+struct GapSeen {
+  std::string stream;
+  std::uint64_t batch = 0;
+  std::string cause;    // e.g. "spool-full"
+  std::string batches;  // "7" or "7-9" when bodies of the same stream are meant; else empty
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Cheap for bodies without one; at most gaps_a_body_max are told. `lines` are joined by LF.
+inline constexpr std::size_t gaps_a_body_max = 64;
+std::vector<GapSeen> find_gaps(std::string_view lines);
+
+}  // namespace yunjian::collector
