@@ -138,6 +138,10 @@ Result<std::optional<AgentIdentity>> Enrolment::repeated() {
   if (!there) return failure(there);
   if (!*there) return std::optional<AgentIdentity>();
   auto identity = read_identity(*tools_.files, paths_);
+  // A damaged one is no repeat: a new enrolment is what its error asks for.
+  if (!identity && identity.error().kind == ErrorKind::corrupt) {
+    return std::optional<AgentIdentity>();
+  }
   if (!identity) return failure(identity);
   if (identity->token_hash != hash_of(options_.token)) return std::optional<AgentIdentity>();
   return std::optional<AgentIdentity>(std::move(*identity));
@@ -369,9 +373,12 @@ Result<void> Enrolment::move_old_aside() {
   if (!there) return failure(there);
   if (!*there) return {};
   auto former = read_identity(files, paths_);
-  if (!former) return failure(former);
+  if (!former && former.error().kind != ErrorKind::corrupt) return failure(former);
   if (auto made = files.make_directory(paths_.old, 0700); !made) return failure(made);
-  const std::string target = ledger::join_path(paths_.old, former->stream());
+  const auto second = std::chrono::floor<std::chrono::seconds>(tools_.clock->wall());
+  const std::string name =
+      former ? former->stream() : fmt::format("damaged-{}", second.time_since_epoch().count());
+  const std::string target = ledger::join_path(paths_.old, name);
   if (auto made = files.make_directory(target, 0700); !made) return failure(made);
   // The identity goes last: while it is here, a repeat comes back to this place.
   for (const std::string* path :

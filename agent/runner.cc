@@ -202,6 +202,13 @@ Result<std::unique_ptr<Sealer>> Run::open_sealer() {
   // A rename of a process that was killed may not be durable yet.
   if (auto synced = files_.sync_directory(paths_.directory); !synced) return failure(synced);
   auto ratchet = ledger::Ratchet::open(files_, paths_.ratchet);
+  if (!ratchet && ratchet.error().kind == ledger::ErrorKind::corrupt) {
+    // An older copy would sign other batches under numbers that are taken: a fork.
+    ratchet.error().message +=
+        "; do not put an older copy back; enrol this host again with a new token, what is here is "
+        "then kept in " +
+        paths_.old;
+  }
   if (!ratchet) return failure(ratchet);
   auto spool = Spool::open(files_, paths_.spool, limits_);
   if (!spool) return failure(spool);

@@ -29,6 +29,18 @@ StatePaths::StatePaths(std::string state_directory)
       spool(join_path(directory, "spool")),
       old(join_path(directory, "old")) {}
 
+namespace {
+
+ledger::Failure damaged_identity(const StatePaths& paths) {
+  return fail(ErrorKind::corrupt,
+              paths.identity +
+                  " is damaged: this is not what enrol wrote. Put it back from a backup, or enrol "
+                  "this host again with a new token; what is here is then kept in " +
+                  paths.old);
+}
+
+}  // namespace
+
 Result<AgentIdentity> read_identity(ledger::FileSystem& files, const StatePaths& paths) {
   auto there = files.exists(paths.identity);
   if (!there) return failure(there);
@@ -41,7 +53,7 @@ Result<AgentIdentity> read_identity(ledger::FileSystem& files, const StatePaths&
   auto text = files.read_file(paths.identity);
   if (!text) return failure(text);
   const auto json = JsonObject::parse(*text);
-  if (!json) return fail(ErrorKind::corrupt, paths.identity + " is not what enrol wrote");
+  if (!json) return damaged_identity(paths);
   AgentIdentity identity{.origin = json->text("origin"),
                          .agent = json->text("agent"),
                          .incarnation = json->number("incarnation"),
@@ -52,7 +64,7 @@ Result<AgentIdentity> read_identity(ledger::FileSystem& files, const StatePaths&
                          .unit = json->text("unit"),
                          .token_hash = json->text("token_hash")};
   if (!ledger::is_agent_id(identity.agent) || identity.vkey.empty() || identity.incarnation == 0) {
-    return fail(ErrorKind::corrupt, paths.identity + " is not what enrol wrote");
+    return damaged_identity(paths);
   }
   return identity;
 }
