@@ -108,7 +108,7 @@ class Run {
   Result<std::unique_ptr<Sealer>> open_sealer_with_room();
   Result<std::string> read_optional(const std::string& path);
   Result<void> prepare_renewal();
-  Result<void> start_shipper(const std::string& checkpoint);
+  Result<void> start_shipper(std::string& checkpoint);
 
   void reload();
   void release_unused_pages();
@@ -260,13 +260,19 @@ Result<void> Run::prepare_renewal() {
   return renewal_->load();
 }
 
-Result<void> Run::start_shipper(const std::string& checkpoint) {
+Result<void> Run::start_shipper(std::string& checkpoint) {
   auto log = ledger::Verifier::from_vkey(identity_.vkey);
   if (!log) return failure(log, paths_.identity);
   ReceiptBook receipts(std::move(*log));
   if (!checkpoint.empty()) {
-    if (auto restored = receipts.restore(checkpoint); !restored)
-      return failure(restored, paths_.checkpoint);
+    if (auto restored = receipts.restore(checkpoint); !restored) {
+      // It only guards against a log that goes back: no reason to stop sealing.
+      options_.log(paths_.checkpoint +
+                   " is damaged; goes on without it, and would not notice a log that went back "
+                   "since: " +
+                   restored.error().message);
+      checkpoint.clear();
+    }
   }
   if (auto prepared = prepare_renewal(); !prepared) return prepared;
   auto uploader =

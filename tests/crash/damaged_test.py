@@ -45,7 +45,7 @@ def main():
         state = bench.dir / 'web-01'
         ship(bench, agent, log, 1)
 
-        for number, name in enumerate(['status.json', 'spool/reserve'], 2):
+        for number, name in enumerate(['status.json', 'spool/reserve', 'checkpoint'], 2):
             path = state / name
             path.write_bytes(b'\0' * 100)
             ship(bench, agent, log, number)
