@@ -30,16 +30,20 @@ def unpacked():
 def certificates(place):
     """A CA and one certificate for each end."""
     key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    days = ['-days', 30]
 
     def openssl(*arguments):
-        subprocess.run(['openssl', *map(str, arguments)], check=True, capture_output=True, cwd=place)
+        command = ['openssl', *map(str, arguments)]
+        subprocess.run(command, check=True, capture_output=True, cwd=place)
 
-    openssl('req', '-x509', *key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', 30, '-subj', '/CN=ca')
+    files = ['-keyout', 'ca.key', '-out', 'ca.pem']
+    openssl('req', '-x509', *key, *files, *days, '-subj', '/CN=ca')
     for end in ('server', 'client'):
         openssl('req', *key, '-keyout', f'{end}.key', '-out', f'{end}.csr', '-subj', f'/CN={end}')
         (place / f'{end}.ext').write_text(f'subjectAltName=DNS:{end},DNS:localhost,IP:127.0.0.1\n')
-        signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', 30]
-        openssl('x509', '-req', '-in', f'{end}.csr', *signed, '-extfile', f'{end}.ext', '-out', f'{end}.pem')
+        signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', *days]
+        files = ['-in', f'{end}.csr', '-extfile', f'{end}.ext', '-out', f'{end}.pem']
+        openssl('x509', '-req', *files, *signed)
 
 
 class Rsyslog:
@@ -133,10 +137,10 @@ log {{ source(in); destination(out); flags(flow-control); }};
         )
 
     def command(self, end):
-        modules = self.root / 'usr/lib/syslog-ng/3.38'
-        files = ['-f', f'{end}.conf', '-R', f'{end}/persist', '-p', f'{end}.pid', '-c', f'{end}.ctl']
+        place, modules = self.place, self.root / 'usr/lib/syslog-ng/3.38'
         program = [self.root / 'usr/sbin/syslog-ng', '-F', '--no-caps', f'--module-path={modules}']
-        return program + [self.place / part if '.' in part or '/' in part else part for part in files]
+        files = ['-f', place / f'{end}.conf', '-R', place / end / 'persist']
+        return program + files + ['-p', place / f'{end}.pid', '-c', place / f'{end}.ctl']
 
 
 PEERS = [Rsyslog, SyslogNg]
@@ -154,7 +158,7 @@ def start(peer, end):
 
 
 def wait_arrived(peer, programs, seconds=600, quiet=15):
-    """(lines in the receiver's file, when the last byte came); ends early when nothing more comes."""
+    """(lines in the receiver's file, when the last byte came); ends when nothing more comes."""
     out, end = peer.place / 'out', time.monotonic() + seconds
     size, changed = -1, time.monotonic()
     while time.monotonic() < end:
