@@ -376,9 +376,9 @@ Result<void> Enrolment::move_old_aside() {
   if (!former && former.error().kind != ErrorKind::corrupt) return failure(former);
   if (auto made = files.make_directory(paths_.old, 0700); !made) return failure(made);
   const auto second = std::chrono::floor<std::chrono::seconds>(tools_.clock->wall());
-  const std::string name =
+  const std::string folder =
       former ? former->stream() : fmt::format("damaged-{}", second.time_since_epoch().count());
-  const std::string target = ledger::join_path(paths_.old, name);
+  const std::string target = ledger::join_path(paths_.old, folder);
   if (auto made = files.make_directory(target, 0700); !made) return failure(made);
   // The identity goes last: while it is here, a repeat comes back to this place.
   for (const std::string* path :
