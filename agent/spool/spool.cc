@@ -38,6 +38,10 @@ Result<Spool> Spool::open(ledger::FileSystem& files, const std::string& director
 
   Spool spool(std::move(*bodies), std::move(*heads), limits,
               {&files, ledger::join_path(directory, "reserve")});
+  // A reserve of an earlier run counts at once: the disk may be full now.
+  if (auto reserve = files.open_read(spool.reserve_.path)) {
+    spool.reserved_ = (*reserve)->size().value_or(0);
+  }
   spool.receipted_ = receipted;
   spool.settled_below_ = settled;
   spool.marked_ = spool.mark();
