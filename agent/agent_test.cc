@@ -333,7 +333,7 @@ TEST_CASE("Whichever write finds the disk full, every line is sealed once when t
     for (std::uint64_t nth = 1; nth < 45; ++nth) {
       CAPTURE(nth);
       Host host;
-      host.lines = 20'000;
+      host.lines = 9'000;
       host.start();
       fill_disk(host, nth, nth + length);
       host.run_for(seconds(60));
@@ -350,7 +350,7 @@ TEST_CASE("An agent that ends while the disk is full goes on behind its last sea
   for (std::uint64_t nth = 1; nth < 45; nth += 2) {
     CAPTURE(nth);
     Host host;
-    host.lines = 20'000;
+    host.lines = 9'000;
     host.start();
     fill_disk(host, nth, ~std::uint64_t{0});
     host.run_for(seconds(20));

@@ -116,8 +116,9 @@ Result<void> Spool::append_copies(std::span<const SpoolEntry> run) {
 
 Result<void> Spool::take_back(std::uint64_t batch) {
   marked_.clear();
-  if (auto done = heads_.rewind(batch); !done) return done;
-  return bodies_.rewind(batch);
+  auto heads = heads_.rewind(batch);
+  auto bodies = bodies_.rewind(batch);
+  return heads ? bodies : heads;
 }
 
 Result<std::vector<std::string>> Spool::settle(std::uint64_t from, std::size_t batches) {
