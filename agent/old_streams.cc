@@ -105,7 +105,7 @@ Result<bool> OldStreams::deliver(ledger::Time now, std::vector<std::string>& rec
       if (auto begun = begin(); !begun) return failure(begun);
     }
     delivery_->take_report(now);
-    auto lost = delivery_->feed();
+    auto lost = delivery_->feed(spool_->next_batch());
     if (!lost) return failure(lost);
     if (*lost) {
       records.push_back(
