@@ -49,6 +49,10 @@ class PowerDisk:
         finally:
             os.close(handle)
         self.unmount()
+        # A container that was started meanwhile may hold a copy of the mount, and with it the dead
+        # file system of this device: the image gets another one.
+        run('losetup', '-d', self.device)
+        self.device = run('losetup', '--find', '--show', self.image)
 
     def close(self):
         if self.mounted:
