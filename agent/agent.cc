@@ -476,9 +476,11 @@ void Agent::show_status(bool at_once) {
   }
   if (parts_.certificate) {
     const CertificateStanding standing = parts_.certificate();
-    status.certificate_end = ledger::format_time(standing.not_after);
-    status.certificate_renewal = ledger::format_time(standing.renew_at);
-    status.certificate_problem = standing.problem;
+    if (standing.known()) {
+      status.certificate_end = ledger::format_time(standing.not_after);
+      status.certificate_renewal = ledger::format_time(standing.renew_at);
+      status.certificate_problem = standing.problem;
+    }
   }
   if (clock_.offset()) status.clock = describe_offset(*clock_.offset());
   status_stale_ = false;

@@ -257,7 +257,10 @@ Result<void> Run::prepare_renewal() {
                                       return uploader_->ask("/ingest/v1/certificate", json);
                                     },
                                 .installed = [this] { uploader_->drop_connection(); }});
-  return renewal_->load();
+  if (auto loaded = renewal_->load(); !loaded) {
+    options_.log("the client certificate will not be renewed: " + loaded.error().message);
+  }
+  return {};
 }
 
 Result<void> Run::start_shipper(std::string& checkpoint) {

@@ -74,6 +74,7 @@ void CertificateRenewal::step(milliseconds offset) {
   const milliseconds boot = parts_.clock->boot();
   {
     const std::scoped_lock lock(mutex_);
+    if (!standing_.known()) return;
     if (parts_.clock->wall() - offset < standing_.renew_at || boot < next_try_) return;
     next_try_ = boot + pause_;
   }
@@ -141,7 +142,7 @@ CertificateStanding CertificateRenewal::standing() const {
 
 std::string CertificateRenewal::explain(std::string error, milliseconds offset) const {
   const CertificateStanding now = standing();
-  if (parts_.clock->wall() - offset < now.not_after) return error;
+  if (!now.known() || parts_.clock->wall() - offset < now.not_after) return error;
   return fmt::format("this agent's certificate expired at {}: {} ({})",
                      ledger::format_time(now.not_after), how_to_enrol(parts_.agent), error);
 }

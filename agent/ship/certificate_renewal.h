@@ -24,6 +24,8 @@ struct CertificateStanding {
   ledger::Time not_after{};
   ledger::Time renew_at{};  // two thirds of its life, by the collector's clock
   std::string problem;      // why it could not be renewed; empty = no need yet, or renewed
+
+  bool known() const { return not_after != ledger::Time{}; }  // false: it could not be read
 };
 
 // Renews the client certificate without a restart.
@@ -48,7 +50,8 @@ class CertificateRenewal {
 
   // Finishes what a crash between the two renames left; before anything reads the files.
   static ledger::Result<void> recover(ledger::FileSystem& files, const CertificatePlaces& places);
-  // Reads the certificate. Reject: it does not fit its key or CA.
+  // Reads the certificate. Reject: it does not fit its key or CA; nothing is renewed then, and the
+  // error of shipping says what is wrong: an agent goes on sealing whatever becomes of its files.
   ledger::Result<void> load();
 
   // Renews when it is time; after a failure not again for a thirtieth of the life, at most an hour.
