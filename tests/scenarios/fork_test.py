@@ -78,6 +78,12 @@ def main():
         assert code == 0 and report['counts']['forks'] >= 1, report
         assert any('forked at batch' in finding['en'] for finding in report['findings']), report
 
+        # The collector's record of it is sealed a little later.
+        alarms = lab.wait_until(
+            'the alarm', 60, lambda: [json.loads(i['line']) for i in bench.search('alarm: fork')]
+        )
+        assert len(alarms) == 1 and alarms[0]['host'] == 'web-01', alarms
+
         enrol_again(bench, forked)
         append(log, 'after the new enrolment')
         # Both read the same file, so both report the line, each in its own stream.
