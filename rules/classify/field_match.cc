@@ -17,6 +17,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> raw_names
     std::pair{"result", "res"}, std::pair{"result", "success"}, std::pair{"group", "grp"},
     std::pair{"session", "ses"}};
 
+bool bounds_name(char c) { return c == ' ' || c == '\'' || c == '\n'; }
+
+// Equality that mostly needs one look; `name` is not empty.
+bool is_name(std::string_view text, std::string_view name) {
+  return text.size() == name.size() && text.front() == name.front() && text == name;
+}
+
 // Whether `list`, words joined by commas, holds `word`.
 bool holds_word(std::string_view list, std::string_view word) {
   while (!list.empty()) {
@@ -81,9 +88,9 @@ void AuditText::cut(std::string_view text) {
   while (count_ < audit_fields_max) {
     const auto equals = text.find('=');
     if (equals == std::string_view::npos) return;
-    const auto before = text.substr(0, equals);
-    const auto blank = before.find_last_of(" \n'");
-    const auto name = blank == std::string_view::npos ? before : before.substr(blank + 1);
+    std::size_t begin = equals;
+    while (begin > 0 && !bounds_name(text[begin - 1])) --begin;
+    const auto name = text.substr(begin, equals - begin);
     text.remove_prefix(equals + 1);
     if (text.starts_with('\'')) {
       text.remove_prefix(1);
@@ -91,7 +98,8 @@ void AuditText::cut(std::string_view text) {
     }
     const bool quoted = text.starts_with('"');
     if (quoted) text.remove_prefix(1);
-    const auto end = std::min(quoted ? text.find('"') : text.find_first_of(" '\n"), text.size());
+    std::size_t end = 0;
+    while (end < text.size() && (quoted ? text[end] != '"' : !bounds_name(text[end]))) ++end;
     fields_[count_++] = {name, text.substr(0, end)};
     text.remove_prefix(end);
   }
@@ -99,8 +107,8 @@ void AuditText::cut(std::string_view text) {
 
 std::string_view AuditText::find(std::string_view name) const {
   const auto end = fields_.begin() + static_cast<std::ptrdiff_t>(count_);
-  const auto found =
-      std::find_if(fields_.begin(), end, [name](const auto& field) { return field.first == name; });
+  const auto found = std::find_if(fields_.begin(), end,
+                                  [name](const auto& field) { return is_name(field.first, name); });
   return found == end ? std::string_view() : found->second;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace yunjian::rules {
@@ -18,6 +19,30 @@ constexpr std::array<std::string_view, slot_count> slot_names = {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+constexpr auto nowhere = std::string_view::npos;
+
+// string_view's own searches call memcmp at every place where the first character stands.
+std::size_t find_from(std::string_view text, std::string_view what, std::size_t from) {
+  if (from > text.size()) return nowhere;
+  const void* found = ::memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  if (found == nullptr) return nowhere;
+  return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+// The last place at or before `from`; `what` is not empty.
+std::size_t find_last(std::string_view text, std::string_view what, std::size_t from) {
+  if (text.size() < what.size()) return nowhere;
+  std::size_t end = std::min(from, text.size() - what.size()) + 1;
+  while (end > 0) {
+    const void* found = ::memrchr(text.data(), what.front(), end);
+    if (found == nullptr) return nowhere;
+    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (text.substr(at).starts_with(what)) return at;
+    end = at;
+  }
+  return nowhere;
+}
 
 }  // namespace
 
@@ -119,12 +144,13 @@ bool LinePattern::match_from(std::size_t index, std::string_view rest, Attempt& 
   }
   if (hole.behind.empty()) return take(reach);
   const bool from_right = hole.run == Run::longest;
-  std::size_t at = from_right ? rest.rfind(hole.behind) : rest.find(hole.behind);
-  while (at != std::string_view::npos && at <= reach) {
+  std::size_t at =
+      from_right ? find_last(rest, hole.behind, rest.size()) : find_from(rest, hole.behind, 0);
+  while (at != nowhere && at <= reach) {
     if (++attempt.steps > pattern_steps_max) return false;
     if (take(at)) return true;
     if (from_right && at == 0) return false;
-    at = from_right ? rest.rfind(hole.behind, at - 1) : rest.find(hole.behind, at + 1);
+    at = from_right ? find_last(rest, hole.behind, at - 1) : find_from(rest, hole.behind, at + 1);
   }
   return false;
 }
