@@ -483,6 +483,7 @@ TEST_CASE("A damaged body is named by a gap record and its header arrives hollow
   host.lines = 5'000;
   host.run_for(seconds(5));
   host.end();
+  host.collector.recover();  // had the ship thread no turn yet, the next agent would wait an hour
   const std::string path = "/state/spool/body/0000000000000000.seg";
   std::string bytes = *host.files.content(path);
   bytes[2000] ^= 1;
