@@ -447,6 +447,46 @@ TEST_CASE("sessions are counted by logind's files") {
   CHECK(count_sessions(root / ".") == 1);
 }
 
+TEST_CASE("a disk and a card that come and go are counted from their second look on") {
+  Watch watch;
+  const auto look = [&](std::string_view disk, std::string_view card) {
+    watch.host.write("proc/diskstats", fmt::format("254 0 vda 1 0 0 0 0 0 0 0 0 0 0\n{}", disk));
+    watch.host.write("proc/net/dev", fmt::format("Inter-|\n face |bytes\n"
+                                                 "  eth0: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n{}",
+                                                 card));
+    watch.sampler->sample();
+    watch.clock.advance(10s);
+  };
+  look("", "");
+  look("", "");
+  watch.host.link("sys/block/vdb", "../devices/pci0000:00/virtio3/block/vdb");
+  watch.host.link("sys/class/net/eth1", "../../devices/pci0000:00/virtio4/net/eth1");
+  look("254 16 vdb 9 0 8000000 0 0 0 0 0 0 0 0\n",
+       "  eth1: 7000000 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+  look("254 16 vdb 9 0 8000020 0 0 0 0 0 0 0 0\n",
+       "  eth1: 7005000 9 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+  look("", "");
+  watch.sampler->finish();
+  watch.take();
+  auto values = values_of(watch.records.at(0).line);
+  CHECK(values["disk.read_bytes.max.vdb"] == "1024");
+  CHECK(values["disk.read_bytes.max"] == "1024");
+  CHECK(values["net.in_bytes.max.eth1"] == "500");
+  CHECK(values["net.in_bytes.max"] == "500");
+}
+
+TEST_CASE("in a container without cards of its own the others count, but for loopback") {
+  Watch watch;
+  std::filesystem::remove(watch.host.root / "sys/class/net/eth0");
+  watch.host.link("sys/class/net/eth0", "../../devices/virtual/net/eth0");
+  watch.sample();
+  watch.run(60s);
+  auto values = values_of(watch.records.at(0).line);
+  CHECK(values["net.in_bytes.mean.eth0"] == "500");
+  CHECK(values["net.in_bytes.mean"] == "500");
+  CHECK_FALSE(values.contains("net.in_bytes.mean.lo"));
+}
+
 TEST_CASE("counters of 32 bits may wrap") {
   Watch watch;
   const auto disk = [&](std::uint64_t reads, std::uint64_t ms) {
