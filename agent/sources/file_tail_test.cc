@@ -140,6 +140,27 @@ TEST_CASE("a file that was rotated while the agent was down is found by its inod
   }
 }
 
+TEST_CASE("what was not read of a rotated file is named though it was never looked at again") {
+  Host host("*.log");
+  append(host.directory / "a.log", "x\n");
+  append(host.log(), "1\n");
+  host.poll();
+  append(host.directory / "a.log", "y\n");
+  append(host.log(), "2\n");
+  host.rename("app.log", "app.log.1");
+  append(host.log(), "3\n");
+  host.sink.limit = 2;
+  CHECK(host.poll());
+  host.seal();
+  std::filesystem::remove(host.directory / "app.log.1");
+  host.sink.limit = 100;
+  host.start();
+  host.poll();
+  CHECK(host.sink.values("cause") == Lines{"gone"});
+  CHECK(host.sink.values("offset") == Lines{"2"});
+  CHECK(host.sink.values("bytes") == Lines{"2"});
+}
+
 TEST_CASE("several rotations between two looks lose nothing") {
   Host host;
   append(host.log(), "1\n");

@@ -68,6 +68,11 @@ void TailedFile::skip_to_end() {
   if (read_beginning({})) extend_fingerprint();
 }
 
+void TailedFile::set_rotated() {
+  place_.rotated = true;
+  place_.size = size_of(descriptor_);
+}
+
 void TailedFile::set_copied(bool copied) {
   place_.copied = copied;
   place_.size = size_of(descriptor_);

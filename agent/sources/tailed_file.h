@@ -41,7 +41,7 @@ class TailedFile {
   ~TailedFile();
 
   const FilePlace& place() const { return place_; }
-  void set_rotated() { place_.rotated = true; }
+  void set_rotated();            // and remembers the size: what is unread must not go unnamed
   void set_copied(bool copied);  // and remembers the size, for has_grown()
   bool has_grown() const;
   void skip_to_end();              // what the file holds now is not handed over
