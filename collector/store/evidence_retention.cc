@@ -89,16 +89,21 @@ Result<void> write_list(ledger::FileSystem& files, const std::string& data,
 std::vector<PartPtr> EvidenceLog::Impl::parts_to_purge(const Retention& retention) const {
   const std::uint64_t today = day_of(clock.wall());
   const auto keep = static_cast<std::uint64_t>(retention.keep.count());
-  std::vector<PartPtr> due;
+  std::vector<PartPtr> of_day;
+  bool due = false;
   for (const PartPtr& part : part_set()->parts()) {
     const ledger::PartFooter& footer = part->footer();
+    if (!of_day.empty() && of_day.back()->footer().day != footer.day) {
+      if (due) return of_day;
+      of_day.clear();
+    }
     if (footer.day + keep >= today) break;
-    if (!due.empty() && due.back()->footer().day != footer.day) break;
     const bool has_records = std::ranges::any_of(
         footer.lanes, [](const ledger::LaneTotals& lane) { return lane.rows > 0; });
-    if (has_records && footer.purged != retention.mark) due.push_back(part);
+    due |= has_records && footer.purged != retention.mark;
+    of_day.push_back(part);  // also one without records: parts are joined without holes
   }
-  return due;
+  return due ? of_day : std::vector<PartPtr>();
 }
 
 Result<std::optional<EvidenceLog::Purged>> EvidenceLog::purge_step(const Retention& retention) {

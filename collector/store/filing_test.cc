@@ -330,6 +330,26 @@ TEST_CASE("a day that is old enough is purged: its leaf names it, headers and pr
   fixture.check_all();
 }
 
+TEST_CASE("a day is purged as a whole, parts without records in its middle too") {
+  Fixture fixture;
+  fixture.fill(12);
+  for (char digit = '1'; digit <= '9'; ++digit) {
+    TestAgent agent(std::string(32, digit), 1, 100U + static_cast<unsigned char>(digit));
+    REQUIRE(fixture.log.enrol(agent, "tax", std::string("new-") + digit));
+  }
+  fixture.fill(12);
+  fixture.file_all();
+  REQUIRE(fixture.log->stats().parts > 2);
+  fixture.log.clock.advance(24h * 368);
+  REQUIRE(fixture.commit(0, {"one"}));
+  REQUIRE(fixture.log->purge_step(year()).value());
+  fixture.check_leaves();
+  fixture.log.close();
+  REQUIRE(fixture.log.open());
+  fixture.check_leaves();
+  CHECK(fixture.log->stats().parts == 1);
+}
+
 TEST_CASE("nothing is purged early, nor by a retention below a year") {
   Fixture fixture;
   fixture.fill(40);
