@@ -16,6 +16,7 @@ using ledger::Result;
 namespace {
 
 constexpr std::uint64_t page_max = 1000;
+constexpr std::size_t streams_max = 10'000'000;
 constexpr std::uint64_t pages_max = 1'000'000;  // a hostile collector must not keep us for ever
 
 std::string text_of(const rapidjson::Value& object, const char* name) {
@@ -59,16 +60,17 @@ Result<ListPage> parse_page(const std::string& body) {
 
 }  // namespace
 
-ledger::Error problem_of(std::string_view path, const HttpAnswer& answer) {
+ledger::Error problem_of(std::string_view path, const HttpAnswer& answer, std::string_view method) {
   std::string said;
   rapidjson::Document problem;
   problem.Parse<rapidjson::kParseIterativeFlag>(answer.body.data(), answer.body.size());
   if (!problem.HasParseError() && problem.IsObject()) {
     said = fmt::format(": {}: {}", text_of(problem, "title"), text_of(problem, "detail"));
   }
-  const bool wrong = answer.status == 400 || answer.status == 404;
+  const bool wrong =
+      answer.status == 400 || answer.status == 404 || answer.status == 409 || answer.status == 422;
   return {wrong ? ErrorKind::reject : ErrorKind::retry,
-          fmt::format("GET {} was answered with {}{}", path, answer.status, said)};
+          fmt::format("{} {} was answered with {}{}", method, path, answer.status, said)};
 }
 
 std::string with_parameters(
@@ -113,6 +115,13 @@ Result<std::string> CollectorClient::get(const std::string& path) {
   return ledger::Failure(problem_of(path, *answer));
 }
 
+Result<std::string> CollectorClient::post(const std::string& path, const std::string& note) {
+  auto answer = client_.post(path, note);
+  if (!answer) return ledger::failure(answer);
+  if (answer->status == 200) return std::move(answer->body);
+  return ledger::Failure(problem_of(path, *answer, "POST"));
+}
+
 Result<std::string> CollectorClient::checkpoint() { return get("/checkpoint"); }
 
 Result<std::string> CollectorClient::tile(const ledger::TileId& id) {
@@ -123,7 +132,8 @@ Result<std::string> CollectorClient::frame(const std::string& stream, std::uint6
   return get(fmt::format("/v1/streams/{}/batches/{}", stream, batch));
 }
 
-Result<ProofSource::StreamFacts> CollectorClient::stream(const std::string& id) {
+Result<void> CollectorClient::visit_streams(
+    const std::function<bool(const rapidjson::Value&)>& take) {
   std::string cursor;
   for (std::uint64_t pages = 0; pages < pages_max; ++pages) {
     auto body = get(with_parameters("/v1/streams", {{"cursor", cursor}}));
@@ -131,16 +141,40 @@ Result<ProofSource::StreamFacts> CollectorClient::stream(const std::string& id) 
     auto page = parse_page(*body);
     if (!page) return ledger::failure(page);
     for (const auto& item : page->items().GetArray()) {
-      if (text_of(item, "stream") != id) continue;
-      const auto batches = number_of(item, "batches");
-      const auto leaf = number_of(item, "enrolment_leaf");
-      if (batches && leaf) return StreamFacts{*batches, *leaf};
+      if (!take(item)) return {};
     }
     cursor = page->cursor;
     if (cursor.empty() || page->items().Empty()) break;
   }
+  return {};
+}
+
+Result<ProofSource::StreamFacts> CollectorClient::stream(const std::string& id) {
+  std::optional<StreamFacts> found;
+  auto visited = visit_streams([&](const rapidjson::Value& item) {
+    const auto batches = number_of(item, "batches");
+    const auto leaf = number_of(item, "enrolment_leaf");
+    if (text_of(item, "stream") == id && batches && leaf) found = StreamFacts{*batches, *leaf};
+    return !found;
+  });
+  if (!visited) return ledger::failure(visited);
+  if (found) return *found;
   return ledger::fail(ErrorKind::reject,
                       fmt::format("the collector tells this credential of no stream {}", id));
+}
+
+Result<std::vector<CollectorClient::StreamEntry>> CollectorClient::streams() {
+  std::vector<StreamEntry> all;
+  auto visited = visit_streams([&](const rapidjson::Value& item) {
+    const auto endorsed = item.FindMember("endorsed");
+    all.push_back({text_of(item, "stream"), text_of(item, "unit"), text_of(item, "host"),
+                   number_of(item, "enrolment_leaf").value_or(0),
+                   number_of(item, "batches").value_or(0),
+                   endorsed != item.MemberEnd() && endorsed->value.IsTrue()});
+    return all.size() < streams_max;
+  });
+  if (!visited) return ledger::failure(visited);
+  return all;
 }
 
 Result<bool> CollectorClient::search(const SearchQuestion& question,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rapidjson/document.h>
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -52,6 +54,19 @@ class CollectorClient : public ProofSource {
   ledger::Result<StreamFacts> stream(const std::string& id) override;
   ledger::Result<std::string> frame(const std::string& stream, std::uint64_t batch) override;
 
+  // A note for the log: cosignatures, endorsements. The answer's body.
+  ledger::Result<std::string> post(const std::string& path, const std::string& note);
+  ledger::Result<std::string> text(const std::string& path) { return get(path); }
+  struct StreamEntry {
+    std::string stream;
+    std::string unit;
+    std::string host;
+    std::uint64_t enrolment_leaf = 0;
+    std::uint64_t batches = 0;
+    bool endorsed = false;
+  };
+  ledger::Result<std::vector<StreamEntry>> streams();
+
   // Gives what matches, page by page, newest first. True when there is more behind the limit.
   ledger::Result<bool> search(const SearchQuestion& question,
                               const std::function<void(const FoundRecord&)>& take);
@@ -59,12 +74,15 @@ class CollectorClient : public ProofSource {
  private:
   explicit CollectorClient(HttpsClient client) : client_(std::move(client)) {}
   ledger::Result<std::string> get(const std::string& path);
+  // Until `take` says that it has seen enough.
+  ledger::Result<void> visit_streams(const std::function<bool(const rapidjson::Value&)>& take);
 
   HttpsClient client_;
 };
 
 // What an answer that is not 200 says: from its problem document when it is one.
-ledger::Error problem_of(std::string_view path, const HttpAnswer& answer);
+ledger::Error problem_of(std::string_view path, const HttpAnswer& answer,
+                         std::string_view method = "GET");
 // `path?name=value&…`, values escaped; empty ones are left out.
 std::string with_parameters(
     std::string_view path, const std::vector<std::pair<std::string_view, std::string>>& parameters);

@@ -69,7 +69,40 @@ Result<void> DirectoryEvidence::visit(std::uint64_t size, EvidenceVisitor& visit
     if (pass.failed) return ledger::Failure(*pass.failed);
   }
   if (!pass.damaged) tiles(pass);
+  lists(visitor);
   return {};
+}
+
+Result<std::string> DirectoryEvidence::list(std::uint64_t, const ledger::ListHead& head) {
+  return files_->read_file(
+      ledger::join_path(directory_, "lists/" + ledger::list_file_name(head.root)));
+}
+
+// A file holds as many hashes as there are; a narrower tile is its beginning.
+Result<std::string> DirectoryEvidence::tile(const ledger::TileId& id) {
+  const std::string name = ledger::tile_path({id.level, id.index, ledger::tile_width, id.entries});
+  auto bytes = files_->read_file(ledger::join_path(directory_, name));
+  if (bytes) bytes->resize(std::min<std::size_t>(bytes->size(), id.width * sizeof(ledger::Hash)));
+  return bytes;
+}
+
+Result<std::string> DirectoryEvidence::witnessed() {
+  return files_->read_file(ledger::join_path(directory_, "witnessed/newest"));
+}
+
+// A list is named by its root, so damage shows even when no leaf names it.
+void DirectoryEvidence::lists(EvidenceVisitor& visitor) {
+  const std::string directory = ledger::join_path(directory_, "lists");
+  const auto names = files_->list(directory);
+  if (!names) return;  // a log without rosters; a list that a leaf names is missed there
+  for (const std::string& name : *names) {
+    const auto lines = files_->read_file(ledger::join_path(directory, name));
+    const auto head = lines ? ledger::list_head(*lines, *suite_->hasher())
+                            : Result<ledger::ListHead>(ledger::Failure(lines.error()));
+    if (head && ledger::list_file_name(head->root) == name) continue;
+    visitor.found({FindingKind::tampered, "lists/" + name, "名单文件与其名称所示的树根不符",
+                   "the list has not the root that its name says"});
+  }
 }
 
 void DirectoryEvidence::segment(const std::string& name, std::uint64_t number, bool last,

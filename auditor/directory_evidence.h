@@ -6,13 +6,17 @@
 
 namespace yunjian::auditor {
 
-// A copied data directory of a collector: checkpoint, wal/*.seg, tile/. Reads all of it, trusts
-// none; expects nobody to write meanwhile. The tiles are compared with those that the leaves give.
+// A copied data directory of a collector: checkpoint, wal/*.seg, tile/, lists/. Reads all of it,
+// trusts none; expects nobody to write meanwhile. The tiles are compared with those that the leaves
+// give.
 class DirectoryEvidence : public Evidence {
  public:
   DirectoryEvidence(ledger::FileSystem& files, std::string directory, const ledger::Suite& suite);
   ledger::Result<std::string> checkpoint() override;
   ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) override;
+  ledger::Result<std::string> list(std::uint64_t leaf, const ledger::ListHead& head) override;
+  ledger::Result<std::string> tile(const ledger::TileId& id) override;
+  ledger::Result<std::string> witnessed() override;
 
  private:
   struct Pass;
@@ -20,6 +24,7 @@ class DirectoryEvidence : public Evidence {
   void end_of_segment(const std::string& place, const ledger::SegmentScan& scan, bool last,
                       Pass& pass);
   void tiles(Pass& pass);
+  void lists(EvidenceVisitor& visitor);
 
   ledger::FileSystem* files_;
   std::string directory_;

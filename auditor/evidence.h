@@ -5,7 +5,10 @@
 #include <string_view>
 
 #include "auditor/findings.h"
+#include "auditor/proof_source.h"
+#include "ledger/archive/tiles.h"
 #include "ledger/checkpoint.h"
+#include "ledger/list_leaves.h"
 
 namespace yunjian::auditor {
 
@@ -27,14 +30,20 @@ class EvidenceVisitor {
 };
 
 // Where evidence comes from: a running collector or a copied data directory. One thread, used once.
-class Evidence {
+class Evidence : public TileSource {
  public:
-  virtual ~Evidence() = default;
   virtual ledger::Result<std::string> checkpoint() = 0;  // the note as it is published
   // Calls `visitor` for what there is of the log's first `size` leaves, or of all there are when a
   // copied directory holds more. Errors: retry (a server that does not answer), fatal (the
   // machine); damage is a finding, not an error.
   virtual ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) = 0;
+  // May be called during a visit. Errors: reject (it is not there), retry, fatal. Nothing of it is
+  // checked here.
+  virtual ledger::Result<std::string> list(std::uint64_t leaf, const ledger::ListHead& head) = 0;
+  // The newest checkpoint that enough witnesses signed, with their lines.
+  virtual ledger::Result<std::string> witnessed() = 0;
+  // The leaves before this one were verified before. True: visit() will begin there.
+  virtual bool begin_at(std::uint64_t) { return false; }
 };
 
 }  // namespace yunjian::auditor

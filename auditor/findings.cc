@@ -1,9 +1,23 @@
 #include "auditor/findings.h"
 
+#include <algorithm>
+
 namespace yunjian::auditor {
 
 void Findings::add(Finding finding) {
   if (++counts_[finding.kind] <= kept_per_kind_max) kept_.push_back(std::move(finding));
+}
+
+void Findings::merge(const Findings& other) {
+  for (const Finding& finding : other.kept_) kept_.push_back(finding);
+  for (const auto& [kind, count] : other.counts_) counts_[kind] += count;
+}
+
+void Findings::sort() {
+  std::stable_sort(kept_.begin(), kept_.end(),
+                   [](const Finding& a, const Finding& b) { return a.order < b.order; });
+  std::map<FindingKind, std::size_t> kept;
+  std::erase_if(kept_, [&](const Finding& each) { return ++kept[each.kind] > kept_per_kind_max; });
 }
 
 std::uint64_t Findings::count(FindingKind kind) const {

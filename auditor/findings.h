@@ -15,6 +15,7 @@ struct Finding {
   std::string place;  // "leaf 17", "stream 5f….1 batch 12 records 80..95", "wal/…0000.seg at 4096"
   std::string zh;
   std::string en;
+  std::uint64_t order = 0;  // findings are told in this order: the leaf at which each was made
 };
 
 // Counts everything, keeps the first ones of each kind: hostile data must not fill the memory. One
@@ -24,6 +25,8 @@ class Findings {
   static constexpr std::size_t kept_per_kind_max = 100;
 
   void add(Finding finding);
+  void merge(const Findings& other);  // of another thread; counts add up
+  void sort();                        // by order, as one thread would have found them
   std::uint64_t count(FindingKind kind) const;
   const std::vector<Finding>& kept() const { return kept_; }
 

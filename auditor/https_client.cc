@@ -64,6 +64,18 @@ Result<HttpsClient> HttpsClient::open(Options options) {
 }
 
 Result<HttpAnswer> HttpsClient::get(const std::string& path) {
+  curl_easy_setopt(impl_->curl, CURLOPT_HTTPGET, 1L);
+  return perform(path);
+}
+
+Result<HttpAnswer> HttpsClient::post(const std::string& path, const std::string& body) {
+  curl_easy_setopt(impl_->curl, CURLOPT_POST, 1L);
+  curl_easy_setopt(impl_->curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(impl_->curl, CURLOPT_POSTFIELDS, body.data());
+  return perform(path);
+}
+
+Result<HttpAnswer> HttpsClient::perform(const std::string& path) {
   impl_->body.clear();
   impl_->error[0] = '\0';
   const std::string url = impl_->options.base_url + path;

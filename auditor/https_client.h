@@ -12,7 +12,7 @@ struct HttpAnswer {
   std::string body;
 };
 
-// GET over one kept TLS 1.3 connection with a bearer token and a pinned CA. One thread.
+// GET and POST over one kept TLS 1.3 connection with a bearer token and a pinned CA. One thread.
 class HttpsClient {
  public:
   struct Options {
@@ -29,9 +29,11 @@ class HttpsClient {
 
   // Errors: retry (no answer; the message says why and what to do). Any status is an answer.
   ledger::Result<HttpAnswer> get(const std::string& path);
+  ledger::Result<HttpAnswer> post(const std::string& path, const std::string& body);
 
  private:
   struct Impl;
+  ledger::Result<HttpAnswer> perform(const std::string& path);
   explicit HttpsClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

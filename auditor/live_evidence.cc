@@ -32,7 +32,8 @@ Result<std::string> LiveEvidence::checkpoint() {
 }
 
 Result<void> LiveEvidence::visit(std::uint64_t size, EvidenceVisitor& visitor) {
-  for (std::uint64_t first = 0; first < size; first += ledger::tile_width) {
+  for (std::uint64_t first = begin_ - begin_ % ledger::tile_width; first < size;
+       first += ledger::tile_width) {
     auto bytes = bundle(first / ledger::tile_width, size, visitor);
     if (!bytes) return ledger::failure(bytes);
     auto entries = ledger::parse_entries(*bytes);
@@ -44,12 +45,34 @@ Result<void> LiveEvidence::visit(std::uint64_t size, EvidenceVisitor& visitor) {
                      "the collector does not serve these leaves whole"});
       return {};
     }
-    for (const std::string_view entry : *entries) {
-      auto done = leaf(entry, visitor);
+    for (std::uint64_t i = begin_ > first ? begin_ - first : 0; i < entries->size(); ++i) {
+      auto done = leaf((*entries)[i], visitor);
       if (!done) return done;
     }
   }
   return {};
+}
+
+Result<std::string> LiveEvidence::text(const std::string& path) {
+  auto answer = get(path);
+  if (!answer) return ledger::failure(answer);
+  if (answer->status == 200) return std::move(answer->body);
+  return ledger::fail(ErrorKind::reject, "the collector serves nothing under " + path);
+}
+
+Result<std::string> LiveEvidence::list(std::uint64_t leaf, const ledger::ListHead&) {
+  return text(fmt::format("/v1/log/lists/{}", leaf));
+}
+
+Result<std::string> LiveEvidence::tile(const ledger::TileId& id) {
+  return text("/" + ledger::tile_path(id));
+}
+
+Result<std::string> LiveEvidence::witnessed() { return text("/v1/log/witnessed"); }
+
+bool LiveEvidence::begin_at(std::uint64_t leaf) {
+  begin_ = leaf;
+  return true;
 }
 
 Result<std::string> LiveEvidence::bundle(std::uint64_t index, std::uint64_t size,

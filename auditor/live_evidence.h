@@ -6,22 +6,28 @@
 namespace yunjian::auditor {
 
 // A running collector, read over its API: /checkpoint, /tile/entries/…,
-// /v1/streams/{stream}/batches/{n}.
+// /v1/streams/{stream}/batches/{n}, /v1/log/lists/{leaf}, /v1/log/witnessed.
 class LiveEvidence : public Evidence {
  public:
   LiveEvidence(HttpsClient client, const ledger::Suite& suite)
       : client_(std::move(client)), suite_(&suite) {}
   ledger::Result<std::string> checkpoint() override;
   ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) override;
+  ledger::Result<std::string> list(std::uint64_t leaf, const ledger::ListHead& head) override;
+  ledger::Result<std::string> tile(const ledger::TileId& id) override;
+  ledger::Result<std::string> witnessed() override;
+  bool begin_at(std::uint64_t leaf) override;
 
  private:
   ledger::Result<std::string> bundle(std::uint64_t index, std::uint64_t size,
                                      EvidenceVisitor& visitor);
   ledger::Result<void> leaf(std::string_view bytes, EvidenceVisitor& visitor);
   ledger::Result<HttpAnswer> get(const std::string& path);
+  ledger::Result<std::string> text(const std::string& path);
 
   HttpsClient client_;
   const ledger::Suite* suite_;
+  std::uint64_t begin_ = 0;
 };
 
 }  // namespace yunjian::auditor

@@ -30,14 +30,17 @@ Result<PinnedState> PinnedState::open(ledger::FileSystem& files, const std::stri
                                                 "; restore it from a copy");
   }
   state.tree_ = checkpoint->tree;
+  state.note_ = text->substr(line + 1);
   return state;
 }
 
 Result<void> PinnedState::save(const std::string& checkpoint_note, const ledger::TreeHead& tree) {
   if (tree_ && tree.size < tree_->size) return {};
   auto saved = ledger::replace_file(*files_, path_, vkey_ + "\n" + checkpoint_note, 0600);
-  if (saved) tree_ = tree;
-  return saved;
+  if (!saved) return saved;
+  tree_ = tree;
+  note_ = checkpoint_note;
+  return {};
 }
 
 }  // namespace yunjian::auditor

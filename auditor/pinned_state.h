@@ -19,6 +19,7 @@ class PinnedState {
   static ledger::Result<PinnedState> open(ledger::FileSystem& files, const std::string& directory,
                                           const ledger::Verifier& log);
   const std::optional<ledger::TreeHead>& tree() const { return tree_; }
+  const std::optional<std::string>& note() const { return note_; }  // the whole checkpoint
   // Never goes back: a smaller tree than the pinned one is ignored.
   ledger::Result<void> save(const std::string& checkpoint_note, const ledger::TreeHead& tree);
 
@@ -30,6 +31,7 @@ class PinnedState {
   std::string path_;
   std::string vkey_;
   std::optional<ledger::TreeHead> tree_;
+  std::optional<std::string> note_;
 };
 
 }  // namespace yunjian::auditor

@@ -19,11 +19,6 @@ using ledger::Result;
 
 namespace {
 
-int complain(int code, std::string_view message) {
-  fmt::print(stderr, "yunjian-audit: {}\n", printable(message));
-  return code;
-}
-
 // The key that came out of band, and what was verified with it before.
 struct Trust {
   ledger::Verifier log;
@@ -89,7 +84,7 @@ int run_prove(ledger::FileSystem& files, const ProveOptions& options) {
   if (!client) return complain(exit_usage, client.error().message);
   auto proof = Prover(*client, trust->log, trust->pinned).prove(*name);
   if (!proof) return tell(proof.error(), options.json);
-  const std::string text = format_proof(*proof);
+  const std::string text = ledger::format_proof(*proof);
   auto written = ledger::replace_file(files, options.out, text, 0600);
   if (!written)
     return complain(exit_cannot_tell, "cannot write the proof: " + written.error().message);
@@ -108,9 +103,9 @@ int run_verify_proof(ledger::FileSystem& files, const VerifyProofOptions& option
          "the proof does not hold; it was changed, or is not of this key's log: " + why},
         options.json);
   };
-  auto proof = parse_proof(*bytes);
+  auto proof = ledger::parse_proof(*bytes);
   if (!proof) return refuse(proof.error().message);
-  auto proven = check_proof(*proof, trust->log);
+  auto proven = ledger::check_proof(*proof, trust->log);
   if (!proven) return refuse(proven.error().message);
   if (contradicts(trust->pinned, proven->tree)) {
     return refuse(
@@ -122,7 +117,7 @@ int run_verify_proof(ledger::FileSystem& files, const VerifyProofOptions& option
   return 0;
 }
 
-std::string format_proven(const RecordProof& proof, const ProvenRecord& proven) {
+std::string format_proven(const ledger::RecordProof& proof, const ledger::ProvenRecord& proven) {
   const auto& [header, enrolment, tree] = proven;
   std::string out = "结论 verdict: 证明成立 / the proof holds\n\n已证明 proven\n";
   out += fmt::format("  记录 record     {}/{}\n    {}\n", proof.stream, proof.number,
@@ -155,7 +150,7 @@ std::string format_proven(const RecordProof& proof, const ProvenRecord& proven) 
   return out;
 }
 
-std::string proven_as_json(const RecordProof& proof, const ProvenRecord& proven) {
+std::string proven_as_json(const ledger::RecordProof& proof, const ledger::ProvenRecord& proven) {
   const auto& [header, enrolment, tree] = proven;
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> json(buffer);

@@ -4,7 +4,7 @@
 
 #include "auditor/collector_client.h"
 #include "auditor/findings.h"
-#include "auditor/record_proof.h"
+#include "ledger/record_proof.h"
 
 namespace yunjian::auditor {
 
@@ -31,7 +31,7 @@ struct VerifyProofOptions {
 int run_verify_proof(ledger::FileSystem& files, const VerifyProofOptions& options);
 
 // What holds and what is not shown by it, Chinese first; or one JSON object.
-std::string format_proven(const RecordProof& proof, const ProvenRecord& proven);
-std::string proven_as_json(const RecordProof& proof, const ProvenRecord& proven);
+std::string format_proven(const ledger::RecordProof& proof, const ledger::ProvenRecord& proven);
+std::string proven_as_json(const ledger::RecordProof& proof, const ledger::ProvenRecord& proven);
 
 }  // namespace yunjian::auditor

@@ -32,13 +32,13 @@ Prover::Prover(ProofSource& source, const ledger::Verifier& log,
                std::optional<ledger::TreeHead> pinned)
     : source_(&source), log_(log), pinned_(pinned) {}
 
-tl::expected<RecordProof, Finding> Prover::prove(const RecordName& name) {
+tl::expected<ledger::RecordProof, Finding> Prover::prove(const RecordName& name) {
   place_ = fmt::format("record {}/{}", name.stream, name.number);
   auto facts = source_->stream(name.stream);
   if (!facts) return tl::unexpected(told(facts.error()));
   auto sealed = frame_of(name, facts->batches);
   if (!sealed) return tl::unexpected(told(sealed.error()));
-  RecordProof proof;
+  ledger::RecordProof proof;
   proof.stream = name.stream;
   proof.number = name.number;
   proof.header = sealed->note;
@@ -50,7 +50,7 @@ tl::expected<RecordProof, Finding> Prover::prove(const RecordName& name) {
   auto finding = take_body(*sealed, proof);
   if (!finding) finding = take_log(*sealed, facts->enrolment_leaf, proof);
   if (finding) return tl::unexpected(std::move(*finding));
-  auto holds = check_proof(proof, log_);
+  auto holds = ledger::check_proof(proof, log_);
   if (holds) return proof;
   return tl::unexpected(
       Finding{FindingKind::tampered, place_, "采集中心所给证据不成立: " + holds.error().message,
@@ -95,7 +95,7 @@ Result<Prover::Frame> Prover::frame_of(const RecordName& name, std::uint64_t bat
                                                      batches));
 }
 
-std::optional<Finding> Prover::take_body(const Frame& frame, RecordProof& proof) {
+std::optional<Finding> Prover::take_body(const Frame& frame, ledger::RecordProof& proof) {
   if (frame.body.empty()) {
     return missing("该批次已签名,但正文不在采集中心",
                    "the batch was signed, but its body is not there");
@@ -120,7 +120,7 @@ std::optional<Finding> Prover::take_body(const Frame& frame, RecordProof& proof)
 
 // The checkpoint is asked for after the batch, so that it covers the batch.
 std::optional<Finding> Prover::take_log(const Frame& frame, std::uint64_t enrolment_leaf,
-                                        RecordProof& proof) {
+                                        ledger::RecordProof& proof) {
   auto note = source_->checkpoint();
   if (!note) return told(note.error());
   auto checkpoint = ledger::open_checkpoint(*note, log_);

@@ -5,8 +5,8 @@
 
 #include "auditor/findings.h"
 #include "auditor/proof_source.h"
-#include "auditor/record_proof.h"
 #include "auditor/tile_reader.h"
+#include "ledger/record_proof.h"
 
 namespace yunjian::auditor {
 
@@ -24,15 +24,15 @@ class Prover {
  public:
   Prover(ProofSource& source, const ledger::Verifier& log, std::optional<ledger::TreeHead> pinned);
 
-  tl::expected<RecordProof, Finding> prove(const RecordName& name);
+  tl::expected<ledger::RecordProof, Finding> prove(const RecordName& name);
 
  private:
   struct Frame;
   ledger::Result<Frame> frame(const std::string& stream, std::uint64_t batch);
   ledger::Result<Frame> frame_of(const RecordName& name, std::uint64_t batches);
-  std::optional<Finding> take_body(const Frame& frame, RecordProof& proof);
+  std::optional<Finding> take_body(const Frame& frame, ledger::RecordProof& proof);
   std::optional<Finding> take_log(const Frame& frame, std::uint64_t enrolment_leaf,
-                                  RecordProof& proof);
+                                  ledger::RecordProof& proof);
   std::optional<Finding> check_pinned(TileReader& tiles, const ledger::TreeHead& tree);
   Finding told(const ledger::Error& error) const;
   Finding missing(std::string zh, std::string en) const;

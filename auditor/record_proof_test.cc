@@ -1,4 +1,4 @@
-#include "auditor/record_proof.h"
+#include "ledger/record_proof.h"
 
 #include <doctest/doctest.h>
 
@@ -30,12 +30,13 @@ void fill(SampleLog& log) {
   }
 }
 
-tl::expected<RecordProof, Finding> prove(SampleLog& log, ProofSource& source, std::uint64_t number,
-                                         std::optional<ledger::TreeHead> pinned = std::nullopt) {
+tl::expected<ledger::RecordProof, Finding> prove(
+    SampleLog& log, ProofSource& source, std::uint64_t number,
+    std::optional<ledger::TreeHead> pinned = std::nullopt) {
   return Prover(source, log.verifier(), pinned).prove({log.stream_id(0), number});
 }
 
-RecordProof good_proof(SampleLog& log, std::uint64_t number) {
+ledger::RecordProof good_proof(SampleLog& log, std::uint64_t number) {
   SampleSource source(log);
   auto proof = prove(log, source, number);
   REQUIRE(proof);
@@ -44,15 +45,15 @@ RecordProof good_proof(SampleLog& log, std::uint64_t number) {
 
 // What whoever is handed the file would do.
 bool holds(std::string_view bytes, const ledger::Verifier& log) {
-  const auto proof = parse_proof(bytes);
-  return proof && check_proof(*proof, log);
+  const auto proof = ledger::parse_proof(bytes);
+  return proof && ledger::check_proof(*proof, log);
 }
 
-bool holds(const RecordProof& proof, const SampleLog& log) {
-  return holds(format_proof(proof), log.verifier());
+bool holds(const ledger::RecordProof& proof, const SampleLog& log) {
+  return holds(ledger::format_proof(proof), log.verifier());
 }
 
-FindingKind kind_of(const tl::expected<RecordProof, Finding>& result) {
+FindingKind kind_of(const tl::expected<ledger::RecordProof, Finding>& result) {
   REQUIRE_FALSE(result);
   return result.error().kind;
 }
@@ -61,12 +62,12 @@ TEST_CASE("every record of a stream can be proven in less than 4 KiB to who has 
   SampleLog log;
   fill(log);
   for (std::uint64_t number = 0; number < rounds * lines_a_batch; ++number) {
-    const RecordProof made = good_proof(log, number);
-    const std::string bytes = format_proof(made);
+    const ledger::RecordProof made = good_proof(log, number);
+    const std::string bytes = ledger::format_proof(made);
     CHECK(bytes.size() < 4096);
-    const auto proof = parse_proof(bytes);
+    const auto proof = ledger::parse_proof(bytes);
     REQUIRE(proof);
-    const auto proven = check_proof(*proof, log.verifier());
+    const auto proven = ledger::check_proof(*proof, log.verifier());
     REQUIRE(proven);
     CHECK(proof->line == made.line);
     CHECK(proven->enrolment.host == "web-01");
@@ -80,7 +81,7 @@ TEST_CASE("a proof with any bit flipped is refused") {
   SampleLog log;
   fill(log);
   for (const std::uint64_t number : {std::uint64_t{2}, 3 * lines_a_batch + 1}) {
-    std::string bytes = format_proof(good_proof(log, number));
+    std::string bytes = ledger::format_proof(good_proof(log, number));
     for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
       const char was = bytes[bit / 8];
       bytes[bit / 8] = static_cast<char>(static_cast<unsigned char>(was) ^ (1U << (bit % 8)));
@@ -94,7 +95,7 @@ TEST_CASE("a proof with any bit flipped is refused") {
 TEST_CASE("a proof that was cut or lengthened anywhere is refused") {
   SampleLog log;
   fill(log);
-  const std::string bytes = format_proof(good_proof(log, 3 * lines_a_batch));
+  const std::string bytes = ledger::format_proof(good_proof(log, 3 * lines_a_batch));
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     if (holds(std::string_view(bytes).substr(0, size), log.verifier())) {
       FAIL_CHECK("cut at ", size);
@@ -110,16 +111,16 @@ TEST_CASE("a proof that was cut or lengthened anywhere is refused") {
 TEST_CASE("a proof made of parts of others proves nothing") {
   SampleLog log;
   fill(log);
-  const RecordProof good = good_proof(log, 2 * lines_a_batch);
-  const RecordProof beside = good_proof(log, 2 * lines_a_batch + 1);
-  const RecordProof later = good_proof(log, 3 * lines_a_batch);
+  const ledger::RecordProof good = good_proof(log, 2 * lines_a_batch);
+  const ledger::RecordProof beside = good_proof(log, 2 * lines_a_batch + 1);
+  const ledger::RecordProof later = good_proof(log, 3 * lines_a_batch);
   SampleSource source(log);
   const auto other = Prover(source, log.verifier(), std::nullopt).prove({log.stream_id(1), 2});
   REQUIRE(other);
   REQUIRE(holds(good, log));
 
   SUBCASE("the line of another record") {
-    RecordProof forged = good;
+    ledger::RecordProof forged = good;
     forged.line = beside.line;
     CHECK_FALSE(holds(forged, log));
     forged.line_path = beside.line_path;
@@ -128,7 +129,7 @@ TEST_CASE("a proof made of parts of others proves nothing") {
     CHECK(holds(forged, log));
   }
   SUBCASE("the header of another batch, or none before it") {
-    RecordProof forged = good;
+    ledger::RecordProof forged = good;
     forged.header = later.header;
     forged.log = later.log;
     CHECK_FALSE(holds(forged, log));
@@ -139,7 +140,7 @@ TEST_CASE("a proof made of parts of others proves nothing") {
     CHECK_FALSE(holds(forged, log));
   }
   SUBCASE("another stream, or the enrolment of another host") {
-    RecordProof forged = good;
+    ledger::RecordProof forged = good;
     forged.stream = other->stream;
     CHECK_FALSE(holds(forged, log));
     forged = good;
@@ -150,14 +151,14 @@ TEST_CASE("a proof made of parts of others proves nothing") {
   }
   SUBCASE("another log") {
     SampleLog stranger(2);
-    CHECK_FALSE(holds(format_proof(good), stranger.verifier()));
+    CHECK_FALSE(holds(ledger::format_proof(good), stranger.verifier()));
     fill(stranger);
-    RecordProof forged = good;
+    ledger::RecordProof forged = good;
     forged.log.checkpoint = good_proof(stranger, 2 * lines_a_batch).log.checkpoint;
     CHECK_FALSE(holds(forged, log));
   }
   SUBCASE("a checkpoint with a line that the key cannot check") {
-    RecordProof forged = good;
+    ledger::RecordProof forged = good;
     const auto note = ledger::parse_note(good.log.checkpoint);
     auto lines = note->signatures;
     lines.push_back(lines.front());
@@ -196,7 +197,7 @@ TEST_CASE("a record is found in a log of several tiles") {
   for (const std::uint64_t number : {0UL, 200UL, 255UL, 256UL, 529UL}) {
     const auto proof = prover.prove({log.stream_id(late), number});
     REQUIRE(proof);
-    CHECK(format_proof(*proof).size() < 4096);
+    CHECK(ledger::format_proof(*proof).size() < 4096);
   }
   CHECK(prove(log, source, rounds * lines_a_batch));  // its stream lies two tiles before
 }
@@ -253,7 +254,7 @@ TEST_CASE("a proof holds in a log of either suite, and not under the other suite
   REQUIRE(sm);
   SampleLog log(1, **sm);
   fill(log);
-  const std::string bytes = format_proof(good_proof(log, lines_a_batch));
+  const std::string bytes = ledger::format_proof(good_proof(log, lines_a_batch));
   CHECK(bytes.size() < 4096);
   CHECK(holds(bytes, log.verifier()));
   CHECK_FALSE(holds(bytes, SampleLog().verifier()));
@@ -263,10 +264,11 @@ TEST_CASE("a proof holds in a log of either suite, and not under the other suite
 TEST_CASE("the worked example of the README is a proof that holds") {
   SampleLog log;
   fill(log);
-  const RecordProof proof = good_proof(log, lines_a_batch + 2);
+  const ledger::RecordProof proof = good_proof(log, lines_a_batch + 2);
   REQUIRE(holds(proof, log));
   const std::string example = "\n`vkey of the log`\n\n```text\n" + log.verifier().vkey() +
-                              "\n```\n\n`proof`\n\n```text\n" + format_proof(proof) + "```\n\n";
+                              "\n```\n\n`proof`\n\n```text\n" + ledger::format_proof(proof) +
+                              "```\n\n";
   const std::string path = std::string(YUNJIAN_SOURCE_DIR) + "/auditor/README.md";
   std::stringstream page;
   page << std::ifstream(path).rdbuf();

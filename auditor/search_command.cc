@@ -4,19 +4,12 @@
 
 #include <cstdio>
 
+#include "auditor/command_kit.h"
 #include "auditor/printable.h"
 #include "auditor/verify_command.h"
 #include "ledger/record.h"
 
 namespace yunjian::auditor {
-namespace {
-
-int complain(int code, std::string_view message) {
-  fmt::print(stderr, "yunjian-audit: {}\n", printable(message));
-  return code;
-}
-
-}  // namespace
 
 std::string format_found(const FoundRecord& record) {
   const auto parsed = ledger::parse_record(record.line);

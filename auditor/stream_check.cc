@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "auditor/words.h"
 #include "ledger/record.h"
+#include "ledger/text_fields.h"
 
 namespace yunjian::auditor {
 
@@ -30,7 +32,27 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_range(std::string_v
   return std::pair(*first, *last);
 }
 
+bool is_in(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges, std::uint64_t n) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [n](const auto& range) { return range.first <= n && n <= range.second; });
+}
+
+using SteadyClock = std::chrono::steady_clock;
+
 }  // namespace
+
+void StreamCounts::add(const StreamCounts& other) {
+  batches += other.batches;
+  records += other.records;
+  bodies += other.bodies;
+  records_read += other.records_read;
+  bodies_absent += other.bodies_absent;
+  bodies_purged += other.bodies_purged;
+  batches_missing += other.batches_missing;
+  silences += other.silences;
+  hours.checked += other.hours.checked;
+  hours.not_checked += other.hours.not_checked;
+}
 
 StreamCheck::StreamCheck(const ledger::Suite& suite, std::string origin,
                          const ledger::Enrolment& enrolment, const Hash& enrolment_leaf)
@@ -42,51 +64,89 @@ StreamCheck::StreamCheck(const ledger::Suite& suite, std::string origin,
       head_(enrolment_leaf),
       next_key_(enrolment.first_key) {}
 
+void StreamCheck::start_behind(const BatchHeader& header, const Hash& leaf_hash) {
+  head_ = leaf_hash;
+  next_key_ = header.next_key;
+  next_batch_ = header.batch + 1;
+  next_record_ = header.first_record + header.records;
+  last_sealed_ = header.sealed;
+  usage_.lost();  // the hour's first minutes may lie before
+  usage_next_ = next_batch_;
+}
+
 // True when the header follows the last one, so that its link and signature can be told.
-bool StreamCheck::order(const BatchHeader& header, const std::string& place, Findings& findings) {
+bool StreamCheck::order(const BatchHeader& header, const std::string& place, CheckTools& tools) {
   if (header.batch == next_batch_) return true;
   if (header.batch < next_batch_) {
-    findings.add({FindingKind::tampered, place, fmt::format("批次号倒退:应为 {}", next_batch_),
-                  fmt::format("the batch number goes back: {} is next", next_batch_)});
+    tools.found(FindingKind::tampered, place, fmt::format("批次号倒退:应为 {}", next_batch_),
+                fmt::format("the batch number goes back: {} is next", next_batch_));
     return false;
   }
   counts_.batches_missing += header.batch - next_batch_;
-  findings.add(
-      {FindingKind::missing,
-       fmt::format("stream {} batch {}..{} records {}..{}", id_, next_batch_, header.batch - 1,
-                   next_record_, header.first_record == 0 ? 0 : header.first_record - 1),
-       "这些批次不在日志中", "these batches are not in the log"});
+  tools.found(
+      FindingKind::missing,
+      fmt::format("stream {} batch {}..{} records {}..{}", id_, next_batch_, header.batch - 1,
+                  next_record_, header.first_record == 0 ? 0 : header.first_record - 1),
+      "这些批次不在日志中", "these batches are not in the log");
   return false;
+}
+
+void StreamCheck::check_header(const ledger::SealedHeader& sealed, const std::string& place,
+                               CheckTools& tools) {
+  const BatchHeader& header = sealed.header;
+  if (header.previous != head_) {
+    tools.found(FindingKind::tampered, place, "未接续上一批次的哈希:历史被改写",
+                "it does not follow the hash of the batch before: history was rewritten");
+  }
+  if (!ledger::header_signed_by(sealed, *suite_, origin_, next_key_)) {
+    tools.found(FindingKind::tampered, place, "签名不是上一批次宣布的密钥所作",
+                "it is not signed by the key that the batch before announced");
+  }
+  if (header.first_record != next_record_) {
+    tools.found(FindingKind::tampered, place,
+                fmt::format("记录号不连续:应从 {} 开始", next_record_),
+                fmt::format("record numbers do not continue: {} is next", next_record_));
+  }
+  check_pause(header, tools);
+}
+
+// Two batches that follow each other, far apart by the host's own clock: nothing was sealed between
+// them, and nobody can put anything there any more.
+void StreamCheck::check_pause(const BatchHeader& header, CheckTools& tools) {
+  if (header.batch == 0 || header.sealed - last_sealed_ <= silence_after) return;
+  ++counts_.silences;
+  std::string flags;
+  for (const std::string& flag : header.flags) flags += (flags.empty() ? "" : " ") + flag;
+  const std::string from = ledger::format_time(last_sealed_);
+  const std::string to = ledger::format_time(header.sealed);
+  tools.found(FindingKind::notice,
+              fmt::format("stream {} batch {}..{}", id_, header.batch - 1, header.batch),
+              fmt::format("主机 {}(单位 {})自 {} 至 {} 未发送任何内容:批次 {} 与 {} 首尾相接{}",
+                          host_, unit_, from, to, header.batch - 1, header.batch,
+                          flags.empty() ? "" : "(" + flags + ")"),
+              fmt::format("host {} (unit {}) sent nothing from {} to {}: batches {} and {} follow "
+                          "each other{}",
+                          host_, unit_, from, to, header.batch - 1, header.batch,
+                          flags.empty() ? "" : " (" + flags + ")"));
 }
 
 void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_hash,
                         std::optional<std::string_view> body, CheckTools& tools) {
   const BatchHeader& header = sealed.header;
   const std::string place = place_of(id_, header);
-  const bool follows = order(header, place, *tools.findings);
+  const auto start = SteadyClock::now();
+  const bool follows = order(header, place, tools);
   if (!follows && header.batch < next_batch_) return;
-  if (follows) {
-    if (header.previous != head_) {
-      tools.findings->add(
-          {FindingKind::tampered, place, "未接续上一批次的哈希:历史被改写",
-           "it does not follow the hash of the batch before: history was rewritten"});
-    }
-    if (!ledger::header_signed_by(sealed, *suite_, origin_, next_key_)) {
-      tools.findings->add({FindingKind::tampered, place, "签名不是上一批次宣布的密钥所作",
-                           "it is not signed by the key that the batch before announced"});
-    }
-    if (header.first_record != next_record_) {
-      tools.findings->add(
-          {FindingKind::tampered, place, fmt::format("记录号不连续:应从 {} 开始", next_record_),
-           fmt::format("record numbers do not continue: {} is next", next_record_)});
-    }
-  }
+  if (follows) check_header(sealed, place, tools);
   head_ = leaf_hash;
   next_key_ = header.next_key;
   next_batch_ = header.batch + 1;
   next_record_ = header.first_record + header.records;
+  last_sealed_ = header.sealed;
   ++counts_.batches;
   counts_.records += header.records;
+  const auto checked = SteadyClock::now();
+  tools.time.headers += checked - start;
 
   const AbsentBody expected{header.root, header.first_record, header.records};
   if (!body) {
@@ -94,26 +154,28 @@ void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_has
     return;
   }
   std::string problem;
-  if (check_body(expected, *body, tools, problem)) {
+  if (check_body({header.batch, expected}, *body, tools, problem)) {
     ++counts_.bodies;
-    return;
+  } else {
+    tools.found(FindingKind::tampered, place, "记录正文与签名的根不符: " + problem,
+                "the records are not those that were sealed: " + problem);
   }
-  tools.findings->add({FindingKind::tampered, place, "记录正文与签名的根不符: " + problem,
-                       "the records are not those that were sealed: " + problem});
+  tools.time.bodies += SteadyClock::now() - checked;
 }
 
-bool StreamCheck::check_body(const AbsentBody& expected, std::string_view body, CheckTools& tools,
+bool StreamCheck::check_body(const NumberedBody& wanted, std::string_view body, CheckTools& tools,
                              std::string& problem) {
   auto decoded = tools.decoder.decode(body, tools.lines);
   if (!decoded) {
     problem = decoded.error().message;
     return false;
   }
-  return check_lines(expected, tools.lines, tools, problem);
+  return check_lines(wanted, tools.lines, tools, problem);
 }
 
-bool StreamCheck::check_lines(const AbsentBody& expected, std::string_view joined,
+bool StreamCheck::check_lines(const NumberedBody& wanted, std::string_view joined,
                               CheckTools& tools, std::string& problem) {
+  const AbsentBody& expected = wanted.second;
   auto lines = ledger::split_lines(joined, expected.records);
   if (!lines) {
     problem = lines.error().message;
@@ -123,69 +185,177 @@ bool StreamCheck::check_lines(const AbsentBody& expected, std::string_view joine
     problem = "their root is another";
     return false;
   }
-  note_gaps(*lines);
+  counts_.records_read += lines->size();
+  // Hours are checked over bodies that follow each other, whether they come with their leaves or
+  // all of them later.
+  if (wanted.first != usage_next_) usage_.lost();
+  usage_next_ = wanted.first + 1;
+  read_lines(*lines, expected.first_record, tools);
   return true;
 }
 
 void StreamCheck::late_body(std::uint64_t batch, std::string_view body, CheckTools& tools) {
   const auto absent = absent_.find(batch);
   std::string problem = "no batch of this number is without its body";
-  if (absent != absent_.end() && check_body(absent->second, body, tools, problem)) {
+  if (absent != absent_.end() && check_body(*absent, body, tools, problem)) {
     absent_.erase(absent);
     ++counts_.bodies;
     return;
   }
-  tools.findings->add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
-                       "后补的正文与签名不符: " + problem,
-                       "a body that was added later does not fit: " + problem});
+  tools.found(FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
+              "后补的正文与签名不符: " + problem,
+              "a body that was added later does not fit: " + problem);
+}
+
+void StreamCheck::purged(std::uint64_t from, std::uint64_t to) { purged_.emplace_back(from, to); }
+
+// What records say that the check itself needs: gaps, checkpoints that were shown, usage. The key
+// `kind` is always the second, so that other lines cost one comparison.
+void StreamCheck::read_lines(const std::vector<std::string_view>& lines, std::uint64_t first,
+                             CheckTools& tools) {
+  constexpr std::size_t kind_at =
+      std::string_view(R"({"time":"2026-11-22T08:16:05.123456Z",)").size();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string_view line = lines[i];
+    const std::string_view rest = line.substr(std::min(kind_at, line.size()));
+    if (rest.starts_with(R"("kind":"agent")")) {
+      note_gap(line);
+      if (line.find(R"("what":"checkpoint")") == std::string_view::npos) continue;
+      auto record = ledger::parse_record(line);
+      if (!record || (*record)->find("what") != "checkpoint") continue;
+      tools.shown.add((*record)->find("checkpoint").value_or(""),
+                      {fmt::format("stream {} record {}", id_, first + i), host_, tools.leaf, ""});
+    } else if (rest.starts_with(R"("kind":"usage)")) {
+      const UsageCheck::Problem problem = usage_.take(line, counts_.hours);
+      if (problem.en.empty()) continue;
+      tools.found(FindingKind::tampered, fmt::format("stream {} record {}", id_, first + i),
+                  problem.zh, problem.en);
+    }
+  }
 }
 
 void StreamCheck::late_lines(std::uint64_t batch, std::string_view lines, CheckTools& tools) {
   const auto absent = absent_.find(batch);
   std::string problem = "no batch of this number is without its body";
-  if (absent != absent_.end() && check_lines(absent->second, lines, tools, problem)) {
+  if (absent != absent_.end() && check_lines(*absent, lines, tools, problem)) {
     absent_.erase(absent);
     ++counts_.bodies;
     return;
   }
   if (absent != absent_.end()) absent_.erase(absent);  // one finding is enough
-  tools.findings->add({FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
-                       "记录正文与签名的根不符: " + problem,
-                       "the records are not those that were sealed: " + problem});
+  tools.found(FindingKind::tampered, fmt::format("stream {} batch {}", id_, batch),
+              "记录正文与签名的根不符: " + problem,
+              "the records are not those that were sealed: " + problem);
 }
 
 // A gap record of the stream that names batches says that their bodies will not come.
-void StreamCheck::note_gaps(const std::vector<std::string_view>& lines) {
-  for (const std::string_view line : lines) {
-    if (line.find("\"what\":\"gap\"") == std::string_view::npos) continue;
-    auto record = ledger::parse_record(line);
-    if (!record || (*record)->find("kind") != "agent" || (*record)->find("what") != "gap") continue;
-    std::string_view ranges = (*record)->find("batches").value_or("");
-    while (!ranges.empty() && declared_.size() < declared_ranges_max) {
-      const std::size_t comma = std::min(ranges.find(','), ranges.size());
-      if (const auto range = parse_range(ranges.substr(0, comma))) declared_.push_back(*range);
-      ranges.remove_prefix(std::min(comma + 1, ranges.size()));
+void StreamCheck::note_gap(std::string_view line) {
+  if (line.find("\"what\":\"gap\"") == std::string_view::npos) return;
+  auto record = ledger::parse_record(line);
+  if (!record || (*record)->find("what") != "gap") return;
+  std::string_view ranges = (*record)->find("batches").value_or("");
+  while (!ranges.empty() && declared_.size() < declared_ranges_max) {
+    const std::size_t comma = std::min(ranges.find(','), ranges.size());
+    if (const auto range = parse_range(ranges.substr(0, comma))) declared_.push_back(*range);
+    ranges.remove_prefix(std::min(comma + 1, ranges.size()));
+  }
+}
+
+void StreamCheck::finish(CheckTools& tools) {
+  for (const auto& [number, body] : absent_) {
+    const std::string place = fmt::format("stream {} batch {} records {}..{}", id_, number,
+                                          body.first_record, body.first_record + body.records - 1);
+    if (is_in(purged_, number)) {
+      ++counts_.bodies_purged;
+    } else if (is_in(declared_, number)) {
+      ++counts_.bodies_absent;
+      tools.found(FindingKind::declared_gap, place, "正文缺失,该流的缺口记录已申明",
+                  "the records are absent, as a gap record of the stream declares");
+    } else {
+      ++counts_.bodies_absent;
+      tools.found(FindingKind::missing, place, "正文缺失,且没有缺口记录说明",
+                  "the records are absent and no gap record names them");
     }
   }
 }
 
-void StreamCheck::finish(Findings& findings) {
-  for (const auto& [number, body] : absent_) {
-    const bool declared =
-        std::any_of(declared_.begin(), declared_.end(), [number = number](const auto& range) {
-          return range.first <= number && number <= range.second;
-        });
-    ++counts_.bodies_absent;
-    const std::string place = fmt::format("stream {} batch {} records {}..{}", id_, number,
-                                          body.first_record, body.first_record + body.records - 1);
-    if (declared) {
-      findings.add({FindingKind::declared_gap, place, "正文缺失,该流的缺口记录已申明",
-                    "the records are absent, as a gap record of the stream declares"});
-    } else {
-      findings.add({FindingKind::missing, place, "正文缺失,且没有缺口记录说明",
-                    "the records are absent and no gap record names them"});
-    }
+std::string StreamCheck::save() const {
+  std::string out = fmt::format("stream {}\nunit {}\nhost {}\n", id_, unit_, host_);
+  ledger::append_field(out, "head", ledger::to_base64(ledger::as_view(head_)));
+  ledger::append_field(out, "next", ledger::to_base64(next_key_));
+  out += fmt::format("at {} {}\nsealed {}\n", next_batch_, next_record_,
+                     ledger::format_time(last_sealed_));
+  out += fmt::format("counts {} {} {} {} {} {} {} {}\n", counts_.batches, counts_.records,
+                     counts_.bodies, counts_.records_read, counts_.batches_missing,
+                     counts_.silences, counts_.hours.checked, counts_.hours.not_checked);
+  ledger::append_field(out, "usage", fmt::format("{} {}", usage_next_, usage_.save()));
+  for (const auto& [name, ranges] : {std::pair("declared", &declared_), {"purged", &purged_}}) {
+    for (const auto& range : *ranges)
+      out += fmt::format("{} {} {}\n", name, range.first, range.second);
   }
+  for (const auto& [number, body] : absent_) {
+    out += fmt::format("absent {} {} {} {}\n", number, body.first_record, body.records,
+                       ledger::to_base64(ledger::as_view(body.root)));
+  }
+  return out;
+}
+
+void StreamCheck::load_line(std::string_view line, bool& good) {
+  Words words(line);
+  const std::string_view name = words.word();
+  if (name == "stream") {
+    id_ = words.word();
+  } else if (name == "unit") {
+    unit_ = words.word();
+  } else if (name == "host") {
+    host_ = words.word();
+  } else if (name == "head") {
+    head_ = words.hash();
+  } else if (name == "next") {
+    auto key = ledger::from_base64(words.word());
+    words.need(key && suite_->is_public_key(*key));
+    if (key) next_key_ = std::move(*key);
+  } else if (name == "at") {
+    next_batch_ = words.number();
+    next_record_ = words.number();
+  } else if (name == "sealed") {
+    last_sealed_ = words.time();
+  } else if (name == "counts") {
+    for (std::uint64_t* count : {&counts_.batches, &counts_.records, &counts_.bodies,
+                                 &counts_.records_read, &counts_.batches_missing, &counts_.silences,
+                                 &counts_.hours.checked, &counts_.hours.not_checked}) {
+      *count = words.number();
+    }
+  } else if (name == "usage") {
+    usage_next_ = words.number();
+    words.need(usage_.load(words.rest()));
+  } else if (name == "declared" || name == "purged") {
+    const std::uint64_t from = words.number();
+    (name == "purged" ? purged_ : declared_).emplace_back(from, words.number());
+  } else if (name == "absent") {
+    const std::uint64_t number = words.number();
+    AbsentBody body;
+    body.first_record = words.number();
+    body.records = words.number();
+    body.root = words.hash();
+    absent_[number] = body;
+  } else {
+    words.need(false);
+  }
+  good = good && words.good();
+}
+
+ledger::Result<StreamCheck> StreamCheck::load(const ledger::Suite& suite, std::string origin,
+                                              std::string_view text) {
+  StreamCheck stream(suite, std::move(origin));
+  bool good = true;
+  while (!text.empty() && good) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    stream.load_line(text.substr(0, end), good);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (good && !stream.id_.empty() && !stream.next_key_.empty()) return stream;
+  return ledger::fail(ledger::ErrorKind::corrupt, "a stream in the saved state cannot be read");
 }
 
 }  // namespace yunjian::auditor

@@ -41,8 +41,7 @@ std::optional<std::uint64_t> position_of(const Hash& hash, std::string_view hash
 
 }  // namespace
 
-TileReader::TileReader(ProofSource& source, const ledger::TreeHead& tree,
-                       const ledger::Suite& suite)
+TileReader::TileReader(TileSource& source, const ledger::TreeHead& tree, const ledger::Suite& suite)
     : source_(&source), tree_(tree), suite_(&suite), hasher_(suite.hasher()) {}
 
 Result<std::vector<Hash>> TileReader::path(const ledger::LogLeaf& leaf) {

@@ -18,7 +18,7 @@ namespace yunjian::auditor {
 // Errors: those of the source, and corrupt (the tiles are not those of the signed tree).
 class TileReader {
  public:
-  TileReader(ProofSource& source, const ledger::TreeHead& tree, const ledger::Suite& suite);
+  TileReader(TileSource& source, const ledger::TreeHead& tree, const ledger::Suite& suite);
 
   ledger::Result<std::vector<ledger::Hash>> path(const ledger::LogLeaf& leaf);
   ledger::Result<std::string> entry(std::uint64_t index);
@@ -29,14 +29,16 @@ class TileReader {
   ledger::Result<std::optional<std::uint64_t>> find(const ledger::Hash& leaf_hash,
                                                     ledger::Time sealed);
 
+  // Its complete subtrees, as the tiles give them: not checked against the root.
+  ledger::SubtreeHash subtrees();
+
  private:
   ledger::Result<std::string> hashes(unsigned level, std::uint64_t index);
   ledger::Result<ledger::Hash> subtree(unsigned level, std::uint64_t index);
   ledger::Result<std::vector<std::string>> bundle(std::uint64_t index);
   ledger::Result<std::uint64_t> tile_around(ledger::Time sealed);
-  ledger::SubtreeHash subtrees();
 
-  ProofSource* source_;
+  TileSource* source_;
   ledger::TreeHead tree_;
   const ledger::Suite* suite_;
   std::unique_ptr<ledger::Hasher> hasher_;

@@ -2,41 +2,84 @@
 
 #include <fmt/format.h>
 
+#include "auditor/tile_reader.h"
+#include "auditor/words.h"
 #include "ledger/leaves.h"
+#include "ledger/statement_leaves.h"
 
 namespace yunjian::auditor {
 
+using ledger::ErrorKind;
 using ledger::Hash;
 using ledger::Result;
 
-LogVerifier::LogVerifier(const ledger::Verifier& log, std::optional<ledger::TreeHead> pinned)
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr std::chrono::seconds save_interval{30};
+constexpr std::uint64_t progress_every = 1024;  // leaves
+
+// The lines of a header that the log's own view needs, without the cost of a full parse. The
+// header is parsed and verified by whoever checks its stream.
+struct Glance {
+  std::string_view agent;
+  std::uint64_t incarnation = 0;
+  std::uint64_t batch = 0;
+};
+std::optional<Glance> glance(std::string_view header) {
+  std::string_view rest = header.substr(std::min(header.find('\n'), header.size() - 1) + 1);
+  std::array<std::string_view, 3> values;
+  constexpr std::array<std::string_view, 3> names = {"agent ", "incarnation ", "batch "};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos || !rest.starts_with(names[i])) return std::nullopt;
+    values[i] = rest.substr(names[i].size(), end - names[i].size());
+    rest.remove_prefix(end + 1);
+  }
+  const auto incarnation = ledger::parse_decimal(values[1]);
+  const auto batch = ledger::parse_decimal(values[2]);
+  if (!incarnation || !batch) return std::nullopt;
+  return Glance{values[0], *incarnation, *batch};
+}
+
+}  // namespace
+
+LogVerifier::LogVerifier(const ledger::Verifier& log, std::optional<ledger::TreeHead> pinned,
+                         VerifySettings settings)
     : log_(log),
       pinned_(pinned),
+      settings_(std::move(settings)),
       hasher_(log.suite().hasher()),
       frontier_(*hasher_),
-      tools_(log.suite(), result_.findings) {}
+      book_(log, settings_.authorities, result_.findings),
+      workers_(log, settings_.threads) {}
 
 LogVerifier::~LogVerifier() = default;
 
 Result<VerifyResult> LogVerifier::run(Evidence& evidence) {
+  evidence_ = &evidence;
+  const auto start = SteadyClock::now();
   read_checkpoint(evidence);
+  read_witnessed(evidence);
+  notes_took_ = SteadyClock::now() - start;
   if (!pinned_) {
     found({FindingKind::notice, "state", "没有先前的核验状态:不能排除日志末尾被整体移除",
            "no earlier state is pinned: that the end of the log was removed is not excluded"});
   }
+  resume(evidence);
+  saved_at_ = SteadyClock::now();
   auto visited = evidence.visit(result_.tree.size, *this);
-  if (!visited) return ledger::failure(visited);
-  check_sizes();
-  for (auto& [id, stream] : streams_) {
-    stream.finish(result_.findings);
-    const StreamCounts& counts = stream.counts();
-    result_.counts.batches.batches += counts.batches;
-    result_.counts.batches.records += counts.records;
-    result_.counts.batches.bodies += counts.bodies;
-    result_.counts.batches.bodies_absent += counts.bodies_absent;
-    result_.counts.batches.batches_missing += counts.batches_missing;
+  workers_.drain();
+  if (!visited) {
+    save();
+    return ledger::failure(visited);
   }
-  result_.counts.streams = streams_.size();
+  check_sizes();
+  save();
+  gather();
+  check_shown(evidence);
+  result_.findings.sort();
+  fill_levels();
   if (!root_holds_) result_.checkpoint.clear();
   return std::move(result_);
 }
@@ -59,154 +102,301 @@ void LogVerifier::read_checkpoint(Evidence& evidence) {
   root_holds_ = checkpoint->tree == ledger::TreeHead{0, frontier_.root()};
 }
 
-void LogVerifier::leaf(std::string_view bytes, std::optional<std::string_view> body) {
-  const Hash leaf_hash = hasher_->leaf(bytes);
-  const std::string place = fmt::format("leaf {}", frontier_.size());
-  check_roots(leaf_hash);
-  ++result_.counts.leaves;
-  auto name = ledger::leaf_name(bytes);
-  if (!name) {
-    found({FindingKind::tampered, place, "叶子不是已知格式", name.error().message});
-  } else if (*name == "batch") {
-    batch(bytes, place, leaf_hash, body);
-  } else if (*name == "enrolment") {
-    enrolment(bytes, place, leaf_hash);
-  } else if (*name == "fork") {
-    fork(bytes, place);
-  } else {
-    ++result_.counts.other_leaves;
-    if (!ledger::open_note(bytes, {log_})) {
-      found({FindingKind::tampered, place, "叶子没有日志密钥的有效签名",
-             "the leaf is not signed by the log's key"});
-    }
+void LogVerifier::read_witnessed(Evidence& evidence) {
+  if (settings_.witnesses.empty()) return;
+  auto note = evidence.witnessed();
+  if (!note) {
+    found({FindingKind::missing, "witnessed", "没有经见证的检查点: " + note.error().message,
+           "there is no witnessed checkpoint: " + note.error().message});
+    return;
   }
+  auto checkpoint = ledger::open_checkpoint(*note, log_);
+  std::vector<std::size_t> good;
+  auto opened = ledger::open_note(*note, settings_.witnesses, &good);
+  if (!checkpoint || (!opened && opened.error().kind != ErrorKind::reject)) {
+    found({FindingKind::tampered, "witnessed", "经见证的检查点不可信",
+           "the witnessed checkpoint is not the log's"});
+    return;
+  }
+  result_.counts.cosignatures = good.size();
+  if (good.size() < settings_.quorum) {
+    found({FindingKind::missing, "witnessed",
+           fmt::format("见证签名不足:{} 个,须 {} 个", good.size(), settings_.quorum),
+           fmt::format("{} of the witnesses that were given signed it, {} are asked for",
+                       good.size(), settings_.quorum)});
+  }
+  witnessed_ = checkpoint->tree;
+  if (witnessed_->size <= result_.tree.size || result_.tree.size == 0) return;
+  found({FindingKind::missing,
+         fmt::format("leaves {}..{}", result_.tree.size, witnessed_->size - 1),
+         "日志倒退到已见证的检查点之前", "the log went back behind its witnessed checkpoint"});
+}
+
+void LogVerifier::resume(Evidence& evidence) {
+  if (!settings_.resume || settings_.resume->size > result_.tree.size) return;
+  const SavedCheck& saved = *settings_.resume;
+  // Both are older than where it would begin: nothing there would be compared.
+  if (!pinned_ || pinned_->size < saved.size || !evidence.begin_at(saved.size)) return;
+  auto resumed = ledger::MerkleFrontier::resume(*hasher_, saved.size, saved.peaks);
+  ledger::require(resumed.has_value(), "a progress file that has its checksum has its peaks");
+  frontier_ = std::move(*resumed);
+  if (pinned_->size == saved.size && frontier_.root() != pinned_->root) return;
+  bool good = book_.load(saved.book);
+  std::string_view streams = saved.streams;
+  while (good && !streams.empty()) {
+    const std::size_t end = std::min(streams.find("\n\n"), streams.size() - 1);
+    const std::string_view text = streams.substr(0, end + 1);
+    const std::size_t agent = text.find(' ') + 1;
+    good = workers_.table_of(text.substr(agent, 32)).load_stream(text).has_value();
+    streams.remove_prefix(std::min(end + 2, streams.size()));
+  }
+  Words counts(saved.counts);
+  for (std::uint64_t* count : {&result_.counts.leaves, &result_.counts.enrolments,
+                               &result_.counts.forks, &result_.counts.other_leaves}) {
+    *count = counts.number();
+  }
+  ledger::require(good && counts.good(), "a progress file that has its checksum can be read");
+  leaf_ = saved.size;
+  result_.resumed_at = saved.size;
+  root_holds_ = saved.size == result_.tree.size && frontier_.root() == result_.tree.root;
+}
+
+// Kept only while all is well: what was found wrong must be found again by the next run.
+void LogVerifier::save() {
+  if (!settings_.save) return;
+  workers_.drain();
+  using enum FindingKind;
+  std::uint64_t wrong = result_.findings.count(tampered) + result_.findings.count(missing);
+  SavedCheck saved{.size = frontier_.size(),
+                   .peaks = frontier_.peaks(),
+                   .book = book_.save(),
+                   .streams = {},
+                   .counts = {}};
+  std::uint64_t enrolments = result_.counts.enrolments;
+  for (const auto& table : workers_.tables()) {
+    wrong += table->tools().findings.count(tampered) + table->tools().findings.count(missing);
+    saved.streams += table->save();
+    enrolments += table->enrolments();
+  }
+  saved.counts = fmt::format("{} {} {} {}", result_.counts.leaves, enrolments, result_.counts.forks,
+                             result_.counts.other_leaves);
+  if (wrong == 0 && frontier_.size() <= result_.tree.size) settings_.save(saved);
+  saved_at_ = SteadyClock::now();
+}
+
+void LogVerifier::leaf(std::string_view bytes, std::optional<std::string_view> body) {
+  const auto start = SteadyClock::now();
+  const Hash leaf_hash = hasher_->leaf(bytes);
+  leaf_ = frontier_.size();
+  check_roots(leaf_hash);
+  log_took_ += SteadyClock::now() - start;
+  ++result_.counts.leaves;
+  take_leaf(bytes, leaf_hash, body);
+  if (frontier_.size() % progress_every != 0) return;
+  if (settings_.progress) settings_.progress(frontier_.size(), result_.tree.size);
+  if (settings_.save && SteadyClock::now() - saved_at_ >= save_interval) save();
+}
+
+void LogVerifier::take_leaf(std::string_view bytes, const Hash& leaf_hash,
+                            std::optional<std::string_view> body) {
+  const auto wrong = [&](std::string zh, std::string en) {
+    found({FindingKind::tampered, fmt::format("leaf {}", leaf_), std::move(zh), std::move(en),
+           leaf_});
+  };
+  auto name = ledger::leaf_name(bytes);
+  if (!name) return wrong("叶子不是已知格式", name.error().message);
+  if (*name == "batch") return batch(bytes, leaf_hash, body);
+  if (*name == "enrolment") return enrolment(bytes, leaf_hash);
+  ++result_.counts.other_leaves;
+  auto note = ledger::open_note(bytes, {log_});
+  if (!note) return wrong("叶子没有日志密钥的有效签名", "the leaf is not signed by the log's key");
+  if (*name == "endorsement") return book_.endorsement(leaf_, bytes);
+  signed_leaf(*name, note->text);
+}
+
+void LogVerifier::signed_leaf(std::string_view name, std::string_view text) {
+  if (name == "fork") return fork(text);
+  if (name == "roster") return roster(text);
+  if (name == "purge") return purge(text);
+  if (name == "retirement") return book_.retirement(leaf_, text);
+  if (name != "report" || ledger::parse_report(text)) return;
+  found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "月报叶子无法解读",
+         "the report leaf cannot be read", leaf_});
 }
 
 // The tree grows by one leaf; where its size is one that somebody signed or saw, the roots must be
 // the same.
 void LogVerifier::check_roots(const Hash& leaf_hash) {
   frontier_.add_hash(leaf_hash);
-  const ledger::TreeHead now{frontier_.size(), {}};
-  if (pinned_ && pinned_->size == now.size && frontier_.root() != pinned_->root) {
-    found({FindingKind::tampered, fmt::format("leaves 0..{}", now.size - 1),
-           "与先前核验过的检查点不一致:已核验的历史被改写",
-           "they are not those of the checkpoint verified before: history was rewritten"});
+  const std::uint64_t size = frontier_.size();
+  const std::string place = fmt::format("leaves 0..{}", size - 1);
+  if (pinned_ && pinned_->size == size && frontier_.root() != pinned_->root) {
+    found({FindingKind::tampered, place, "与先前核验过的检查点不一致:已核验的历史被改写",
+           "they are not those of the checkpoint verified before: history was rewritten", leaf_});
   }
-  if (result_.tree.size != now.size) return;
+  if (witnessed_ && witnessed_->size == size && frontier_.root() != witnessed_->root) {
+    found({FindingKind::tampered, place, "与经见证的检查点不一致:同一密钥签了两段历史",
+           "they are not those of the witnessed checkpoint: one key signed two histories", leaf_});
+  }
+  if (result_.tree.size != size) return;
   root_holds_ = frontier_.root() == result_.tree.root;
   if (root_holds_) return;
-  found({FindingKind::tampered, fmt::format("leaves 0..{}", now.size - 1), "叶子的树根与检查点不符",
-         "their root is not the one of the checkpoint"});
+  found({FindingKind::tampered, place, "叶子的树根与检查点不符",
+         "their root is not the one of the checkpoint", leaf_});
 }
 
-void LogVerifier::enrolment(std::string_view bytes, const std::string& place,
-                            const Hash& leaf_hash) {
+void LogVerifier::enrolment(std::string_view bytes, const Hash& leaf_hash) {
   auto note = ledger::parse_note(bytes);
-  auto parsed = note ? ledger::parse_enrolment(note->text)
-                     : ledger::Result<ledger::Enrolment>(ledger::failure(note));
+  auto parsed =
+      note ? ledger::parse_enrolment(note->text) : Result<ledger::Enrolment>(ledger::failure(note));
   if (!parsed) {
-    found({FindingKind::tampered, place, "登记叶子无法解读", parsed.error().message});
+    found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "登记叶子无法解读",
+           parsed.error().message, leaf_});
     return;
   }
-  const auto before = streams_.find(ledger::stream_id(parsed->agent, parsed->incarnation - 1));
-  std::optional<std::string_view> announced;
-  if (before != streams_.end()) announced = before->second.next_key();
-  auto check = ledger::verify_enrolment(bytes, log_, announced);
-  if (!check) {
-    found({FindingKind::tampered, place, "登记叶子签名无效: " + check.error().message,
-           check.error().message});
-    return;
-  }
-  const std::string id = ledger::stream_id(parsed->agent, parsed->incarnation);
-  if (parsed->incarnation > 1 && before == streams_.end()) {
-    found({FindingKind::missing, place, fmt::format("流 {} 的前一代不在日志中", id),
-           fmt::format("the incarnation before stream {} is not in the log", id)});
-  }
-  if (before != streams_.end() && parsed->previous != before->second.head()) {
-    found({FindingKind::notice, place, "登记后,前一代仍有批次入账",
-           "batches of the incarnation before came in after its successor was prepared"});
-  }
-  ++result_.counts.enrolments;
-  if (!check->endorsed) {
-    ++result_.counts.unendorsed;
-    found({FindingKind::notice, place,
-           fmt::format("流 {}(单位 {},主机 {})的登记未经背书", id, parsed->unit, parsed->host),
-           fmt::format("the enrolment of stream {} (unit {}, host {}) is unendorsed", id,
-                       parsed->unit, parsed->host)});
-  }
-  if (!streams_.try_emplace(id, log_.suite(), log_.name(), *parsed, leaf_hash).second) {
-    found({FindingKind::tampered, place, fmt::format("流 {} 被登记两次", id),
-           fmt::format("stream {} is enrolled twice", id)});
-  }
+  book_.enrolled(leaf_, leaf_hash, *parsed);
+  StreamTask task{.kind = StreamTask::Kind::enrolment,
+                  .leaf = leaf_,
+                  .leaf_hash = leaf_hash,
+                  .bytes = std::string(bytes),
+                  .body = {},
+                  .from = 0,
+                  .to = 0};
+  workers_.give(parsed->agent, std::move(task));
 }
 
-void LogVerifier::batch(std::string_view bytes, const std::string& place, const Hash& leaf_hash,
+void LogVerifier::batch(std::string_view bytes, const Hash& leaf_hash,
                         std::optional<std::string_view> body) {
-  auto sealed = ledger::read_header(bytes, log_.suite());
-  if (!sealed) {
-    found({FindingKind::tampered, place, "批次头无法解读", sealed.error().message});
+  const auto seen = glance(bytes);
+  if (!seen) {
+    found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "批次头无法解读",
+           "the batch header cannot be read", leaf_});
     return;
   }
-  const std::string id = ledger::stream_id(sealed->header.agent, sealed->header.incarnation);
-  const auto stream = streams_.find(id);
-  if (stream == streams_.end()) {
-    found({FindingKind::tampered,
-           fmt::format("{} stream {} batch {}", place, id, sealed->header.batch),
-           "该批次所属的流没有登记叶子", "no enrolment leaf opens the stream of this batch"});
-    return;
+  if (seen->agent == book_.own_agent()) {
+    if (auto sealed = ledger::read_header(bytes, log_.suite())) {
+      book_.own_sealed(leaf_, sealed->header);
+    }
+  } else {
+    book_.sealed(leaf_, {std::string(seen->agent), seen->incarnation, seen->batch, leaf_hash});
   }
-  stream->second.batch(*sealed, leaf_hash, body, tools_);
+  StreamTask task{.kind = StreamTask::Kind::batch,
+                  .leaf = leaf_,
+                  .leaf_hash = leaf_hash,
+                  .bytes = std::string(bytes),
+                  .body = {},
+                  .from = 0,
+                  .to = 0};
+  if (body) task.body = std::string(*body);
+  workers_.give(seen->agent, std::move(task));
 }
 
-void LogVerifier::fork(std::string_view bytes, const std::string& place) {
+void LogVerifier::fork(std::string_view text) {
   ++result_.counts.forks;
-  auto note = ledger::open_note(bytes, {log_});
-  auto fork =
-      note ? ledger::parse_fork(note->text) : ledger::Result<ledger::Fork>(ledger::failure(note));
+  const std::string place = fmt::format("leaf {}", leaf_);
+  auto fork = ledger::parse_fork(text);
   if (!fork) {
-    found({FindingKind::tampered, place, "分叉叶子无效", fork.error().message});
+    found({FindingKind::tampered, place, "分叉叶子无效", fork.error().message, leaf_});
     return;
   }
   const std::string id = ledger::stream_id(fork->agent, fork->incarnation);
-  found(
-      {FindingKind::notice, place,
-       fmt::format("流 {} 在批次 {} 处分叉:同一密钥签了两段历史", id, fork->batch),
-       fmt::format("stream {} forked at batch {}: one key signed two histories", id, fork->batch)});
+  found({FindingKind::notice, place,
+         fmt::format("流 {} 在批次 {} 处分叉:同一密钥签了两段历史", id, fork->batch),
+         fmt::format("stream {} forked at batch {}: one key signed two histories", id, fork->batch),
+         leaf_});
 }
 
-void LogVerifier::check_sizes() {
-  const std::uint64_t have = frontier_.size();
-  if (have < result_.tree.size) {
-    found({FindingKind::missing, fmt::format("leaves {}..{}", have, result_.tree.size - 1),
-           "检查点覆盖的叶子缺失", "leaves under the checkpoint are absent"});
-  } else if (have > result_.tree.size && result_.tree.size > 0) {
-    found({FindingKind::notice, fmt::format("leaves {}..{}", result_.tree.size, have - 1),
-           "检查点之后的叶子尚未发布", "leaves behind the checkpoint were not published yet"});
+void LogVerifier::roster(std::string_view text) {
+  auto roster = ledger::parse_roster(text);
+  if (!roster) {
+    found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "名册叶子无法解读",
+           roster.error().message, leaf_});
+    return;
   }
-  if (!pinned_ || result_.tree.size >= pinned_->size) return;
-  found({FindingKind::missing, fmt::format("leaves {}..{}", result_.tree.size, pinned_->size - 1),
-         fmt::format("日志倒退:先前核验时有 {} 个叶子", pinned_->size),
-         fmt::format("the log went back: {} leaves were verified before", pinned_->size)});
+  if (const auto lines = list(roster->list)) book_.roster(leaf_, *roster, *lines);
+}
+
+void LogVerifier::purge(std::string_view text) {
+  constexpr std::chrono::days kept_at_least{366};
+  const std::string place = fmt::format("leaf {}", leaf_);
+  auto purge = ledger::parse_purge(text);
+  if (!purge) {
+    found({FindingKind::tampered, place, "清除叶子无法解读", purge.error().message, leaf_});
+    return;
+  }
+  const auto day = ledger::parse_rfc3339(purge->day);
+  if (!day || purge->time - *day < kept_at_least) {
+    found({FindingKind::tampered, place, "未满 366 天即清除 " + purge->day,
+           "day " + purge->day + " was purged before 366 days had passed", leaf_});
+  }
+  const auto lines = list(purge->list);
+  if (!lines) return;
+  std::string_view rest = *lines;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const auto line = ledger::parse_purge_line(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!line) {
+      found({FindingKind::tampered, place, "清除名单有无法解读的行", line.error().message, leaf_});
+      continue;
+    }
+    StreamTask task{.kind = StreamTask::Kind::purge,
+                    .leaf = leaf_,
+                    .leaf_hash = {},
+                    .bytes = line->stream,
+                    .body = {},
+                    .from = line->from,
+                    .to = line->to};
+    workers_.give(line->stream.substr(0, line->stream.find('.')), std::move(task));
+  }
+  found({FindingKind::notice, place, fmt::format("{} 收到的正文已依保留期清除", purge->day),
+         fmt::format("bodies received on {} were purged by retention", purge->day), leaf_});
+}
+
+// The lines that the leaf at hand names, when they are there and have its root.
+std::optional<std::string> LogVerifier::list(const ledger::ListHead& head) {
+  const std::string place = fmt::format("leaf {}", leaf_);
+  auto lines = evidence_->list(leaf_, head);
+  if (!lines) {
+    const bool absent = lines.error().kind == ErrorKind::reject;
+    found({absent ? FindingKind::missing : FindingKind::cannot_tell, place,
+           "该叶子所指的名单缺失: " + lines.error().message,
+           "the list that it names is absent: " + lines.error().message, leaf_});
+    return std::nullopt;
+  }
+  const auto found_head = ledger::list_head(*lines, *hasher_);
+  if (found_head && *found_head == head) return std::move(*lines);
+  found({FindingKind::tampered, place, "名单与叶子所签的树根不符",
+         "the list is not the one that was signed", leaf_});
+  return std::nullopt;
 }
 
 void LogVerifier::late_body(std::string_view stream, std::uint64_t batch, std::string_view body) {
-  const auto known = streams_.find(stream);
-  if (known == streams_.end()) {
-    found({FindingKind::tampered, fmt::format("stream {} batch {}", stream, batch),
-           "后补的正文不属于任何流", "a body that was added later belongs to no stream"});
-    return;
-  }
-  known->second.late_body(batch, body, tools_);
+  StreamTask task{.kind = StreamTask::Kind::late_body,
+                  .leaf = frontier_.size(),
+                  .leaf_hash = {},
+                  .bytes = std::string(stream),
+                  .body = std::string(body),
+                  .from = batch,
+                  .to = 0};
+  workers_.give(stream.substr(0, stream.find('.')), std::move(task));
 }
 
 void LogVerifier::late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) {
-  const auto known = streams_.find(stream);
-  if (known != streams_.end()) return known->second.late_lines(batch, lines, tools_);
-  found({FindingKind::tampered, fmt::format("stream {} batch {}", stream, batch),
-         "正文不属于任何流", "records belong to no stream"});
+  StreamTask task{.kind = StreamTask::Kind::late_lines,
+                  .leaf = frontier_.size(),
+                  .leaf_hash = {},
+                  .bytes = std::string(stream),
+                  .body = std::string(lines),
+                  .from = batch,
+                  .to = 0};
+  workers_.give(stream.substr(0, stream.find('.')), std::move(task));
 }
 
-void LogVerifier::found(Finding finding) { result_.findings.add(std::move(finding)); }
+void LogVerifier::found(Finding finding) {
+  if (finding.order == 0) finding.order = frontier_.size();
+  result_.findings.add(std::move(finding));
+}
 
 bool LogVerifier::wants_body(std::string_view leaf) {
   auto name = ledger::leaf_name(leaf);

@@ -1,23 +1,27 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "auditor/collector_client.h"
+#include "auditor/command_kit.h"
 #include "ledger/base/file_system.h"
 
 namespace yunjian::auditor {
 
 struct VerifyOptions {
   LiveOptions live;
-  std::string data;   // or a copied data directory
-  std::string vkey;   // the text itself
-  std::string state;  // directory, may be empty
+  std::string data;                      // or a copied data directory
+  std::string vkey;                      // the text itself
+  std::string state;                     // directory, may be empty
+  std::vector<std::string> authorities;  // vkeys whose endorsements count
+  std::vector<std::string> witnesses;    // vkeys whose cosignatures count
+  std::uint64_t quorum = 1;              // of them
+  unsigned threads = 0;                  // 0: as many as the machine has
+  bool resume = false;                   // go on behind what `state` holds
   bool json = false;
   bool strict = false;
 };
-
-inline constexpr int exit_usage = 64;
-inline constexpr int exit_cannot_tell = 4;
 
 // Runs the check and writes the report to standard output, trouble to standard error. Returns the
 // exit code.

@@ -32,7 +32,7 @@ VerdictWords words_of(int code) {
   }
 }
 
-std::array<std::pair<std::string_view, std::uint64_t>, 10> rows_of(const VerifyResult& result) {
+std::array<std::pair<std::string_view, std::uint64_t>, 16> rows_of(const VerifyResult& result) {
   const VerifyCounts& counts = result.counts;
   return {{{"leaves", counts.leaves},
            {"enrolments", counts.enrolments},
@@ -43,10 +43,16 @@ std::array<std::pair<std::string_view, std::uint64_t>, 10> rows_of(const VerifyR
            {"records", counts.batches.records},
            {"bodies_verified", counts.batches.bodies},
            {"bodies_absent", counts.batches.bodies_absent},
-           {"batches_missing", counts.batches.batches_missing}}};
+           {"batches_missing", counts.batches.batches_missing},
+           {"bodies_purged", counts.batches.bodies_purged},
+           {"silences", counts.batches.silences},
+           {"rosters", counts.book.rosters},
+           {"endorsements", counts.book.endorsements},
+           {"retirements", counts.book.retirements},
+           {"checkpoints_shown", counts.checkpoints_shown}}};
 }
 
-constexpr std::array<std::string_view, 10> row_titles = {"日志叶子 leaves",
+constexpr std::array<std::string_view, 16> row_titles = {"日志叶子 leaves",
                                                          "登记 enrolments",
                                                          "其中未背书 unendorsed",
                                                          "分叉 forks",
@@ -55,7 +61,54 @@ constexpr std::array<std::string_view, 10> row_titles = {"日志叶子 leaves",
                                                          "记录 records",
                                                          "正文已核 bodies verified",
                                                          "正文缺失 bodies absent",
-                                                         "缺失批次 batches missing"};
+                                                         "缺失批次 batches missing",
+                                                         "依法清除 bodies purged",
+                                                         "静默时段 silences",
+                                                         "名册 rosters",
+                                                         "主管部门背书 endorsements",
+                                                         "注销 retirements",
+                                                         "代理所见检查点 checkpoints shown"};
+
+// "  3  流:… streams: …   1234 in 0.10 s, 12340/s   note"
+std::string format_levels(const std::vector<Level>& levels) {
+  std::string out;
+  int number = 0;
+  for (const Level& level : levels) {
+    const double seconds = level.took.count();
+    out += fmt::format("  {}. {} / {}: {}", ++number, level.zh, level.en, level.count);
+    if (seconds > 0) {
+      out +=
+          fmt::format(", {:.3f} s, {:.0f}/s", seconds, static_cast<double>(level.count) / seconds);
+    }
+    if (!level.note_zh.empty()) out += fmt::format("\n     {} / {}", level.note_zh, level.note_en);
+    out += '\n';
+  }
+  return out + "\n";
+}
+
+using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void write_levels(Json& json, const std::vector<Level>& levels) {
+  json.Key("levels");
+  json.StartArray();
+  for (const Level& level : levels) {
+    json.StartObject();
+    json.Key("name");
+    json.String(level.name.data(), static_cast<rapidjson::SizeType>(level.name.size()));
+    json.Key("count");
+    json.Uint64(level.count);
+    json.Key("seconds");
+    json.Double(level.took.count());
+    if (!level.note_en.empty()) {
+      json.Key("zh");
+      json.String(level.note_zh.c_str());
+      json.Key("en");
+      json.String(level.note_en.c_str());
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+}
 
 }  // namespace
 
@@ -63,8 +116,16 @@ std::string format_text(const VerifyReport& report) {
   const VerifyResult& result = *report.result;
   std::string out = fmt::format("云鉴核验 Yunjian verify\n  日志 log      {}\n  来源 source   {}\n",
                                 report.origin, report.source);
-  out += fmt::format("  检查点 tree   {} leaves, root {}\n\n", result.tree.size,
+  out += fmt::format("  检查点 tree   {} leaves, root {}\n", result.tree.size,
                      ledger::to_base64(ledger::as_view(result.tree.root)));
+  if (result.resumed_at > 0) {
+    out += fmt::format(
+        "  接续 resumed   叶子 0..{} 此前已核,本次未重读 / leaves 0..{} were verified "
+        "before and not read again\n",
+        result.resumed_at - 1, result.resumed_at - 1);
+  }
+  out += '\n';
+  out += format_levels(result.levels);
   const auto rows = rows_of(result);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     out += fmt::format("  {:>12}  {}\n", rows[i].second, row_titles[i]);
@@ -95,7 +156,7 @@ std::string format_json(const VerifyReport& report) {
   const VerifyResult& result = *report.result;
   const int code = result.findings.exit_code(report.strict);
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  Json json(buffer);
   const auto text = [&json](std::string_view key, std::string_view value) {
     json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
     json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
@@ -115,6 +176,9 @@ std::string format_json(const VerifyReport& report) {
     json.Uint64(count);
   }
   json.EndObject();
+  json.Key("resumed_at");
+  json.Uint64(result.resumed_at);
+  write_levels(json, result.levels);
   json.Key("findings");
   json.StartArray();
   for (const Finding& finding : result.findings.kept()) {

@@ -18,8 +18,8 @@ struct VerifyReport {
 // For people: what was checked, what was found and where, the verdict; Chinese first, English
 // beside it.
 std::string format_text(const VerifyReport& report);
-// One JSON object: {"origin","source","exit","verdict","tree_size","counts":{…},
-// "findings":[{"kind","place","zh","en"}],"seconds"}.
+// One JSON object: {"origin","source","exit","verdict","tree_size","counts":{…},"resumed_at",
+// "levels":[{"name","count","seconds"}],"findings":[{"kind","place","zh","en"}],"seconds"}.
 std::string format_json(const VerifyReport& report);
 
 }  // namespace yunjian::auditor

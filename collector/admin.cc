@@ -73,6 +73,7 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"host import", &AdminCommands::import_hosts},
       {"inventory import", &AdminCommands::import_entries},
       {"inventory export", &AdminCommands::export_entries},
+      {"host retire", &AdminCommands::retire_host},
       {"report build", &AdminCommands::build_report},
       {"status", &AdminCommands::status},
       {"verify", &AdminCommands::verify},

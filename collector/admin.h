@@ -51,6 +51,7 @@ class AdminCommands {
   Answer import_hosts(const AdminRequest& request);
   Answer import_entries(const AdminRequest& request);
   Answer export_entries(const AdminRequest& request);
+  Answer retire_host(const AdminRequest& request);
   Answer build_report(const AdminRequest& request);
   Answer status(const AdminRequest& request);
   Answer verify(const AdminRequest& request);

@@ -9,8 +9,9 @@
 #include "collector/report/terms.h"
 #include "ledger/batch.h"
 #include "ledger/checkpoint.h"
+#include "ledger/statement_leaves.h"
 
-// The commands that read evidence: `report build` and `verify`.
+// The commands that read evidence or write leaves: `report build`, `verify`, `host retire`.
 
 namespace yunjian::collector {
 
@@ -206,6 +207,40 @@ Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
       return ledger::failure(added);
   }
   return answer;
+}
+
+// The agent's newest incarnation ends here; its host may be enrolled anew later.
+Result<AdminAnswer> AdminCommands::retire_host(const AdminRequest& request) {
+  const std::string id = request.field("agent");
+  std::optional<StreamInfo> newest;
+  for (StreamInfo& stream : context_.log->streams()) {
+    if (stream.state.agent != id || stream.id == context_.log->own_stream()) continue;
+    if (!newest || newest->state.incarnation < stream.state.incarnation) newest = std::move(stream);
+  }
+  if (!newest) {
+    return ledger::fail(ErrorKind::reject, fmt::format("--agent '{}' was never enrolled here", id));
+  }
+  const StreamState& state = newest->state;
+  if (state.retired) {
+    return ledger::fail(ErrorKind::reject, fmt::format("agent {} is retired already", id));
+  }
+  Act retired = act(request, "retire");
+  retired.text("agent", id).text("host", state.host).text("unit", state.unit);
+  if (auto recorded = record(retired); !recorded) return ledger::failure(recorded);
+  const std::string text = ledger::format_retirement({.agent = id,
+                                                      .incarnation = state.incarnation,
+                                                      .batches = state.next_batch,
+                                                      .head = state.head,
+                                                      .retired = context_.clock->wall()});
+  auto signature = context_.log->sign(text);
+  if (!signature) return ledger::failure(signature);
+  std::vector<Entry> entries;
+  entries.emplace_back(LeafEntry{ledger::format_note(text, {*signature})});
+  auto committed = context_.log->commit(std::move(entries));
+  if (!committed) return ledger::failure(committed, "a batch came in; try again");
+  return AdminAnswer{
+      .out = fmt::format("{} (host {}, unit {}) is retired after {} batches: leaf {}\n", newest->id,
+                         state.host, state.unit, state.next_batch, committed->leaves.front())};
 }
 
 Result<AdminAnswer> AdminCommands::verify(const AdminRequest&) {

@@ -79,7 +79,16 @@ Result<void> Collector::open_parts() {
   auto catalog = Catalog::open(directory_.catalog());
   if (!catalog) return ledger::failure(catalog);
   catalog_ = std::move(*catalog);
+  if (auto asked = ask_witnesses(); !asked) return asked;
   if (auto opened = open_log(); !opened) return opened;
+  auto witness = WitnessService::open(
+      {.log = *log_, .own = *own_, .files = tools_.files, .clock = tools_.clock}, directory_.root,
+      options_.config.witness);
+  if (!witness) return ledger::failure(witness, "witnesses");
+  witness_ = std::move(*witness);
+  auto authorities = verifiers_of(options_.config.witness.authorities);
+  if (!authorities) return ledger::failure(authorities, "[witness] authorities");
+  authorities_ = std::move(*authorities);
   records_ = std::make_unique<LogRecordStore>(*log_, &deriver_);
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
@@ -89,6 +98,17 @@ Result<void> Collector::open_parts() {
                                                         .clock = &tools_.clock,
                                                         .random = &tools_.random,
                                                         .scratch = directory_.scratch()});
+  return {};
+}
+
+// Opening the log signs a checkpoint over what the WAL holds: whoever has seen more is asked first.
+Result<void> Collector::ask_witnesses() {
+  auto verifier = ledger::Verifier::from_vkey(facts_.vkey);
+  if (!verifier) return ledger::failure(verifier, directory_.log_facts());
+  auto asked = ask_witnesses_before_start(tools_.files, options_.config.anchor, *verifier,
+                                          options_.config.witness);
+  if (!asked) return ledger::failure(asked);
+  witnesses_not_asked_ = std::move(*asked);
   return {};
 }
 
@@ -114,7 +134,7 @@ Result<void> Collector::open_log() {
 
 std::vector<std::string> Collector::recovered() const {
   const auto& done = log_->recovered();
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = witnesses_not_asked_;
   if (done.leaves_adopted > 0) {
     lines.push_back(fmt::format("{} leaves were durable before the last stop and are signed now",
                                 done.leaves_adopted));
@@ -157,6 +177,7 @@ Result<void> Collector::serve() {
   if (!server) return ledger::failure(server);
   server_ = std::move(*server);
   if (auto served = serve_admin(); !served) return served;
+  witness_->start_pushing();
   return record("start");
 }
 
@@ -195,6 +216,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
   context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
   context.metrics.push_back([this] { return log_metrics(log_->stats()); });
   context.metrics.push_back([this] { return filing_metrics(filing_->status()); });
+  add_witness_parts(context);
   context.metrics.push_back([this] {
     return listener_metrics(server_->counters(ingest_listener), server_->counters(api_listener));
   });
@@ -205,6 +227,20 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
   });
   api_ = std::make_unique<ApiHandler>(std::move(context));
   front_ = std::make_unique<Front>(*enrol_, *api_);
+}
+
+void Collector::add_witness_parts(ApiContext& context) {
+  context.cosignatures = &witness_->cosignatures();
+  context.lists = &witness_->lists();
+  context.authorities = authorities_;
+  context.commit_leaf = [this](std::string leaf) -> Result<std::uint64_t> {
+    std::vector<Entry> entries;
+    entries.emplace_back(LeafEntry{std::move(leaf)});
+    auto committed = log_->commit(std::move(entries));
+    if (!committed) return ledger::failure(committed);
+    return committed->leaves.front();
+  };
+  context.metrics.push_back([this] { return witness_->metrics(); });
 }
 
 // Without any in the configuration: the first name of the server certificate.
@@ -270,6 +306,9 @@ std::uint16_t Collector::api_port() const { return server_->port(api_listener); 
 
 Result<void> Collector::step() {
   const ledger::Time now = tools_.clock.wall();
+  if (server_ != nullptr) {
+    if (auto stepped = witness_->step(); !stepped) return stepped;
+  }
   if (auto watched = watch_disk(now); !watched) return watched;
   return own_->step(now);
 }

@@ -21,6 +21,7 @@
 #include "collector/store/filing_thread.h"
 #include "collector/store/log_record_store.h"
 #include "collector/verify/batch_verifier.h"
+#include "collector/witness_service.h"
 
 namespace yunjian::collector {
 
@@ -63,6 +64,8 @@ class Collector {
   Collector(const OwnStream::Tools& tools, Options options);
   ledger::Result<void> open_parts();
   ledger::Result<void> open_log();
+  ledger::Result<void> ask_witnesses();
+  void add_witness_parts(ApiContext& context);
   void make_handlers(std::vector<std::string> ingest_urls);
   ledger::Result<std::vector<std::string>> ingest_urls() const;
   ledger::Result<void> serve_admin();
@@ -84,6 +87,9 @@ class Collector {
   std::unique_ptr<EvidenceLog> log_;
   std::unique_ptr<FilingThread> filing_;  // while listeners are open
   std::unique_ptr<OwnStream> own_;
+  std::vector<std::string> witnesses_not_asked_;
+  std::unique_ptr<WitnessService> witness_;
+  std::vector<ledger::Verifier> authorities_;
   std::unique_ptr<LogRecordStore> records_;
   std::unique_ptr<CertificateAuthority> authority_;
   ledger::Time certificate_end_{};  // of the server's

@@ -362,6 +362,9 @@ void add_lists_and_reports(CLI::App& app, CommandLine& line) {
   add_import(*host, line,
              "Import hosts from CSV with the header "
              "id,unit,system,name,vcpus,memory_gb,purpose,address");
+  auto* retire = add_request(*host, line, "retire",
+                             "Say in the log that a host is gone and its silence is meant");
+  add_field(retire, line, "--agent", "its agent id, as /v1/hosts shows it")->required();
   auto* reports = app.add_subcommand("report", "Monthly reports");
   reports->require_subcommand(1);
   auto* build = add_request(

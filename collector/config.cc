@@ -12,6 +12,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/file_system.h"
+#include "ledger/note.h"
 
 namespace yunjian::collector {
 
@@ -206,9 +207,47 @@ Result<void> read_store(const Table& table, CollectorConfig& config) {
   return {};
 }
 
+Result<void> read_witness(const Table& table, CollectorConfig& config) {
+  WitnessConfig& witness = config.witness;
+  if (auto good = table.check_keys({"keys", "quorum", "push", "push_ca", "authorities"}); !good) {
+    return good;
+  }
+  for (const auto& [key, into] : {std::pair("keys", &witness.keys),
+                                  {"push", &witness.push},
+                                  {"authorities", &witness.authorities}}) {
+    if (auto good = table.read(key, *into); !good) return good;
+  }
+  if (auto good = table.read("quorum", witness.quorum); !good) return good;
+  if (auto good = table.read("push_ca", witness.push_ca); !good) return good;
+  for (const auto& [key, vkeys] :
+       {std::pair("keys", &witness.keys), {"authorities", &witness.authorities}}) {
+    for (const std::string& vkey : *vkeys) {
+      const auto parsed = ledger::Verifier::from_vkey(vkey);
+      if (!parsed)
+        return table.fail_key(key, fmt::format("'{}': {}", vkey, parsed.error().message));
+      const bool cosigns = parsed->kind() == ledger::SignatureKind::cosignature;
+      if (cosigns == (vkeys == &witness.keys)) continue;
+      return table.fail_key(
+          key, fmt::format("'{}' is {}the key of a witness", vkey, cosigns ? "" : "not "));
+    }
+  }
+  if (table.has("quorum") && witness.quorum == 0) {
+    return table.fail_key("quorum", "must be at least 1");
+  }
+  if (witness.quorum > std::max<std::size_t>(witness.keys.size(), 1)) {
+    return table.fail_key("quorum", "is larger than the number of `keys`");
+  }
+  for (const std::string& url : witness.push) {
+    if (url.starts_with("https://") || url.starts_with("http://")) continue;
+    return table.fail_key("push", fmt::format("'{}' must be an http:// or https:// URL", url));
+  }
+  return {};
+}
+
 Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
   CollectorConfig config;
-  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api", "store"}); !good) {
+  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api", "store", "witness"});
+      !good) {
     return ledger::failure(good);
   }
   if (auto good = root.read("data", config.data); !good) return ledger::failure(good);
@@ -227,8 +266,10 @@ Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
                          "must lie outside the data directory, so that a restored copy "
                          "of that directory does not bring its own anchor");
   }
-  for (const auto& [key, reader] :
-       {std::pair("ingest", &read_ingest), {"api", &read_api}, {"store", &read_store}}) {
+  for (const auto& [key, reader] : {std::pair("ingest", &read_ingest),
+                                    {"api", &read_api},
+                                    {"store", &read_store},
+                                    {"witness", &read_witness}}) {
     if (!root.has(key)) continue;
     auto table = root.table(key);
     if (!table) return ledger::failure(table);

@@ -26,6 +26,14 @@ struct LegalHold {
 };
 // Another number for other holds, never 0: days are looked at again when it changes.
 std::uint64_t mark_of(const std::vector<LegalHold>& holds);
+// Who may sign beside this log; packaging/collector.toml tells more.
+struct WitnessConfig {
+  std::vector<std::string> keys;         // vkeys of witnesses
+  std::uint64_t quorum = 1;              // cosignatures that make a checkpoint witnessed
+  std::vector<std::string> push;         // URL prefixes of C2SP witnesses
+  std::string push_ca;                   // PEM file; empty: the system's
+  std::vector<std::string> authorities;  // vkeys whose endorsements count
+};
 
 // collector.toml; packaging/collector.toml documents every key.
 struct CollectorConfig {
@@ -40,6 +48,7 @@ struct CollectorConfig {
   bool metrics_open = false;
   std::uint64_t retention_days = 0;  // 0: for ever; else at least 366
   std::vector<LegalHold> holds;
+  WitnessConfig witness;
 };
 
 // `text` is the content of the file `path`. Reject: "PATH:LINE:COLUMN: what". Relative paths stand

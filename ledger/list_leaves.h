@@ -28,7 +28,7 @@ std::string list_file_name(const Hash& root);  // 64 hex digits
 // yunjian/roster/v1: what the collector has of each agent. Signed by the log's key.
 struct Roster {
   Time time{};
-  std::uint64_t size = 0;  // leaves the log had when the lines were made
+  std::uint64_t size = 0;  // leaves the log had just before the lines were made
   bool all = true;         // every enrolled agent that is not retired; else those that changed
   ListHead list;
 };

@@ -125,5 +125,37 @@ TEST_CASE("a verifier key that is not one says what is wrong") {
   }
 }
 
+// The examples of the C2SP specifications, byte for byte.
+TEST_CASE(
+    "the signed note of C2SP signed-note verifies, the cosignature of tlog-cosignature reads") {
+  const auto foo =
+      Verifier::from_vkey("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k");
+  REQUIRE(foo);
+  const std::string message =
+      "This is an example message.\n\n— example.com/foo "
+      "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
+      "\n";
+  CHECK(open_note(message, {*foo}).has_value());
+  std::string other = message;
+  other[0] = 't';
+  CHECK_FALSE(open_note(other, {*foo}).has_value());
+
+  const std::string cosigned =
+      "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
+      "— example.com/behind-the-sofa "
+      "Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8="
+      "\n— witness.example.com/w1 "
+      "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/"
+      "zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+  const auto note = parse_note(cosigned);
+  REQUIRE(note);
+  CHECK(format_note(note->text, note->signatures) == cosigned);
+  REQUIRE(note->signatures.size() == 2);
+  const SignatureLine& witness = note->signatures[1];
+  CHECK(witness.name == "witness.example.com/w1");
+  CHECK(witness.signature.size() == 8 + 64);
+  CHECK(get_u64be(witness.signature.data()) == 1679315147);
+}
+
 }  // namespace
 }  // namespace yunjian::ledger

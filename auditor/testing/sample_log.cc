@@ -28,7 +28,7 @@ void must(const ledger::Result<void>& result) {
 }  // namespace
 
 SampleLog::SampleLog(std::uint64_t seed, const ledger::Suite& suite)
-    : suite_(&suite), random_(seed), key_(suite.generate(random_).value()) {
+    : suite_(&suite), random_(seed), key_(suite.generate(random_).value()), now_(sample_time()) {
   log_ = std::make_unique<ledger::Verifier>(suite, std::string(origin), key_->public_key());
   must(state_.make_directory("/state", 0700));
 }
@@ -40,27 +40,96 @@ ledger::SignatureLine SampleLog::log_line(const std::string& text) const {
 std::size_t SampleLog::enrol(const std::string& unit, const std::string& host) {
   std::string id(16, '\0');
   random_.fill(std::span(reinterpret_cast<std::uint8_t*>(id.data()), id.size()));
-  const auto first = suite_->generate(random_).value();
   ledger::Enrolment enrolment;
-  enrolment.origin = origin;
   enrolment.agent = ledger::to_hex(id);
   enrolment.unit = unit;
   enrolment.host = host;
+  return open_stream(std::move(enrolment), nullptr);
+}
+
+std::size_t SampleLog::enrol_again(std::size_t stream, bool endorsed) {
+  const ledger::Ratchet& before = *streams_[stream].ratchet;
+  ledger::Enrolment enrolment;
+  enrolment.agent = before.identity().agent;
+  enrolment.incarnation = before.identity().incarnation + 1;
+  enrolment.unit = streams_[stream].unit;
+  enrolment.host = streams_[stream].host;
+  enrolment.previous = before.previous();
+  if (!endorsed) return open_stream(std::move(enrolment), nullptr);
+  return open_stream(std::move(enrolment), stolen_key(stream).get());
+}
+
+std::unique_ptr<ledger::PrivateKey> SampleLog::stolen_key(std::size_t stream) const {
+  const std::string state = state_.content("/state/" + std::to_string(stream)).value();
+  const std::string mark = "\nkey ";
+  const std::size_t at = state.find(mark) + mark.size();
+  const auto secret = ledger::from_base64(state.substr(at, state.find('\n', at) - at)).value();
+  return suite_->load(secret).value();
+}
+
+std::size_t SampleLog::open_stream(ledger::Enrolment enrolment,
+                                   const ledger::PrivateKey* endorser) {
+  const auto first = suite_->generate(random_).value();
+  enrolment.origin = origin;
   enrolment.suite = suite_->name();
   enrolment.first_key = first->public_key();
-  enrolment.enrolled = sample_time();
+  enrolment.enrolled = now_;
   const std::string text = ledger::format_enrolment(enrolment);
-  const ledger::Verifier agent(*suite_, ledger::agent_key_name(origin, enrolment.agent),
-                               first->public_key());
-  const std::string leaf =
-      ledger::format_note(text, {log_line(text), ledger::sign_line(agent, *first, text).value()});
+  const auto line_by = [&](const ledger::PrivateKey& key) {
+    const ledger::Verifier agent(*suite_, ledger::agent_key_name(origin, enrolment.agent),
+                                 key.public_key());
+    return ledger::sign_line(agent, key, text).value();
+  };
+  std::vector<ledger::SignatureLine> lines = {log_line(text), line_by(*first)};
+  if (endorser != nullptr) lines.push_back(line_by(*endorser));
+  const std::string leaf = ledger::format_note(text, lines);
   const Hash leaf_hash = suite_->hasher()->leaf(leaf);
-  auto ratchet =
-      ledger::Ratchet::create(state_, "/state/" + std::to_string(streams_.size()),
-                              {std::string(origin), enrolment.agent, 1, leaf_hash}, *first);
-  streams_.push_back({std::make_unique<ledger::Ratchet>(std::move(ratchet).value()), unit, host});
-  entries_.push_back({ledger::WalType::leaf, leaf, "", false, "", 0});
+  auto ratchet = ledger::Ratchet::create(
+      state_, "/state/" + std::to_string(streams_.size()),
+      {std::string(origin), enrolment.agent, enrolment.incarnation, leaf_hash}, *first);
+  streams_.push_back({std::make_unique<ledger::Ratchet>(std::move(ratchet).value()), enrolment.unit,
+                      enrolment.host, now_});
+  add_note(leaf);
   return streams_.size() - 1;
+}
+
+std::size_t SampleLog::add_note(std::string note) {
+  entries_.push_back({ledger::WalType::leaf, std::move(note), "", false, "", 0});
+  return entries_.size() - 1;
+}
+
+std::size_t SampleLog::add_leaf(const std::string& text) {
+  return add_note(ledger::format_note(text, {log_line(text)}));
+}
+
+std::vector<ledger::RosterLine> SampleLog::agents() const {
+  std::map<std::string, ledger::RosterLine> newest;
+  for (const Stream& stream : streams_) {
+    const auto& identity = stream.ratchet->identity();
+    ledger::RosterLine line{identity.agent, identity.incarnation, std::nullopt,
+                            now_ - stream.last < std::chrono::seconds(180)};
+    if (stream.ratchet->next_batch() > 0) line.batch = stream.ratchet->next_batch() - 1;
+    newest.insert_or_assign(identity.agent, line);
+  }
+  std::vector<ledger::RosterLine> lines;
+  for (const auto& [id, line] : newest) {
+    // The stream that leaf 0 opens is the collector's own.
+    if (id != streams_.front().ratchet->identity().agent) lines.push_back(line);
+  }
+  return lines;
+}
+
+std::size_t SampleLog::add_roster(const std::vector<ledger::RosterLine>& lines, bool all) {
+  std::string text;
+  for (const ledger::RosterLine& line : lines) ledger::append_roster_line(text, line);
+  keep_list(text);
+  const auto head = ledger::list_head(text, *suite_->hasher()).value();
+  return add_leaf(ledger::format_roster({now_, leaf_hashes().size(), all, head}));
+}
+
+void SampleLog::keep_list(const std::string& lines) {
+  const auto head = ledger::list_head(lines, *suite_->hasher()).value();
+  lists_[ledger::list_file_name(head.root)] = lines;
 }
 
 std::size_t SampleLog::seal(std::size_t stream, const std::vector<std::string>& lines,
@@ -70,7 +139,8 @@ std::size_t SampleLog::seal(std::size_t stream, const std::vector<std::string>& 
   ledger::Ratchet::Content content;
   content.root = ledger::lines_root(*hasher, {lines.begin(), lines.end()});
   content.records = lines.size();
-  content.sealed = sample_time();
+  content.sealed = now_;
+  streams_[stream].last = now_;
   content.boot_id = "0f8fad5b-d9cb-469f-a165-70867728950e";
   const std::string header = ratchet.prepare(random_, content, {}).value();
   must(ratchet.commit());
@@ -97,6 +167,13 @@ std::string SampleLog::gap_line(const std::string& batches) {
   std::string out;
   ledger::RecordWriter writer(out, sample_time(), "agent");
   writer.text("what", "gap").text("batches", batches).text("cause", "spool-full").finish();
+  return out;
+}
+
+std::string SampleLog::checkpoint_line(const std::string& note) {
+  std::string out;
+  ledger::RecordWriter writer(out, now_, "agent");
+  writer.text("what", "checkpoint").text("checkpoint", note).finish();
   return out;
 }
 
@@ -132,6 +209,7 @@ void SampleLog::write_tree() {
   const auto tiles = ledger::TileStore::open(files_, "/data", *suite_, {hashes.size(), leaf});
   ledger::require(tiles.has_value(), "the sample log's tiles can be written");
   write_checkpoint(hashes);
+  for (const auto& [name, lines] : lists_) files_.overwrite("/data/lists/" + name, lines);
 }
 
 void SampleLog::write_part(std::size_t filed) {
@@ -218,10 +296,16 @@ void SampleLog::write_segments(const Range& from, std::size_t frames_per_segment
 }
 
 void SampleLog::write_checkpoint(const std::vector<Hash>& leaves) {
+  files_.overwrite("/data/checkpoint", checkpoint_over(leaves));
+}
+
+std::string SampleLog::checkpoint_note() const { return checkpoint_over(leaf_hashes()); }
+
+std::string SampleLog::checkpoint_over(const std::vector<Hash>& leaves) const {
   const auto hasher = suite_->hasher();
   const std::string text = ledger::format_checkpoint(
       {std::string(origin), {leaves.size(), ledger::merkle_root(*hasher, leaves)}, {}});
-  files_.overwrite("/data/checkpoint", ledger::format_note(text, {log_line(text)}));
+  return ledger::format_note(text, {log_line(text)});
 }
 
 }  // namespace yunjian::auditor::testing

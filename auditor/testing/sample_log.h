@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "ledger/archive/wal_entry.h"
 #include "ledger/checkpoint.h"
 #include "ledger/leaves.h"
+#include "ledger/list_leaves.h"
 #include "ledger/ratchet.h"
 #include "ledger/testing/memory_file_system.h"
 #include "ledger/testing/seeded_random.h"
@@ -29,6 +31,22 @@ class SampleLog {
   std::size_t seal(std::size_t stream, const std::vector<std::string>& lines, bool hollow = false);
   std::string random_line(std::size_t bytes);
   std::string gap_line(const std::string& batches);
+  std::string checkpoint_line(const std::string& note);  // an agent tells what it was given
+
+  // Opens the agent's next incarnation, endorsed by the key that the last one announced or not.
+  std::size_t enrol_again(std::size_t stream, bool endorsed);
+  // What root finds in the agent's state: the key of the next batch, and no other.
+  std::unique_ptr<ledger::PrivateKey> stolen_key(std::size_t stream) const;
+  // The text, signed by the log's key, becomes a leaf. Returns its index.
+  std::size_t add_leaf(const std::string& text);
+  std::size_t add_note(std::string note);  // signed by whoever signed it
+  // One line for each agent, as an honest roster would have it now.
+  std::vector<ledger::RosterLine> agents() const;
+  std::size_t add_roster(const std::vector<ledger::RosterLine>& lines, bool all = true);
+  void keep_list(const std::string& lines);  // as a file of lists/
+  void advance(std::chrono::microseconds by) { now_ += by; }
+  ledger::Time now() const { return now_; }
+  std::string checkpoint_note() const;  // over all entries as they are now
 
   struct Entry {
     ledger::WalType type;
@@ -57,7 +75,10 @@ class SampleLog {
     std::unique_ptr<ledger::Ratchet> ratchet;
     std::string unit;
     std::string host;
+    ledger::Time last{};  // batch or enrolment
   };
+  std::size_t open_stream(ledger::Enrolment enrolment, const ledger::PrivateKey* endorser);
+  std::string checkpoint_over(const std::vector<ledger::Hash>& leaves) const;
   struct Range {
     std::size_t first_entry = 0;
     std::uint64_t first_segment = 0;
@@ -74,6 +95,8 @@ class SampleLog {
   std::unique_ptr<ledger::Verifier> log_;
   std::vector<Stream> streams_;
   std::vector<Entry> entries_;
+  std::map<std::string, std::string> lists_;  // name of the file -> lines
+  ledger::Time now_;
 };
 
 }  // namespace yunjian::auditor::testing

@@ -6,6 +6,7 @@
 #include "collector/api/log_routes.h"
 #include "collector/api/month_pack_files.h"
 #include "collector/api/record_routes.h"
+#include "collector/api/witness_routes.h"
 
 namespace yunjian::collector {
 
@@ -46,7 +47,10 @@ Refusal unauthorized(std::string detail) {
 Response told(const Problem& problem) {
   Response response = problem_response(problem);
   if (problem.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (problem.status == 405) response.headers.emplace_back("Allow", "GET");
+  if (problem.status == 405) {
+    const bool post = problem.detail.find("POST") != std::string::npos;
+    response.headers.emplace_back("Allow", post ? "POST" : "GET");
+  }
   return response;
 }
 
@@ -68,6 +72,11 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/checkpoint", log, plain(get_checkpoint)},
       {"/tile/*", log, plain(get_tile)},
       {"/v1/log", log, plain(get_log)},
+      {"/v1/log/candidate", log, plain(get_candidate)},
+      {"/v1/log/witnessed", log, plain(get_witnessed)},
+      {"/v1/log/lists/{}", log, plain(get_list)},
+      {"/v1/log/cosignatures", Access::credential, plain(post_cosignatures), "POST"},
+      {"/v1/log/endorsements", Access::credential, plain(post_endorsement), "POST"},
       {"/v1/search", Access::credential, plain(search)},
       {"/v1/hits", Access::credential, plain(get_hits)},
       {"/v1/facets", Access::credential, plain(get_facets)},
@@ -77,6 +86,7 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/v1/tail", Access::credential,
        [this](const Call& call) { return streams_.get_tail(context_, call); }},
       {"/v1/records/{}/{}", Access::credential, plain(get_record)},
+      {"/v1/records/{}/{}/proof", Access::credential, plain(get_record_proof)},
       {"/v1/hosts", Access::credential, plain(list_hosts)},
       {"/v1/hosts/{}/usage", Access::credential, plain(host_usage)},
       {"/v1/reports/{}/{}", Access::credential, plain(get_report)},
@@ -96,29 +106,37 @@ Response ApiHandler::handle(const Request& request) {
   return response;
 }
 
-// No route takes a body; a small one is read all the same, so that its sender is told what is
-// wrong.
+// Notes are small; other routes take no body, but a small one is read all the same, so that its
+// sender is told what is wrong.
 std::uint64_t ApiHandler::body_bytes_max(std::string_view, std::string_view) const {
   return 64U << 10U;
 }
 
-const ApiHandler::Route* ApiHandler::find(std::string_view path,
+// The route of this path and method, or one of the path alone.
+const ApiHandler::Route* ApiHandler::find(const Request& request,
                                           std::vector<std::string>& parts) const {
+  const Route* found = nullptr;
   for (const auto& route : routes_) {
-    if (fits(route.pattern, path, parts)) return &route;
+    std::vector<std::string> wildcards;
+    if (!fits(route.pattern, request.path, wildcards)) continue;
+    if (found != nullptr && route.method != request.method) continue;
+    found = &route;
+    parts = std::move(wildcards);
+    if (route.method == request.method) break;
   }
-  return nullptr;
+  return found;
 }
 
 Outcome<Response> ApiHandler::answer(const Request& request) {
   std::vector<std::string> parts;
-  const Route* route = find(request.path, parts);
+  const Route* route = find(request, parts);
   // Without a credential even the list of addresses is not told.
   auto who = credential(request, route == nullptr ? Access::credential : route->access);
   if (!who) return handed_on(who);
   if (route == nullptr) return not_found();
-  if (request.method != "GET") {
-    return refuse(405, "method", "Method not allowed", "Only GET is answered here.");
+  if (request.method != route->method) {
+    return refuse(405, "method", "Method not allowed",
+                  "Only " + std::string(route->method) + " is answered here.");
   }
   return route->answer({.request = request, .credential = *who, .parts = std::move(parts)});
 }

@@ -25,10 +25,11 @@ class ApiHandler : public Handler {
     std::string_view pattern;  // segments; "{}" stands for one, "*" at the end for all that follow
     Access access;
     std::function<Outcome<Response>(const Call&)> answer;
+    std::string_view method = "GET";
   };
 
   std::vector<Route> routes();
-  const Route* find(std::string_view path, std::vector<std::string>& parts) const;
+  const Route* find(const Request& request, std::vector<std::string>& parts) const;
   Outcome<Response> answer(const Request& request);
   Outcome<Credential> credential(const Request& request, Access access) const;
 

@@ -12,6 +12,8 @@
 #include "collector/catalog/catalog.h"
 #include "collector/store/evidence_log.h"
 #include "collector/store/record_store.h"
+#include "collector/witness/cosignatures.h"
+#include "collector/witness/list_files.h"
 
 namespace yunjian::collector {
 
@@ -27,6 +29,11 @@ struct ApiContext {
   std::string scratch = {};  // directory for workbooks that are being made
   // Makes one line a durable record of the collector's own stream.
   std::function<ledger::Result<void>(std::string line)> commit_act = {};
+  Cosignatures* cosignatures = nullptr;
+  const ListFiles* lists = nullptr;
+  std::vector<ledger::Verifier> authorities = {};  // whose endorsements count
+  // Makes a signed note a leaf of the log; gives its index.
+  std::function<ledger::Result<std::uint64_t>(std::string leaf)> commit_leaf = {};
   // Text in Prometheus' format, asked for at each scrape.
   std::vector<std::function<std::string()>> metrics = {};
   bool log_open = false;                        // checkpoint and tiles need no credential

@@ -67,6 +67,7 @@ struct StreamState {
   std::string unit;  // from the enrolment
   std::string host;  // from the enrolment
   bool endorsed = false;
+  bool retired = false;              // no batch may follow
   std::uint64_t enrolment_leaf = 0;  // index in the log
   ledger::Hash head{};               // leaf hash of the last accepted header, or of the enrolment
   std::string first_key;             // raw public key that signs batch 0

@@ -4,6 +4,7 @@
 
 #include "ledger/record.h"
 #include "ledger/successor.h"
+#include "ledger/statement_leaves.h"
 
 namespace yunjian::collector {
 
@@ -40,6 +41,23 @@ Result<EntryFacts> examine_fork(std::string_view leaf, const ExamineContext& con
   facts.refused = context.hasher.leaf(fork->refused);
   facts.leaf_hash = context.hasher.leaf(leaf);
   return facts;
+}
+
+Result<EntryFacts> examine_retirement(std::string_view leaf, const ExamineContext& context) {
+  auto note = ledger::open_note(leaf, {context.log});
+  if (!note) return failure(note);
+  auto retirement = ledger::parse_retirement(note->text);
+  if (!retirement) return failure(retirement);
+  return RetirementFacts{ledger::stream_id(retirement->agent, retirement->incarnation),
+                         retirement->batches, retirement->head, context.hasher.leaf(leaf)};
+}
+
+Result<EntryFacts> examine_endorsement(std::string_view leaf, const ExamineContext& context) {
+  auto note = ledger::open_note(leaf, {context.log});
+  if (!note) return failure(note);
+  auto endorsement = ledger::parse_endorsement(note->text);
+  if (!endorsement) return failure(endorsement);
+  return EndorsementFacts{endorsement->leaf, context.hasher.leaf(leaf)};
 }
 
 struct Examiner {
@@ -83,6 +101,8 @@ struct Examiner {
       auto good = ledger::verify_successor(entry.leaf, context.log);
       if (!good) return failure(good);
     }
+    if (*name == "endorsement") return examine_endorsement(entry.leaf, context);
+    if (*name == "retirement") return examine_retirement(entry.leaf, context);
     return LeafFacts{context.hasher.leaf(entry.leaf)};
   }
 

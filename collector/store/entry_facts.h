@@ -31,6 +31,16 @@ struct ForkFacts {
   ledger::Hash refused{};  // leaf hash of the refused header
   ledger::Hash leaf_hash{};
 };
+struct RetirementFacts {
+  std::string stream;
+  std::uint64_t batches = 0;
+  ledger::Hash head{};
+  ledger::Hash leaf_hash{};
+};
+struct EndorsementFacts {
+  std::uint64_t enrolment = 0;  // leaf
+  ledger::Hash leaf_hash{};
+};
 struct LeafFacts {  // any other leaf
   ledger::Hash leaf_hash{};
 };
@@ -45,8 +55,9 @@ struct ForkBodyFacts {
 struct OwnRecordFacts {
   std::string line;
 };
-using EntryFacts = std::variant<BatchFacts, EnrolmentFacts, ForkFacts, LeafFacts, FillFacts,
-                                ForkBodyFacts, OwnRecordFacts>;
+using EntryFacts =
+    std::variant<BatchFacts, EnrolmentFacts, ForkFacts, RetirementFacts, EndorsementFacts,
+                 LeafFacts, FillFacts, ForkBodyFacts, OwnRecordFacts>;
 
 // Leaf hash of the entries that become leaves.
 std::optional<ledger::Hash> leaf_hash_of(const EntryFacts& facts);

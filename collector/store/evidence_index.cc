@@ -49,6 +49,9 @@ struct Admission {
   Result<void> operator()(const BatchFacts& facts) const {
     StreamState* state = index.find(overlay, facts.stream);
     if (state == nullptr) return unknown(facts.stream);
+    if (state->retired) {
+      return fail(ErrorKind::reject, "stream " + facts.stream + " is retired; enrol the host anew");
+    }
     const ledger::BatchHeader& header = facts.header;
     if (header.batch != state->next_batch || header.previous != state->head ||
         header.first_record != state->next_record || header.records > ledger::batch_records_max) {
@@ -71,6 +74,19 @@ struct Admission {
     if (index.find(overlay, facts.stream) == nullptr) return unknown(facts.stream);
     return {};
   }
+
+  Result<void> operator()(const RetirementFacts& facts) const {
+    StreamState* state = index.find(overlay, facts.stream);
+    if (state == nullptr) return unknown(facts.stream);
+    if (state->retired || facts.batches != state->next_batch || facts.head != state->head) {
+      return fail(ErrorKind::reject,
+                  "the retirement of " + facts.stream + " is not at the end of its stream");
+    }
+    state->retired = true;
+    return {};
+  }
+
+  Result<void> operator()(const EndorsementFacts&) const { return {}; }
 
   Result<void> operator()(const LeafFacts&) const { return {}; }
 
@@ -164,6 +180,19 @@ void EvidenceIndex::apply_entry(ForkFacts&& facts, const Placed& placed) {
   Stream& stream = streams_.find(facts.stream)->second;
   stream.forks.insert(facts.refused);
   stream.state.forks = stream.forks.size();
+}
+
+void EvidenceIndex::apply_entry(RetirementFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  streams_.find(facts.stream)->second.state.retired = true;
+}
+
+// Whose key it was, was checked before the log signed it too.
+void EvidenceIndex::apply_entry(EndorsementFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  for (auto& [id, stream] : streams_) {
+    if (stream.state.enrolment_leaf == facts.enrolment) stream.state.endorsed = true;
+  }
 }
 
 void EvidenceIndex::apply_entry(LeafFacts&&, const Placed& placed) { add_leaf(placed); }

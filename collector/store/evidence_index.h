@@ -128,6 +128,8 @@ class EvidenceIndex {
   void apply_entry(BatchFacts&& facts, const Placed& placed);
   void apply_entry(EnrolmentFacts&& facts, const Placed& placed);
   void apply_entry(ForkFacts&& facts, const Placed& placed);
+  void apply_entry(RetirementFacts&& facts, const Placed& placed);
+  void apply_entry(EndorsementFacts&& facts, const Placed& placed);
   void apply_entry(LeafFacts&& facts, const Placed& placed);
   void apply_entry(FillFacts&& facts, const Placed& placed);
   void apply_entry(ForkBodyFacts&& facts, const Placed& placed);

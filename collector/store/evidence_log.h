@@ -90,6 +90,10 @@ class EvidenceLog {
   ledger::Result<std::string> receipt(std::uint64_t leaf) const;  // tlog-proof, newest checkpoint
   // The same for several leaves, all in one checkpoint.
   ledger::Result<std::vector<std::string>> receipts(std::span<const std::uint64_t> leaves) const;
+  // Root of the first `size` leaves, and the proof that the tree of `from` leaves is the beginning
+  // of that of `to`; both of the published tree. Reject: it is smaller.
+  ledger::Result<ledger::Hash> root(std::uint64_t size) const;
+  ledger::Result<std::vector<ledger::Hash>> consistency(std::uint64_t from, std::uint64_t to) const;
   // Leaf and bundle are read from the WAL and compared with the tree. Corrupt: they differ.
   ledger::Result<std::string> leaf(std::uint64_t index) const;
   ledger::Result<ledger::Hash> leaf_hash(std::uint64_t index) const;

@@ -163,6 +163,23 @@ Result<std::vector<std::string>> EvidenceLog::receipts(
   return receipts;
 }
 
+Result<Hash> EvidenceLog::root(std::uint64_t leaves) const {
+  if (leaves > size()) {
+    return fail(ErrorKind::reject, fmt::format("the log has no tree of {} leaves", leaves));
+  }
+  const auto hasher = impl_->hashers.take();
+  return ledger::root_from_subtrees(*hasher, leaves, impl_->publisher->tiles().source());
+}
+
+Result<std::vector<Hash>> EvidenceLog::consistency(std::uint64_t from, std::uint64_t to) const {
+  if (to > size() || from > to) {
+    return fail(ErrorKind::reject,
+                fmt::format("the log has no trees of {} and {} leaves", from, to));
+  }
+  const auto hasher = impl_->hashers.take();
+  return ledger::prove_consistency(*hasher, from, to, impl_->publisher->tiles().source());
+}
+
 Result<Hash> EvidenceLog::leaf_hash(std::uint64_t index) const {
   if (index >= size()) return fail(ErrorKind::reject, fmt::format("there is no leaf {}", index));
   return impl_->publisher->tiles().subtree(0, index);

@@ -36,7 +36,7 @@ void put_state(std::string& out, const StreamState& state) {
     put_text(out, *text);
   }
   out += as_view(state.head);
-  out.push_back(state.endorsed ? 1 : 0);
+  out.push_back(static_cast<char>((state.endorsed ? 1 : 0) | (state.retired ? 2 : 0)));
   for (const std::uint64_t value :
        {state.incarnation, state.enrolment_leaf, state.next_batch, state.next_record, state.hollow,
         state.forks, state.fork_bodies}) {
@@ -53,7 +53,9 @@ StreamState get_state(Unpacker& in) {
     *text = in.text();
   }
   state.head = get_hash(in);
-  state.endorsed = in.byte() != 0;
+  const auto flags = in.byte();
+  state.endorsed = (flags & 1) != 0;
+  state.retired = (flags & 2) != 0;
   for (std::uint64_t* value :
        {&state.incarnation, &state.enrolment_leaf, &state.next_batch, &state.next_record,
         &state.hollow, &state.forks, &state.fork_bodies}) {

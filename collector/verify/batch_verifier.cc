@@ -28,6 +28,12 @@ void take_gaps(std::vector<ExaminedFrame>& frames, const std::vector<Answer>& an
   }
 }
 
+void refuse_retired(ExaminedFrame& frame) {
+  frame.refused = "stream " + frame.stream +
+                  " is retired: a host that is in use again enrols with a new token";
+  frame.cause = &VerifyCounters::refused_stream;
+}
+
 }  // namespace
 
 BatchVerifier::BatchVerifier(EvidenceLog& log, const ledger::Clock& clock)
@@ -46,10 +52,13 @@ Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& f
       examined.push_back(examine_frame(frame, peer, log_.suite(), *space));
       ExaminedFrame& last = examined.back();
       if (!last.refused.empty()) continue;
-      if (log_.stream(last.stream)) {
-        streams.push_back(last.stream);
-      } else {
+      const auto stream = log_.stream(last.stream);
+      if (!stream) {
         refuse_unknown(last);
+      } else if (stream->retired && last.header().batch >= stream->next_batch) {
+        refuse_retired(last);
+      } else {
+        streams.push_back(last.stream);
       }
     }
   }

@@ -121,7 +121,7 @@ def main():
         title: body
         for title, body in re.findall(r'`([^`\n]+)`\n\n```text\n(.*?)```\n', example, re.S)
     }
-    origin, vkey_id, vkey_key = blocks['vkey of the log'].strip().split('+')
+    origin, vkey_id, vkey_key = blocks['vkey of the log'].strip().split('+', 2)
     log_key = b64(vkey_key)[1:]
     assert b64(vkey_key)[0] == 1 and bytes.fromhex(vkey_id) == key_id(origin, log_key)
 
@@ -165,7 +165,7 @@ def main():
     assert b64(retirement['head']) == leaf(header_note) and retirement['batches'] == '1'
     endorsement = blocks['endorsement leaf'].encode()
     check_note(endorsement, origin, log_key)
-    authority, _, authority_key = blocks['vkey of the authority'].strip().split('+')
+    authority, _, authority_key = blocks['vkey of the authority'].strip().split('+', 2)
     endorsed = fields(check_note(endorsement, authority, b64(authority_key)[1:]))
     assert b64(endorsed['hash']) == leaf(enrolment) and endorsed['leaf'] == '0'
     check_note(blocks['report leaf'].encode(), origin, log_key)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Go's golang.org/x/mod/sumdb reads a running collector: checkpoint, inclusion, consistency with
-an earlier checkpoint."""
+earlier checkpoints, also after growth and a restart."""
 import os
 import pathlib
 import subprocess
@@ -65,10 +65,18 @@ def main():
 
         lab.wait_until('two tiles of leaves', 120, lambda: leaves() > 280)
         print(bench.run(*ask, '-old', earlier).strip())
+        # The same history after a restart, and what a restart adds to it.
+        agent.stop()
+        grown = bench.dir / 'grown'
+        grown.write_bytes(bench.get('/checkpoint')[1])
+        bench.collector.stop()
+        bench.start_collector()
+        bench.collect('token', 'create', '--role', 'authority', '--name', 'someone')
+        for old in (earlier, grown):
+            print(bench.run(*ask, '-old', old).strip())
         # A checkpoint that is not this log's must fail.
         earlier.write_bytes(earlier.read_bytes().replace(b'lab.example\n', b'lab.exampl3\n', 1))
         bench.run(*ask, '-old', earlier, code=1)
-        agent.kill()
 
 
 if __name__ == '__main__':

@@ -1,24 +1,16 @@
-#include "auditor/record_proof.h"
+#include "ledger/record_proof.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace yunjian::auditor {
-
-using ledger::BatchHeader;
-using ledger::ErrorKind;
-using ledger::Hash;
-using ledger::Result;
-
+namespace yunjian::ledger {
 namespace {
 
 constexpr std::string_view form = "yunjian/proof/v1";
 constexpr std::uint64_t path_hashes_max = 64;
 
-ledger::Failure refused(std::string_view why) {
-  return ledger::fail(ErrorKind::reject, std::string(why));
-}
+Failure refused(std::string_view why) { return fail(ErrorKind::reject, std::string(why)); }
 
 // Cuts a proof into its parts, from the front. The first part that is wrong is remembered; what is
 // taken after it is empty.
@@ -38,13 +30,13 @@ class ProofReader {
   }
   std::uint64_t number(std::string_view name, std::string_view digits, std::uint64_t max) {
     if (failed()) return 0;
-    auto value = ledger::parse_decimal(digits);
+    auto value = parse_decimal(digits);
     if (value && *value <= max) return *value;
     refuse(name);
     return 0;
   }
   std::string note(std::string_view name) {
-    const std::uint64_t size = number(name, field(name), ledger::leaf_bytes_max);
+    const std::uint64_t size = number(name, field(name), leaf_bytes_max);
     if (!failed() && rest_.size() < size) refuse(name);
     if (failed()) return {};
     std::string note(rest_.substr(0, size));
@@ -54,7 +46,7 @@ class ProofReader {
   std::vector<Hash> hashes(std::string_view name, std::uint64_t count) {
     std::vector<Hash> path;
     for (std::uint64_t i = 0; i < count && !failed(); ++i) {
-      auto hash = ledger::hash_from_base64(line(name));
+      auto hash = hash_from_base64(line(name));
       if (!hash) refuse(name);
       if (hash) path.push_back(*hash);
     }
@@ -81,14 +73,14 @@ class ProofReader {
 };
 
 void append_path(std::string& out, const std::vector<Hash>& path) {
-  for (const Hash& hash : path) out += ledger::to_base64(ledger::as_view(hash)) + "\n";
+  for (const Hash& hash : path) out += to_base64(as_view(hash)) + "\n";
 }
 
 void read_record(ProofReader& reader, RecordProof& proof) {
   const std::string_view place = reader.field("record");
   const std::size_t slash = std::min(place.find('/'), place.size());
   proof.stream = place.substr(0, slash);
-  if (slash == place.size() || !ledger::parse_stream_id(proof.stream)) {
+  if (slash == place.size() || !parse_stream_id(proof.stream)) {
     reader.refuse("record");
     return;
   }
@@ -96,37 +88,36 @@ void read_record(ProofReader& reader, RecordProof& proof) {
 }
 
 // Header and enrolment are leaves of the one tree that the log's key signed.
-Result<ledger::Checkpoint> check_leaves(const RecordProof& proof, const ledger::Verifier& log) {
-  auto checkpoint = ledger::open_checkpoint(proof.log.checkpoint, log);
+Result<Checkpoint> check_leaves(const RecordProof& proof, const Verifier& log) {
+  auto checkpoint = open_checkpoint(proof.log.checkpoint, log);
   if (!checkpoint) return checkpoint;
   // A line by another key could not be checked here, so its bytes would be free to change.
-  if (ledger::parse_note(proof.log.checkpoint)->signatures.size() != 1) {
+  if (parse_note(proof.log.checkpoint)->signatures.size() != 1) {
     return refused("the checkpoint has signatures besides that of the log's key");
   }
   const auto hasher = log.suite().hasher();
-  const ledger::LogLeaf header{hasher->leaf(proof.header), proof.log.index};
-  if (!ledger::verify_inclusion(*hasher, header, checkpoint->tree, proof.log.path)) {
+  const LogLeaf header{hasher->leaf(proof.header), proof.log.index};
+  if (!verify_inclusion(*hasher, header, checkpoint->tree, proof.log.path)) {
     return refused(fmt::format("the header is not leaf {} of the log", header.index));
   }
-  const ledger::LogLeaf enrolment{hasher->leaf(proof.enrolment), proof.enrolment_index};
-  if (!ledger::verify_inclusion(*hasher, enrolment, checkpoint->tree, proof.enrolment_path)) {
+  const LogLeaf enrolment{hasher->leaf(proof.enrolment), proof.enrolment_index};
+  if (!verify_inclusion(*hasher, enrolment, checkpoint->tree, proof.enrolment_path)) {
     return refused(fmt::format("the enrolment is not leaf {} of the log", enrolment.index));
   }
   if (enrolment.index >= header.index) return refused("the enrolment lies behind the batch");
   return checkpoint;
 }
 
-Result<void> check_line(const RecordProof& proof, const BatchHeader& header,
-                        const ledger::Suite& suite) {
-  if (ledger::stream_id(header.agent, header.incarnation) != proof.stream) {
+Result<void> check_line(const RecordProof& proof, const BatchHeader& header, const Suite& suite) {
+  if (stream_id(header.agent, header.incarnation) != proof.stream) {
     return refused("the header is of another stream");
   }
   if (proof.number < header.first_record || proof.number - header.first_record >= header.records) {
     return refused("the header does not seal a record of this number");
   }
   const auto hasher = suite.hasher();
-  const ledger::LogLeaf line{hasher->leaf(proof.line), proof.number - header.first_record};
-  if (ledger::verify_inclusion(*hasher, line, {header.records, header.root}, proof.line_path)) {
+  const LogLeaf line{hasher->leaf(proof.line), proof.number - header.first_record};
+  if (verify_inclusion(*hasher, line, {header.records, header.root}, proof.line_path)) {
     return {};
   }
   return refused("the record is not the one that was sealed under this number");
@@ -134,7 +125,7 @@ Result<void> check_line(const RecordProof& proof, const BatchHeader& header,
 
 // The raw key that has to have signed `header`: announced by the note whose hash the header names.
 Result<std::string> announced_key(const RecordProof& proof, const BatchHeader& header,
-                                  const std::string& first_key, const ledger::Suite& suite) {
+                                  const std::string& first_key, const Suite& suite) {
   const auto hasher = suite.hasher();
   const bool first = header.batch == 0;
   if (first != proof.previous.empty()) {
@@ -144,8 +135,8 @@ Result<std::string> announced_key(const RecordProof& proof, const BatchHeader& h
     return refused("the header does not follow the note that is given as the one before it");
   }
   if (first) return first_key;
-  auto before = ledger::read_header(proof.previous, suite);
-  if (!before) return ledger::failure(before, "the header before");
+  auto before = read_header(proof.previous, suite);
+  if (!before) return failure(before, "the header before");
   const BatchHeader& last = before->header;
   if (last.agent != header.agent || last.incarnation != header.incarnation ||
       last.batch + 1 != header.batch || last.first_record + last.records != header.first_record) {
@@ -165,7 +156,7 @@ std::string format_proof(const RecordProof& proof) {
   out += fmt::format("enrolment {}\n{}", proof.enrolment.size(), proof.enrolment);
   out += fmt::format("enrolled {} {}\n", proof.enrolment_index, proof.enrolment_path.size());
   append_path(out, proof.enrolment_path);
-  return out + "log\n" + ledger::format_tlog_proof(proof.log);
+  return out + "log\n" + format_tlog_proof(proof.log);
 }
 
 Result<RecordProof> parse_proof(std::string_view bytes) {
@@ -188,33 +179,33 @@ Result<RecordProof> parse_proof(std::string_view bytes) {
       reader.hashes("enrolled", reader.number("enrolled", count, path_hashes_max));
   if (reader.line("log") != "log") reader.refuse("log");
   if (reader.failed()) return refused(fmt::format("not a {}: {}", form, reader.problem()));
-  auto log = ledger::parse_tlog_proof(reader.rest());
-  if (!log) return ledger::failure(log, fmt::format("not a {}", form));
+  auto log = parse_tlog_proof(reader.rest());
+  if (!log) return failure(log, fmt::format("not a {}", form));
   proof.log = std::move(*log);
   if (format_proof(proof) == bytes) return proof;
   return refused(fmt::format("not a {}: it is written in another way than the form's", form));
 }
 
-Result<ProvenRecord> check_proof(const RecordProof& proof, const ledger::Verifier& log) {
+Result<ProvenRecord> check_proof(const RecordProof& proof, const Verifier& log) {
   if (!proof.log.extra.empty()) return refused("the tlog-proof has an extra line");
   auto checkpoint = check_leaves(proof, log);
-  if (!checkpoint) return ledger::failure(checkpoint);
-  auto sealed = ledger::read_header(proof.header, log.suite());
-  if (!sealed) return ledger::failure(sealed, "the header");
+  if (!checkpoint) return failure(checkpoint);
+  auto sealed = read_header(proof.header, log.suite());
+  if (!sealed) return failure(sealed, "the header");
   auto line = check_line(proof, sealed->header, log.suite());
-  if (!line) return ledger::failure(line);
-  auto opened = ledger::verify_enrolment(proof.enrolment, log, std::nullopt);
-  if (!opened) return ledger::failure(opened);
-  const ledger::Enrolment& enrolment = opened->enrolment;
-  if (ledger::stream_id(enrolment.agent, enrolment.incarnation) != proof.stream) {
+  if (!line) return failure(line);
+  auto opened = verify_enrolment(proof.enrolment, log, std::nullopt);
+  if (!opened) return failure(opened);
+  const Enrolment& enrolment = opened->enrolment;
+  if (stream_id(enrolment.agent, enrolment.incarnation) != proof.stream) {
     return refused("the enrolment is of another stream");
   }
   auto key = announced_key(proof, sealed->header, enrolment.first_key, log.suite());
-  if (!key) return ledger::failure(key);
-  if (!ledger::header_signed_by(*sealed, log.suite(), log.name(), *key)) {
+  if (!key) return failure(key);
+  if (!header_signed_by(*sealed, log.suite(), log.name(), *key)) {
     return refused("the header is not signed by the key that was announced for it");
   }
   return ProvenRecord{std::move(sealed->header), enrolment, checkpoint->tree};
 }
 
-}  // namespace yunjian::auditor
+}  // namespace yunjian::ledger

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auditor/findings.h"
+#include "ledger/leaves.h"
+#include "ledger/list_leaves.h"
+#include "ledger/note.h"
+
+namespace yunjian::auditor {
+
+// A roster is logged soon after its lines were made; one that names an older tree is refused.
+inline constexpr std::uint64_t roster_lag_max = 1U << 16;
+inline constexpr std::chrono::seconds roster_silent_after{180};
+inline constexpr std::chrono::hours roster_gap_max{2};
+
+// The log's own words about its agents, held against its leaves: rosters (nobody left out, nobody
+// called live who was not heard), retirements, endorsements. Fed in the order of the log; one
+// thread.
+class AgentBook {
+ public:
+  AgentBook(const ledger::Verifier& log, std::vector<ledger::Verifier> authorities,
+            Findings& findings)
+      : log_(log), authorities_(std::move(authorities)), findings_(&findings) {}
+
+  void enrolled(std::uint64_t leaf, const ledger::Hash& leaf_hash,
+                const ledger::Enrolment& enrolment);
+  struct Header {
+    std::string agent;
+    std::uint64_t incarnation = 1;
+    std::uint64_t batch = 0;
+    ledger::Hash leaf_hash{};
+  };
+  void sealed(std::uint64_t leaf, const Header& header);
+  // A batch of the collector's own stream: while the collector runs, a roster comes each hour.
+  void own_sealed(std::uint64_t leaf, const ledger::BatchHeader& header);
+  void retirement(std::uint64_t leaf, std::string_view text);
+  void endorsement(std::uint64_t leaf, std::string_view note);
+  // `lines` have the root that the roster names.
+  void roster(std::uint64_t leaf, const ledger::Roster& roster, std::string_view lines);
+  void finish();
+
+  bool is_endorsed(std::uint64_t enrolment_leaf) const {
+    return endorsed_.contains(enrolment_leaf);
+  }
+  const std::string& own_agent() const { return own_agent_; }
+
+  struct Counts {
+    std::uint64_t rosters = 0;
+    std::uint64_t roster_lines = 0;
+    std::uint64_t retirements = 0;
+    std::uint64_t endorsements = 0;  // by an authority that is known here
+  };
+  const Counts& counts() const { return counts_; }
+
+  // For a state file, and back. False: not what save() writes.
+  std::string save() const;
+  bool load(std::string_view text);
+
+ private:
+  struct Position {  // of an agent in its stream
+    std::uint64_t incarnation = 1;
+    std::uint64_t batches = 0;
+    auto operator<=>(const Position&) const = default;
+  };
+  struct InRoster {
+    ledger::Time time{};
+    Position at;
+    bool live = true;
+  };
+  struct Agent {
+    std::string unit;
+    std::string host;
+    Position at;
+    ledger::Hash head{};
+    std::uint64_t enrolled_leaf = 0;  // since when it must be in every roster
+    std::optional<std::uint64_t> retired_leaf;
+    std::optional<InRoster> told;  // by the newest roster that names it
+    std::optional<ledger::Time> silent_since;
+  };
+  struct Moved {  // what a leaf changed, to look back a little
+    std::uint64_t leaf;
+    std::string agent;
+    Position before;
+  };
+
+  bool load_line(std::string_view line);
+  void found(FindingKind kind, std::uint64_t leaf, std::string zh, std::string en);
+  void remember(std::uint64_t leaf, const std::string& agent, const Position& before);
+  std::map<std::string, Position> positions_since(std::uint64_t size) const;
+  void roster_line(std::uint64_t leaf, const ledger::Roster& roster,
+                   const ledger::RosterLine& line);
+  void check_live(std::uint64_t leaf, ledger::Time time, const Position& at,
+                  const ledger::RosterLine& line);
+  void end_silence(std::uint64_t leaf, const std::string& id, Agent& agent, ledger::Time until);
+
+  ledger::Verifier log_;
+  std::vector<ledger::Verifier> authorities_;
+  Findings* findings_;
+  std::map<std::string, Agent, std::less<>> agents_;
+  std::map<std::uint64_t, ledger::Hash> enrolments_;  // leaf -> its hash
+  std::set<std::uint64_t> endorsed_;
+  std::deque<Moved> moved_;
+  std::map<std::string, Position> at_size_;  // while a roster is checked
+  std::string own_agent_;
+  std::optional<ledger::Time> own_start_;
+  std::optional<ledger::Time> last_all_;
+  bool gap_told_ = false;
+  Counts counts_;
+};
+
+}  // namespace yunjian::auditor

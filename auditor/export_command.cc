@@ -1,0 +1,187 @@
+#include "auditor/export_command.h"
+
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <optional>
+
+#include "auditor/command_kit.h"
+#include "auditor/export.h"
+#include "auditor/pinned_state.h"
+#include "auditor/printable.h"
+#include "auditor/tile_reader.h"
+
+namespace yunjian::auditor {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+int code_of(const ledger::Error& error) {
+  const int code = error.kind == ErrorKind::corrupt ? 1 : exit_cannot_tell;
+  return complain(code, error.message);
+}
+
+void print_json(const Export& exported, const ExportCheck& check, int code) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  const auto text = [&json](const char* key, std::string_view value) {
+    json.Key(key);
+    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  const auto number = [&json](const char* key, std::uint64_t value) {
+    json.Key(key);
+    json.Uint64(value);
+  };
+  json.StartObject();
+  json.Key("exit");
+  json.Int(code);
+  text("what", exported.what);
+  text("from", ledger::format_time(exported.from));
+  text("to", ledger::format_time(exported.to));
+  number("tree_size", check.tree.size);
+  number("streams", check.streams);
+  number("batches", check.counts.batches);
+  number("records", check.counts.records);
+  number("in_period", check.in_period);
+  number("bodies_absent", check.counts.bodies_absent);
+  json.Key("findings");
+  json.StartArray();
+  for (const Finding& finding : check.findings.kept()) {
+    json.StartObject();
+    text("kind", to_string(finding.kind));
+    text("place", finding.place);
+    text("zh", finding.zh);
+    text("en", finding.en);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  fmt::print("{}\n", buffer.GetString());
+}
+
+int tell(const Export& exported, const ExportCheck& check, bool json) {
+  const int code = check.findings.exit_code(false);
+  if (json) {
+    print_json(exported, check, code);
+    return code;
+  }
+  fmt::print(
+      "{},{} 至 {}:{} 条流,{} 个批次首尾相接,{} 条记录,其中 {} 条属于本期,{} 个正文缺失\n"
+      "{} from {} to {}: {} streams, {} batches that follow each other, {} records, {} of them of "
+      "the period, {} bodies absent\n",
+      printable(exported.what), ledger::format_time(exported.from),
+      ledger::format_time(exported.to), check.streams, check.counts.batches, check.counts.records,
+      check.in_period, check.counts.bodies_absent, printable(exported.what),
+      ledger::format_time(exported.from), ledger::format_time(exported.to), check.streams,
+      check.counts.batches, check.counts.records, check.in_period, check.counts.bodies_absent);
+  for (const Finding& finding : check.findings.kept()) {
+    fmt::print("  [{}] {}\n      {}\n      {}\n", to_string(finding.kind), printable(finding.place),
+               printable(finding.zh), printable(finding.en));
+  }
+  for (const ExportedStream& stream : exported.streams) {
+    if (!stream.open_end) continue;
+    fmt::print(
+        "  有流尚无期后批次:其后还可能有本期记录 / a stream has no batch behind the period "
+        "yet: more records of it may come\n");
+    break;
+  }
+  fmt::print(
+      "  未示:该单位或主机是否还有其他流,见 verify / not shown: whether there are other "
+      "streams; see verify\n");
+  return code;
+}
+
+// Streams of the unit or host, with what the collector says of them.
+Result<Export> collect(CollectorClient& client, const ledger::Verifier& log,
+                       const std::optional<ledger::TreeHead>& pinned,
+                       const ExportOptions& options) {
+  Export exported;
+  auto from = ledger::parse_rfc3339(options.from);
+  auto to = ledger::parse_rfc3339(options.to);
+  if (!from || !to || *to <= *from) {
+    return ledger::fail(ErrorKind::reject, "--from and --to are RFC 3339 times, in this order");
+  }
+  exported.from = *from;
+  exported.to = *to;
+  exported.what = options.unit.empty() ? "host " + options.host : "unit " + options.unit;
+  auto streams = client.streams();
+  if (!streams) return ledger::failure(streams);
+  // Fetched behind the list, so that it covers what the list tells; batches that come in later are
+  // not asked for.
+  auto note = client.checkpoint();
+  if (!note) return ledger::failure(note);
+  auto checkpoint = ledger::open_checkpoint(*note, log);
+  if (!checkpoint) return ledger::fail(ErrorKind::corrupt, checkpoint.error().message);
+  if (pinned) {
+    TileReader tiles(client, checkpoint->tree, log.suite());
+    auto same =
+        pinned->size <= checkpoint->tree.size ? tiles.continues(*pinned) : Result<bool>(false);
+    if (!same) return ledger::failure(same);
+    if (!*same) {
+      return ledger::fail(ErrorKind::corrupt, "the log does not continue what was verified before");
+    }
+  }
+  exported.checkpoint = std::move(*note);
+  for (const auto& each : *streams) {
+    if (options.unit.empty() ? each.host != options.host : each.unit != options.unit) continue;
+    const ExportPlan plan{*from, *to, each.stream, {each.batches, each.enrolment_leaf}};
+    auto stream = export_stream(client, log, checkpoint->tree, plan);
+    if (!stream) return ledger::failure(stream, each.stream);
+    if (*stream) exported.streams.push_back(std::move(**stream));
+  }
+  return exported;
+}
+
+}  // namespace
+
+int run_export(ledger::FileSystem& files, const ExportOptions& options) {
+  auto log = ledger::Verifier::from_vkey(first_line(options.vkey));
+  if (!log) return complain(exit_usage, "--vkey: " + log.error().message);
+  std::optional<ledger::TreeHead> pinned;
+  if (!options.state.empty()) {
+    auto state = PinnedState::open(files, options.state, *log);
+    if (!state) return complain(exit_usage, state.error().message);
+    pinned = state->tree();
+  }
+  auto client = CollectorClient::open(files, options.live);
+  if (!client) return complain(exit_usage, client.error().message);
+  auto exported = collect(*client, *log, pinned, options);
+  if (!exported) return code_of(exported.error());
+  if (exported->streams.empty()) {
+    return complain(exit_cannot_tell, "no stream of it has a batch in this period");
+  }
+  auto check = check_export(*exported, *log, nullptr);
+  if (!check) return code_of(check.error());
+  auto written = ledger::replace_file(files, options.out, format_export(*exported), 0600);
+  if (!written) return complain(exit_cannot_tell, written.error().message);
+  return tell(*exported, *check, options.json);
+}
+
+int run_verify_export(ledger::FileSystem& files, const VerifyExportOptions& options) {
+  auto log = ledger::Verifier::from_vkey(first_line(options.vkey));
+  if (!log) return complain(exit_usage, "--vkey: " + log.error().message);
+  auto bytes = files.read_file(options.file);
+  if (!bytes) return complain(exit_cannot_tell, bytes.error().message);
+  auto exported = parse_export(*bytes);
+  if (!exported)
+    return complain(1, "不是有效的导出 not a valid export: " + exported.error().message);
+  std::string lines;
+  const auto take = [&](std::string_view, std::string_view line) {
+    lines += line;
+    lines += '\n';
+  };
+  auto check = check_export(
+      *exported, *log,
+      options.lines.empty() ? std::function<void(std::string_view, std::string_view)>() : take);
+  if (!check) return complain(1, check.error().message);
+  if (!options.lines.empty()) {
+    auto written = ledger::replace_file(files, options.lines, lines, 0600);
+    if (!written) return complain(exit_cannot_tell, written.error().message);
+  }
+  return tell(*exported, *check, options.json);
+}
+
+}  // namespace yunjian::auditor

@@ -1,0 +1,125 @@
+#include "auditor/stream_table.h"
+
+#include <fmt/format.h>
+
+#include "ledger/leaves.h"
+
+namespace yunjian::auditor {
+
+using ledger::Result;
+
+void StreamTable::take(const StreamTask& task) {
+  tools_.leaf = task.leaf;
+  switch (task.kind) {
+    case StreamTask::Kind::enrolment:
+      return enrolment(task);
+    case StreamTask::Kind::batch:
+      return batch(task);
+    case StreamTask::Kind::late_body:
+    case StreamTask::Kind::late_lines:
+      return late_body(task);
+    case StreamTask::Kind::purge: {
+      const auto known = streams_.find(task.bytes);
+      if (known != streams_.end()) known->second.purged(task.from, task.to);
+      return;
+    }
+  }
+}
+
+void StreamTable::enrolment(const StreamTask& task) {
+  const std::string place = fmt::format("leaf {}", task.leaf);
+  auto note = ledger::parse_note(task.bytes);
+  auto parsed =
+      note ? ledger::parse_enrolment(note->text) : Result<ledger::Enrolment>(ledger::failure(note));
+  if (!parsed) {
+    tools_.found(FindingKind::tampered, place, "登记叶子无法解读", parsed.error().message);
+    return;
+  }
+  const auto before = streams_.find(ledger::stream_id(parsed->agent, parsed->incarnation - 1));
+  std::optional<std::string_view> announced;
+  if (before != streams_.end()) announced = before->second.next_key();
+  auto check = ledger::verify_enrolment(task.bytes, log_, announced);
+  if (!check) {
+    tools_.found(FindingKind::tampered, place, "登记叶子签名无效: " + check.error().message,
+                 check.error().message);
+    return;
+  }
+  const std::string id = ledger::stream_id(parsed->agent, parsed->incarnation);
+  if (parsed->incarnation > 1 && before == streams_.end()) {
+    tools_.found(FindingKind::missing, place, fmt::format("流 {} 的前一代不在日志中", id),
+                 fmt::format("the incarnation before stream {} is not in the log", id));
+  }
+  if (before != streams_.end() && parsed->previous != before->second.head()) {
+    tools_.found(FindingKind::notice, place, "登记后,前一代仍有批次入账",
+                 "batches of the incarnation before came in after its successor was prepared");
+  }
+  ++enrolments_;
+  if (!check->endorsed) {
+    unendorsed_.push_back({task.leaf, task.leaf_hash, id, parsed->unit, parsed->host});
+  }
+  if (!streams_.try_emplace(id, log_.suite(), log_.name(), *parsed, task.leaf_hash).second) {
+    tools_.found(FindingKind::tampered, place, fmt::format("流 {} 被登记两次", id),
+                 fmt::format("stream {} is enrolled twice", id));
+  }
+}
+
+void StreamTable::batch(const StreamTask& task) {
+  const std::string place = fmt::format("leaf {}", task.leaf);
+  auto sealed = ledger::read_header(task.bytes, log_.suite());
+  if (!sealed) {
+    tools_.found(FindingKind::tampered, place, "批次头无法解读", sealed.error().message);
+    return;
+  }
+  const std::string id = ledger::stream_id(sealed->header.agent, sealed->header.incarnation);
+  const auto stream = streams_.find(id);
+  if (stream == streams_.end()) {
+    tools_.found(FindingKind::tampered,
+                 fmt::format("{} stream {} batch {}", place, id, sealed->header.batch),
+                 "该批次所属的流没有登记叶子", "no enrolment leaf opens the stream of this batch");
+    return;
+  }
+  stream->second.batch(*sealed, task.leaf_hash,
+                       task.body ? std::optional<std::string_view>(*task.body) : std::nullopt,
+                       tools_);
+}
+
+void StreamTable::late_body(const StreamTask& task) {
+  const auto known = streams_.find(task.bytes);
+  if (known == streams_.end()) {
+    tools_.found(FindingKind::tampered, fmt::format("stream {} batch {}", task.bytes, task.from),
+                 "后补的正文不属于任何流", "a body that was added later belongs to no stream");
+    return;
+  }
+  const std::string_view body = task.body ? std::string_view(*task.body) : std::string_view();
+  if (task.kind == StreamTask::Kind::late_lines) {
+    known->second.late_lines(task.from, body, tools_);
+  } else {
+    known->second.late_body(task.from, body, tools_);
+  }
+}
+
+void StreamTable::finish() {
+  for (auto& [id, stream] : streams_) stream.finish(tools_);
+}
+
+StreamCounts StreamTable::counts() const {
+  StreamCounts all;
+  for (const auto& [id, stream] : streams_) all.add(stream.counts());
+  return all;
+}
+
+std::string StreamTable::save() const {
+  std::string out;
+  for (const auto& [id, stream] : streams_) out += stream.save() + "\n";
+  return out;
+}
+
+Result<void> StreamTable::load_stream(std::string_view text) {
+  auto stream = StreamCheck::load(log_.suite(), log_.name(), text);
+  if (!stream) return ledger::failure(stream);
+  const std::string id = stream->id();
+  streams_.emplace(id, std::move(*stream));
+  return {};
+}
+
+}  // namespace yunjian::auditor

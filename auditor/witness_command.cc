@@ -1,0 +1,221 @@
+#include "auditor/witness_command.h"
+
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "auditor/command_kit.h"
+#include "auditor/pinned_state.h"
+#include "auditor/printable.h"
+#include "auditor/split_view.h"
+#include "auditor/witness.h"
+
+namespace yunjian::auditor {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+constexpr std::size_t logs_max = 1000;
+
+class LiveLog : public WitnessedLog {
+ public:
+  explicit LiveLog(CollectorClient client) : client_(std::move(client)) {}
+  Result<std::string> candidate() override {
+    auto note = client_.text("/v1/log/candidate");
+    // A log that holds no candidate still is to be asked for its checkpoint.
+    return note || note.error().kind != ErrorKind::reject ? note : client_.checkpoint();
+  }
+  Result<std::string> checkpoint() override { return client_.checkpoint(); }
+  Result<std::string> tile(const ledger::TileId& id) override { return client_.tile(id); }
+  Result<std::string> post(const std::string& note) override {
+    return client_.post("/v1/log/cosignatures", note);
+  }
+
+ private:
+  CollectorClient client_;
+};
+
+struct Followed {
+  std::string url;
+  std::string origin;
+  LiveLog log;
+  Witness witness;
+};
+
+struct LogLine {
+  LiveOptions live;
+  std::string vkey;
+};
+
+Result<std::vector<LogLine>> read_logs(ledger::FileSystem& files, const WitnessOptions& options) {
+  if (options.logs.empty()) return std::vector<LogLine>{{options.live, options.vkey}};
+  auto text = files.read_file(options.logs);
+  if (!text) return ledger::failure(text);
+  std::vector<LogLine> logs;
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line) && logs.size() < logs_max;) {
+    if (line.empty() || line.starts_with('#')) continue;
+    std::istringstream words(line);
+    LogLine log;
+    std::string more;
+    words >> log.live.collector >> log.live.ca_file >> log.live.token_file >> log.vkey;
+    if (!words || words >> more) {
+      return ledger::fail(
+          ErrorKind::reject,
+          fmt::format("{}: '{}' must read URL CA-FILE TOKEN-FILE VKEY", options.logs, line));
+    }
+    logs.push_back(std::move(log));
+  }
+  if (!logs.empty()) return logs;
+  return ledger::fail(ErrorKind::reject, options.logs + " names no log");
+}
+
+Result<Followed> follow(ledger::FileSystem& files, const LogLine& line, const OwnKey& key,
+                        const WitnessOptions& options) {
+  auto log = ledger::Verifier::from_vkey(first_line(line.vkey));
+  if (!log) return ledger::failure(log, "--vkey");
+  auto client = CollectorClient::open(files, line.live);
+  if (!client) return ledger::failure(client);
+  auto pinned = PinnedState::open(files, options.state, *log);
+  if (!pinned) return ledger::failure(pinned);
+  Witness::Options settings{.state = options.state,
+                            .stale_after = std::chrono::seconds(options.stale_s),
+                            .pinned_note = pinned->note()};
+  auto witness = Witness::open(files, *log, key, std::move(settings));
+  if (!witness) return ledger::failure(witness);
+  return Followed{line.live.collector, log->name(), LiveLog(std::move(*client)),
+                  std::move(*witness)};
+}
+
+std::string json_line(const Followed& log, const Witness::Outcome& outcome) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  const auto text = [&json](const char* key, std::string_view value) {
+    json.Key(key);
+    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  json.StartObject();
+  text("origin", log.origin);
+  json.Key("size");
+  json.Uint64(outcome.size);
+  json.Key("cosigned");
+  json.Bool(outcome.cosigned);
+  json.Key("told");
+  json.Bool(outcome.told);
+  text("answer", outcome.answer);
+  if (outcome.alarm) {
+    text("alarm", to_string(outcome.alarm->kind));
+    text("place", outcome.alarm->place);
+    text("zh", outcome.alarm->zh);
+    text("en", outcome.alarm->en);
+    if (!outcome.evidence.empty()) text("evidence", outcome.evidence);
+  }
+  json.EndObject();
+  return buffer.GetString();
+}
+
+void print_outcome(const Followed& log, const Witness::Outcome& outcome, bool json) {
+  if (json) {
+    fmt::print("{}\n", json_line(log, outcome));
+  } else if (outcome.cosigned) {
+    fmt::print("{}: 已见证 cosigned {} leaves{}\n", printable(log.origin), outcome.size,
+               outcome.told ? "" : ", 未能送回 not told: " + printable(outcome.answer));
+  } else if (!outcome.alarm) {
+    fmt::print("{}: 无新内容 nothing new, {} leaves\n", printable(log.origin), outcome.size);
+  }
+  if (outcome.alarm && !json) {
+    fmt::print("{}: [{}] {}\n  {}\n  {}\n", printable(log.origin), to_string(outcome.alarm->kind),
+               printable(outcome.alarm->place), printable(outcome.alarm->zh),
+               printable(outcome.alarm->en));
+    if (!outcome.answer.empty()) fmt::print("  {}\n", printable(outcome.answer));
+    if (!outcome.evidence.empty()) fmt::print("  证据 evidence: {}\n", outcome.evidence);
+  }
+  std::fflush(stdout);
+}
+
+// One round over all logs; the exit code of the worst of them.
+Result<int> round(std::vector<Followed>& logs, ledger::Clock& clock, bool json) {
+  Findings findings;
+  bool untold = false;
+  for (Followed& log : logs) {
+    auto outcome = log.witness.step(log.log, clock.wall());
+    if (!outcome) return ledger::failure(outcome);
+    print_outcome(log, *outcome, json);
+    if (outcome->alarm) findings.add(*outcome->alarm);
+    untold = untold || (outcome->cosigned && !outcome->told);
+  }
+  const int code = findings.exit_code(false);
+  return code == 0 && untold ? exit_cannot_tell : code;
+}
+
+}  // namespace
+
+int run_key(ledger::FileSystem& files, ledger::Random& random, const KeyOptions& options) {
+  auto suite = ledger::find_suite(options.suite);
+  if (!suite) return complain(exit_usage, "--suite: " + suite.error().message);
+  const bool witness = options.kind == "witness";
+  if (!witness && options.kind != "authority") {
+    return complain(exit_usage, "--kind is witness or authority");
+  }
+  const auto kind = witness ? ledger::SignatureKind::cosignature : ledger::SignatureKind::plain;
+  auto key = make_key(files, options.out, {options.name, *suite, kind}, random);
+  if (!key) return complain(exit_usage, key.error().message);
+  fmt::print("{}\n", key->identity.vkey());
+  return 0;
+}
+
+int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOptions& options) {
+  auto key = read_key(files, options.key, ledger::SignatureKind::cosignature);
+  if (!key) return complain(exit_usage, "--key: " + key.error().message);
+  auto lines = read_logs(files, options);
+  if (!lines) return complain(exit_usage, lines.error().message);
+  std::vector<Followed> logs;
+  for (const LogLine& line : *lines) {
+    auto followed = follow(files, line, *key, options);
+    if (!followed) {
+      const bool usage = followed.error().kind == ErrorKind::reject;
+      return complain(usage ? exit_usage : exit_cannot_tell, followed.error().message);
+    }
+    logs.push_back(std::move(*followed));
+  }
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  if (options.interval_s > 0) ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (;;) {
+    auto code = round(logs, clock, options.json);
+    if (!code) return complain(exit_cannot_tell, code.error().message);
+    if (options.interval_s == 0) return *code;
+    const timespec pause{.tv_sec = static_cast<time_t>(options.interval_s), .tv_nsec = 0};
+    if (::sigtimedwait(&signals, nullptr, &pause) > 0) return *code;
+  }
+}
+
+int run_verify_alarm(ledger::FileSystem& files, const VerifyAlarmOptions& options) {
+  auto log = ledger::Verifier::from_vkey(first_line(options.vkey));
+  if (!log) return complain(exit_usage, "--vkey: " + log.error().message);
+  auto bytes = files.read_file(options.alarm);
+  if (!bytes) return complain(exit_cannot_tell, bytes.error().message);
+  auto view = parse_split_view(*bytes);
+  auto heads =
+      view ? check_split_view(*view, *log) : Result<SplitHeads>(ledger::Failure(view.error()));
+  if (!heads) {
+    fmt::print("证据不成立 it proves nothing: {}\n", printable(heads.error().message));
+    return exit_cannot_tell;
+  }
+  fmt::print(
+      "分叉视图成立:日志 {} 的密钥签了两段历史({} 与 {} 个叶子)\n"
+      "split view proven: the key of {} signed two histories (of {} and {} leaves)\n",
+      log->name(), heads->one.size, heads->other.size, log->name(), heads->one.size,
+      heads->other.size);
+  return 1;
+}
+
+}  // namespace yunjian::auditor
