@@ -195,16 +195,25 @@ else:
     print('SKIPPED: the schemes of logrotate, which is not installed')
 
 
+def begun(agent):
+    """How many times the agent began to run."""
+    return agent.log.read_text(errors='replace').count('runs as')
+
+
 def annoy(agent, chance, until):
     """Kills and stops the agent; returns how often."""
-    count = 0
+    count = before = 0
     while time.monotonic() < until:
         time.sleep(0.2 + chance.random() * 1.5)  # how long it lives
         if chance.random() < 0.7:
             agent.kill()
         else:
-            assert agent.stop() == 0, agent.tail()
+            # SIGTERM to a program that has not begun ends it as SIGKILL does.
+            lab.wait_until('the agent', 60, lambda: begun(agent) > before)
+            code = agent.stop()
+            assert code == 0, f'ended with {code}: {agent.tail()}'
         time.sleep(chance.random() * 1.0)  # how long it is away
+        before = begun(agent)
         agent.start()
         count += 1
     return count
