@@ -79,9 +79,10 @@ ledger::Result<void> add_line(const ApiContext& context, const EvidenceLog::Stor
   proof.line_path = std::move(*path);
   proof.header = batch.frame.header;
   if (sealed->header.batch == 0) return {};
-  const auto before = context.log->batch_row(proof.stream, sealed->header.batch - 1);
-  if (!before) return ledger::fail(ledger::ErrorKind::corrupt, "the batch before is absent");
-  auto previous = context.log->leaf(before->leaf);
+  auto before = context.log->batch_row(proof.stream, sealed->header.batch - 1);
+  if (!before) return ledger::failure(before);
+  if (!*before) return ledger::fail(ledger::ErrorKind::corrupt, "the batch before is absent");
+  auto previous = context.log->leaf((*before)->leaf);
   if (!previous) return ledger::failure(previous);
   proof.previous = std::move(*previous);
   return {};
@@ -190,9 +191,10 @@ Outcome<Response> get_record_proof(const ApiContext& context, const Call& call) 
   auto record = context.records->record(call.credential.scope, call.parts[0], *number);
   if (!record && record.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!record) return storage_problem(record.error());
-  const auto row = context.log->row_of_record(call.parts[0], *number);
-  if (!row) return not_found();
-  auto batch = context.log->batch(call.parts[0], row->number);
+  auto row = context.log->row_of_record(call.parts[0], *number);
+  if (!row) return storage_problem(row.error());
+  if (!*row) return not_found();
+  auto batch = context.log->batch(call.parts[0], (*row)->number);
   if (!batch) return storage_problem(batch.error());
   ledger::RecordProof proof;
   proof.stream = call.parts[0];

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "ledger/record.h"
-#include "ledger/successor.h"
 #include "ledger/statement_leaves.h"
+#include "ledger/successor.h"
 
 namespace yunjian::collector {
 

@@ -29,8 +29,8 @@ void take_gaps(std::vector<ExaminedFrame>& frames, const std::vector<Answer>& an
 }
 
 void refuse_retired(ExaminedFrame& frame) {
-  frame.refused = "stream " + frame.stream +
-                  " is retired: a host that is in use again enrols with a new token";
+  frame.refused =
+      "stream " + frame.stream + " is retired: a host that is in use again enrols with a new token";
   frame.cause = &VerifyCounters::refused_stream;
 }
 
