@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <source_location>
 
 #include "ledger/base/file_system.h"
 #include "ledger/posix/posix_file_system.h"
@@ -63,8 +62,7 @@ TEST_CASE("A mistake is told with file, line and column") {
 
 TEST_CASE("The sample file shows every key, and each with its default") {
   ledger::PosixFileSystem files;
-  const std::string here = std::source_location::current().file_name();
-  const std::string path = here.substr(0, here.rfind("/collector/")) + "/packaging/collector.toml";
+  const std::string path = std::string(YUNJIAN_SOURCE_DIR) + "/packaging/collector.toml";
   std::string text = *files.read_file(path);
   const auto as_it_is = parse_config(text, path);
   REQUIRE_MESSAGE(as_it_is.has_value(), as_it_is.error().message);

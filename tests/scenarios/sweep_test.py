@@ -28,9 +28,10 @@ def evidence_files(data):
 
 
 def names(path, data):
-    """What a finding may name: the file, or what its damage hides from view."""
+    """What a finding may name: the file, or what its damage hides from view. A hash in a tile of
+    level 0 is that of a leaf, which is then named."""
     name = str(path.relative_to(data))
-    more = {'w': ('stream ', 'leaf', 'leaves'), 'l': ('leaf',), 't': ('tile',),
+    more = {'w': ('stream ', 'leaf', 'leaves'), 'l': ('leaf',), 't': ('tile', 'leaf'),
             'c': ('checkpoint', 'leaves')}
     return (name, *more[name[0]])
 
