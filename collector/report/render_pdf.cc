@@ -97,6 +97,7 @@ class Paper {
   }
   void circle(const Point& at, double radius, const Colour& colour) {
     use(colour);
+    cairo_new_path(context_.get());  // or a line leads to it from the last text
     cairo_arc(context_.get(), at.x, at.y, radius, 0, 2 * 3.14159265358979);
     cairo_fill(context_.get());
   }
@@ -126,7 +127,6 @@ class Paper {
     set(words, {});
     return pango_layout_get_unknown_glyphs_count(layout_.get()) == 0;
   }
-  cairo_t* context() { return context_.get(); }
 
  private:
   void set(std::string_view words, const TextForm& form) {
@@ -159,31 +159,37 @@ class Paper {
   int page_ = 1;
 };
 
-// Draws a chart at a place of the paper, in the chart's own size.
+constexpr double chart_scale = 0.72;  // so that two of them share a page
+
+// Draws a chart at a place of the paper, smaller than in its own frame.
 class PaperCanvas : public Canvas {
  public:
   PaperCanvas(Paper& paper, const Point& origin) : paper_(paper), origin_(origin) {}
   void rectangle(const Box& box, const Colour& fill) override {
-    paper_.fill({origin_.x + box.x, origin_.y + box.y, box.width, box.height}, fill);
+    const Point corner = moved({box.x, box.y});
+    paper_.fill({corner.x, corner.y, box.width * chart_scale, box.height * chart_scale}, fill);
   }
   void line(const Point& from, const Point& to, const Pen& pen) override {
-    paper_.line(moved(from), moved(to), pen);
+    paper_.line(moved(from), moved(to), {.colour = pen.colour, .width = pen.width * chart_scale});
   }
-  void dot(const Point& at, const Colour& fill) override { paper_.circle(moved(at), 2.5, fill); }
+  void dot(const Point& at, const Colour& fill) override { paper_.circle(moved(at), 2, fill); }
   void text(const Point& at, std::string_view words, const Lettering& letters) override {
     constexpr double room = 300;
     const double shift[] = {0, room / 2, room};
-    const Point corner{at.x - shift[static_cast<std::size_t>(letters.align)],
-                       at.y - letters.size * 1.1};
-    paper_.text(moved(corner), words,
-                {.size = letters.size,
+    const double size = letters.size * chart_scale;
+    const Point base = moved(at);
+    paper_.text({base.x - shift[static_cast<std::size_t>(letters.align)], base.y - size * 1.1},
+                words,
+                {.size = size,
                  .width = letters.align == Align::left ? 0 : room,
                  .align = letters.align,
                  .colour = letters.colour});
   }
 
  private:
-  Point moved(const Point& at) const { return {origin_.x + at.x, origin_.y + at.y}; }
+  Point moved(const Point& at) const {
+    return {origin_.x + at.x * chart_scale, origin_.y + at.y * chart_scale};
+  }
   Paper& paper_;
   Point origin_;
 };
@@ -298,10 +304,11 @@ void draw_section(Paper& paper, const DocumentSection& section, Language languag
     paper.y += tall;
   }
   for (const Chart& chart : section.charts) {
-    paper.need(chart_height + 10);
-    PaperCanvas canvas(paper, {margin + (body_width - chart_width) / 2, paper.y});
+    const double tall = chart_height * chart_scale + 10;
+    paper.need(tall);
+    PaperCanvas canvas(paper, {margin + (body_width - chart_width * chart_scale) / 2, paper.y});
     draw_chart(canvas, chart, language);
-    paper.y += chart_height + 10;
+    paper.y += tall;
   }
   for (const DocumentTable& table : section.tables) draw_table(paper, table, language);
 }
