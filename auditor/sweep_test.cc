@@ -89,8 +89,10 @@ class Patient {
     if (!result) return damage.kind + ": an error instead of a finding";
     const int code = result->findings.exit_code(false);
     if (code != 1 && code != 2) return damage.kind + ": exit " + std::to_string(code);
+    std::string named;
     for (const Finding& finding : result->findings.kept()) {
       if (finding.kind == FindingKind::notice) continue;
+      named += (named.empty() ? "" : "|") + finding.place;
       std::string_view words = damage.object;
       while (!words.empty()) {
         const std::size_t end = std::min(words.find('|'), words.size());
@@ -98,7 +100,7 @@ class Patient {
         words.remove_prefix(std::min(end + 1, words.size()));
       }
     }
-    return damage.kind + ": no finding names " + damage.object;
+    return damage.kind + ": no finding names " + damage.object + ", but " + named;
   }
 
   void restore() {
@@ -118,7 +120,7 @@ class Patient {
     if (name.starts_with("wal/")) return name + "|stream |leaves |leaf ";
     if (name.starts_with("lists/")) return name + "|leaf ";
     if (name == "checkpoint") return "checkpoint|leaves ";
-    return name + "|tile/";
+    return name + "|tile/|leaf ";  // a hash of level 0 is that of a leaf
   }
 
   std::optional<Damage> damage_files(std::mt19937_64& random) {
@@ -177,7 +179,8 @@ class Patient {
       case 0:
         if (at == other) return std::nullopt;
         kind = "swap entries";
-        object += "|" + object_of(entries[other], other);
+        // Neighbours of two streams leave both streams whole: only the log's order is another.
+        object += "|" + object_of(entries[other], other) + "|leaves ";
         std::swap(entries[at], entries[other]);
         break;
       case 1:
@@ -261,7 +264,7 @@ TEST_CASE("seeded damage to a sealed directory is reported, and the right object
   }
   std::string told;
   for (const auto& [kind, count] : sums) told += "\n  " + std::to_string(count) + " " + kind;
-  MESSAGE(treated << " damages, each reported with its object:" << told);
+  MESSAGE(treated.load() << " damages, each reported with its object:" << told);
 }
 
 }  // namespace
