@@ -39,11 +39,14 @@ yunjian_header_library(yunjian::toml11 toml.hpp)
 yunjian_header_library(yunjian::cli11 CLI/CLI.hpp)
 yunjian_header_library(doctest doctest/doctest.h)
 
-# Print: Pango and Cairo, which have pkg-config files only.
+# Print: Pango and Cairo, which have pkg-config files only. Their -pthread is left out: it would
+# keep the precompiled header from being used.
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(YUNJIAN_PANGO REQUIRED IMPORTED_TARGET pangocairo)
+pkg_check_modules(YUNJIAN_PANGO REQUIRED pangocairo)
 add_library(yunjian::pango INTERFACE IMPORTED GLOBAL)
-target_link_libraries(yunjian::pango INTERFACE PkgConfig::YUNJIAN_PANGO)
+set_target_properties(yunjian::pango PROPERTIES
+  INTERFACE_INCLUDE_DIRECTORIES "${YUNJIAN_PANGO_INCLUDE_DIRS}"
+  INTERFACE_LINK_LIBRARIES "${YUNJIAN_PANGO_LINK_LIBRARIES}")
 
 # The journal and sd_notify: without libsystemd the target is empty and HAVE_SYSTEMD undefined.
 add_library(yunjian::systemd INTERFACE IMPORTED GLOBAL)
