@@ -10,8 +10,9 @@
 namespace yunjian::collector {
 
 // Runs EvidenceLog::file_step() for as long as it lives, at most half of the time, so that ingest
-// and searches keep the disk and a core. After an error it waits a minute and tries again; the
-// error is kept for whoever asks. Made and destroyed by one thread.
+// and searches keep the disk and a core. While the WAL grows fast (agents drain what they held) it
+// waits, until `backlog_bytes_max` have come since all was filed. After an error it waits a minute
+// and tries again; the error is kept for whoever asks. Made and destroyed by one thread.
 class FilingThread {
  public:
   struct Options {
@@ -34,6 +35,7 @@ class FilingThread {
  private:
   void run();
   ledger::Result<bool> step();
+  bool is_busy();  // the WAL grew fast since the last look, and not too much waits
   bool wait(std::chrono::duration<double> time);  // false: stop
 
   EvidenceLog& log_;
@@ -42,6 +44,8 @@ class FilingThread {
   std::condition_variable stopped_;
   bool stopping_ = false;
   Status status_;
+  std::uint64_t seen_bytes_ = 0;   // of the WAL at the last look; the thread's own
+  std::uint64_t filed_bytes_ = 0;  // of the WAL when nothing was left to file; the thread's own
   std::thread thread_;
 };
 
