@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "collector/report/month_facts.h"
 #include "collector/report/table_xlsx.h"
@@ -94,8 +95,14 @@ class HourReader {
  public:
   HourReader(const MonthSources& sources, const Scope& scope, const std::vector<HostFacts>& hosts)
       : records_(*sources.records), scope_(scope) {
-    for (const HostFacts& host : hosts) ids_.push_back(host.id);
-    std::sort(ids_.begin(), ids_.end());
+    std::vector<const HostFacts*> order;
+    for (const HostFacts& host : hosts) order.push_back(&host);
+    const auto place = [](const HostFacts& host) {
+      return std::tie(host.county, host.unit_name, host.unit, host.system, host.name, host.id);
+    };
+    std::sort(order.begin(), order.end(),
+              [&](const HostFacts* a, const HostFacts* b) { return place(*a) < place(*b); });
+    for (const HostFacts* host : order) ids_.push_back(host->id);
   }
 
   Result<std::uint64_t> give(const HostFacts& host, Time from, Time to, const HourSink& sink) {
@@ -122,8 +129,7 @@ class HourReader {
   }
 
  private:
-  // The hosts from `first` on, in the order of their ids; those that were given already are passed
-  // over when they are asked for once only.
+  // The hosts from `first` on, in the order in which the table asks for them: each is read once.
   Result<void> read_group(const std::string& first, Time from, Time to) {
     ScanQuery query;
     query.lanes = {Lane::hour};
@@ -133,7 +139,7 @@ class HourReader {
     query.limit = hours_max;
     query.bytes_max = ~std::uint64_t{0};
     lines_.clear();
-    auto at = std::lower_bound(ids_.begin(), ids_.end(), first);
+    auto at = std::find(ids_.begin(), ids_.end(), first);
     for (; at != ids_.end() && query.filter.hosts.size() < hosts_at_once; ++at) {
       query.filter.hosts.push_back(*at);
       lines_[*at];
