@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-
 #include "ledger/base/file_system.h"
 #include "ledger/posix/posix_file_system.h"
 
