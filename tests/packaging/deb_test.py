@@ -22,10 +22,11 @@ AGENT_BYTES_MAX = 2 * 1024 * 1024
 # Everything that the programs may need of Debian 12, besides its C and C++ runtime.
 RUNTIME = {'libc6', 'libgcc-s1', 'libstdc++6'}
 DEPENDS = {
-    'yunjian-agent': {'debconf', 'systemd', 'libaudit1', 'libcurl4', 'libfmt9', 'libssl3',
-                      'libsystemd0', 'libxxhash0', 'libzstd1'},
+    'yunjian-agent': {'debconf', 'systemd', 'libaudit1', 'libcurl4', 'libfmt9', 'libre2-9',
+                      'libssl3', 'libsystemd0', 'libxxhash0', 'libzstd1'},
     'yunjian-audit': {'libcurl4', 'libfmt9', 'libssl3', 'libxxhash0', 'libzstd1'},
-    'yunjian-collector': {'debconf', 'systemd', 'libfmt9', 'libsoci-core4.0',
+    'yunjian-collector': {'debconf', 'systemd', 'libcairo2', 'libcurl4', 'libfmt9', 'libglib2.0-0',
+                          'libpango-1.0-0', 'libpangocairo-1.0-0', 'libre2-9', 'libsoci-core4.0',
                           'libsoci-sqlite3-4.0', 'libssl3', 'libxlsxwriter4', 'libxxhash0',
                           'libzstd1'},
 }
