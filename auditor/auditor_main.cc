@@ -2,6 +2,7 @@
 
 #include "auditor/export_command.h"
 #include "auditor/proof_command.h"
+#include "auditor/report_command.h"
 #include "auditor/search_command.h"
 #include "auditor/verify_command.h"
 #include "auditor/witness_command.h"
@@ -227,6 +228,36 @@ CLI::App* add_search(CLI::App& app, SearchOptions& options) {
   return search;
 }
 
+CLI::App* add_report_check(CLI::App& app, ReportOptions& options) {
+  CLI::App* command = app.add_subcommand("report-check",
+                                         "月报核对:由封存记录重算每个数字 / recompute every figure "
+                                         "of a monthly report from the sealed "
+                                         "records; says equal, or which cell differs");
+  auto* collector = add_live(*command, options.log.live);
+  command->add_option("--data", options.log.data, "复制的数据目录 / a copied data directory")
+      ->excludes(collector);
+  command->add_option("--month", options.month, "月份 / month, YYYY-MM");
+  command->add_option(
+      "--pack", options.pack,
+      "收到的月报目录(含 manifest)/ directory of the report as it was handed out, with its "
+      "manifest; default: as it lies where the log is");
+  add_key(*command, options.log.vkey);
+  command->add_option(
+      "--state", options.log.state,
+      "已核验检查点的目录 / directory of what `verify` verified: the log is gone on "
+      "from there");
+  command->add_flag("--json", options.log.json, "输出 JSON / print JSON");
+  command->add_flag("--strict", options.log.strict,
+                    "提示也算作无法判定 / notices make the exit code 4");
+  command->callback([&options] {
+    if (options.log.live.collector.empty() && options.log.data.empty()) {
+      throw CLI::ValidationError("report-check", "give --collector URL or --data DIR");
+    }
+  });
+  command->footer(exit_codes);
+  return command;
+}
+
 struct Commands {
   VerifyOptions verify;
   VerifyFiles verify_files;
@@ -236,8 +267,10 @@ struct Commands {
   WitnessOptions witness;
   EndorseOptions endorse;
   ExportOptions exporting_options;
+  ReportOptions report;
   const CLI::App* exporting = nullptr;
   const CLI::App* proving = nullptr;
+  const CLI::App* reporting = nullptr;
   const CLI::App* searching = nullptr;
   const CLI::App* making_key = nullptr;
   const CLI::App* witnessing = nullptr;
@@ -248,6 +281,7 @@ struct Commands {
     proving = add_prove(app, prove);
     searching = add_search(app, search);
     exporting = add_export(app, exporting_options);
+    reporting = add_report_check(app, report);
     witnessing = add_witness(app, witness);
     endorsing = add_endorse(app, endorse);
     making_key = add_make_key(app, key);
@@ -263,6 +297,7 @@ struct Commands {
     if (witnessing->parsed()) return run_witness(files, clock, witness);
     if (endorsing->parsed()) return run_endorse(files, clock, endorse);
     if (exporting->parsed()) return run_export(files, exporting_options);
+    if (reporting->parsed()) return run_report_check(files, report);
     if (!verify_files.exported.empty()) {
       return run_verify_export(
           files, {verify_files.exported, verify.vkey, verify_files.lines, verify.json});

@@ -73,6 +73,18 @@ ledger::Error problem_of(std::string_view path, const HttpAnswer& answer, std::s
           fmt::format("{} {} was answered with {}{}", method, path, answer.status, said)};
 }
 
+namespace {
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+}
+
+}  // namespace
+
 std::string with_parameters(
     std::string_view path,
     const std::vector<std::pair<std::string_view, std::string>>& parameters) {
@@ -84,11 +96,18 @@ std::string with_parameters(
     out += name;
     out += '=';
     sign = '&';
-    for (const char c : value) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-      out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
+    append_escaped(out, value);
+  }
+  return out;
+}
+
+std::string escape_path(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    append_escaped(out, path.substr(0, slash));
+    if (slash < path.size()) out += '/';
+    path.remove_prefix(std::min(slash + 1, path.size()));
   }
   return out;
 }

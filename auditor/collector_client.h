@@ -83,6 +83,8 @@ class CollectorClient : public ProofSource {
 // What an answer that is not 200 says: from its problem document when it is one.
 ledger::Error problem_of(std::string_view path, const HttpAnswer& answer,
                          std::string_view method = "GET");
+// The segments escaped, the slashes between them kept.
+std::string escape_path(std::string_view path);
 // `path?name=value&…`, values escaped; empty ones are left out.
 std::string with_parameters(
     std::string_view path, const std::vector<std::pair<std::string_view, std::string>>& parameters);

@@ -16,8 +16,6 @@ namespace yunjian::auditor {
 
 using ledger::Result;
 
-namespace {
-
 Result<std::unique_ptr<Evidence>> open_evidence(ledger::FileSystem& files,
                                                 const VerifyOptions& options,
                                                 const ledger::Suite& suite) {
@@ -28,6 +26,8 @@ Result<std::unique_ptr<Evidence>> open_evidence(ledger::FileSystem& files,
   if (!client) return ledger::failure(client);
   return std::unique_ptr<Evidence>(new LiveEvidence(std::move(*client), suite));
 }
+
+namespace {
 
 // "  43 % 1204224/2800000 leaves, 81 s" on a terminal, rewritten in place.
 class ProgressLine {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "auditor/collector_client.h"
 #include "auditor/command_kit.h"
+#include "auditor/evidence.h"
 #include "ledger/base/file_system.h"
 
 namespace yunjian::auditor {
@@ -22,6 +24,11 @@ struct VerifyOptions {
   bool json = false;
   bool strict = false;
 };
+
+// Where the options say that the log is.
+ledger::Result<std::unique_ptr<Evidence>> open_evidence(ledger::FileSystem& files,
+                                                        const VerifyOptions& options,
+                                                        const ledger::Suite& suite);
 
 // Runs the check and writes the report to standard output, trouble to standard error. Returns the
 // exit code.

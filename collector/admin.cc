@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "collector/catalog/csv.h"
+#include "collector/catalog/list_entries.h"
+#include "collector/pack_keeper.h"
 #include "collector/tokens.h"
 #include "ledger/base/bytes.h"
 
@@ -225,7 +227,11 @@ Result<AdminAnswer> AdminCommands::import_units(const AdminRequest& request) {
   Act imported = act(request, "import");
   imported.number("rows", units->size()).text("sha256", request.field("sha256"));
   if (auto recorded = record(imported); !recorded) return ledger::failure(recorded);
-  if (auto put = context_.catalog->put_units(*units); !put) return ledger::failure(put);
+  std::vector<RegistryEntry> entries;
+  for (const Unit& unit : *units) entries.push_back(entry_of(unit));
+  auto put =
+      register_entries(request, entries, [&] { return context_.catalog->put_units(*units); });
+  if (!put) return ledger::failure(put);
   return AdminAnswer{.out = fmt::format("{} units imported\n", units->size())};
 }
 
@@ -237,7 +243,11 @@ Result<AdminAnswer> AdminCommands::import_hosts(const AdminRequest& request) {
   Act imported = act(request, "import");
   imported.number("rows", hosts->size()).text("sha256", request.field("sha256"));
   if (auto recorded = record(imported); !recorded) return ledger::failure(recorded);
-  if (auto put = context_.catalog->put_hosts(*hosts); !put) return ledger::failure(put);
+  std::vector<RegistryEntry> entries;
+  for (const Host& host : *hosts) entries.push_back(entry_of(host));
+  auto put =
+      register_entries(request, entries, [&] { return context_.catalog->put_hosts(*hosts); });
+  if (!put) return ledger::failure(put);
   return AdminAnswer{.out = fmt::format("{} hosts imported\n", hosts->size())};
 }
 
@@ -252,12 +262,14 @@ Result<AdminAnswer> AdminCommands::status(const AdminRequest&) {
     hollow += stream.state.hollow;
     forks += stream.state.forks;
   }
+  const std::string report = context_.keeper->status_line();
   return AdminAnswer{.out =
                          fmt::format("origin   {}\nsuite    {}\nvkey     {}\nlog      {} leaves\n"
                                      "streams  {}\nrecords  {}\nhollow   {} batches\nforks    "
-                                     "{}\n",
+                                     "{}\n{}",
                                      verifier.name(), verifier.suite().name(), verifier.vkey(),
-                                     context_.log->size(), streams.size(), records, hollow, forks)};
+                                     context_.log->size(), streams.size(), records, hollow, forks,
+                                     report.empty() ? "" : "report   " + report + "\n")};
 }
 
 }  // namespace yunjian::collector

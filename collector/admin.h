@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,9 +14,9 @@
 
 namespace yunjian::collector {
 
-struct MonthSources;
-struct UtilizationTable;
 class MonthPackFiles;
+class MonthPacks;
+class PackKeeper;
 enum class Language;
 
 // What commands work with; all of it outlives them.
@@ -27,6 +29,9 @@ struct AdminContext {
   ledger::Clock* clock = nullptr;
   ledger::Random* random = nullptr;
   std::string scratch;  // directory for files that are being made
+  MonthPacks* packs = nullptr;
+  std::mutex* acts = nullptr;  // held while the catalog and the own stream are changed together
+  const PackKeeper* keeper = nullptr;
 };
 
 // The commands of `yunjian-collector` that need the collector's objects, whoever holds them: the
@@ -56,12 +61,15 @@ class AdminCommands {
   Answer status(const AdminRequest& request);
   Answer verify(const AdminRequest& request);
 
-  ledger::Result<std::size_t> keep_month(const AdminRequest& request,
-                                         const UtilizationTable& table);
+  Answer preview_report(const AdminRequest& request, rules::Month month, Language language);
+  // Acts of the entries, then `rows` of the catalog.
+  ledger::Result<void> register_entries(const AdminRequest& request,
+                                        const std::vector<RegistryEntry>& entries,
+                                        const std::function<ledger::Result<void>()>& rows);
   ledger::Result<void> add_pack(AdminAnswer& answer, const MonthPackFiles& pack,
                                 const std::string& prefix, Language language);
-  ledger::Result<void> add_narrow_packs(AdminAnswer& answer, rules::Month month, Language language);
-  MonthSources month_sources() const;
+  ledger::Result<void> add_narrow_packs(AdminAnswer& answer, const MonthPackFiles& city,
+                                        Language language);
   ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
   ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
   ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }

@@ -1,17 +1,11 @@
 #include <fmt/format.h>
 
-#include <map>
-#include <set>
-
 #include "collector/admin.h"
-#include "collector/api/month_pack_files.h"
-#include "collector/report/month_findings.h"
-#include "collector/report/terms.h"
 #include "ledger/batch.h"
 #include "ledger/checkpoint.h"
 #include "ledger/statement_leaves.h"
 
-// The commands that read evidence or write leaves: `report build`, `verify`, `host retire`.
+// The commands that read evidence or write leaves: `verify`, `host retire`.
 
 namespace yunjian::collector {
 
@@ -103,111 +97,6 @@ Result<void> StreamCheck::check_body(const EvidenceLog::StoredBatch& batch,
 }
 
 }  // namespace
-
-MonthSources AdminCommands::month_sources() const {
-  return {.catalog = context_.catalog,
-          .log = context_.log,
-          .records = context_.records,
-          .clock = context_.clock};
-}
-
-// A month that is over is kept as it was judged, and what it flags becomes a finding, each one a
-// record of the own stream first. Gives back how many are new.
-Result<std::size_t> AdminCommands::keep_month(const AdminRequest& request,
-                                              const UtilizationTable& table) {
-  if (table.provisional) return std::size_t{0};
-  auto open = context_.catalog->findings(Scope::all(), {.open_only = true});
-  if (!open) return ledger::failure(open);
-  const auto fresh = new_findings(table, *open, context_.clock->wall());
-  for (const Finding& finding : fresh) {
-    Act flagged = act(request, "finding");
-    flagged.text("finding", finding.id).text("act", "flag").text("host", finding.host);
-    flagged.text("unit", finding.unit)
-        .text("verdict", finding.verdict)
-        .text("month", finding.month);
-    for (const auto& [name, value] : finding.details) flagged.text("field." + name, value);
-    if (auto recorded = record(flagged); !recorded) return ledger::failure(recorded);
-    const FindingEvent event{
-        .time = finding.opened, .act = "flag", .who = "collector", .state = finding.state};
-    auto put = context_.catalog->put_finding(finding, event);
-    if (!put && put.error().kind != ledger::ErrorKind::retry) return ledger::failure(put);
-  }
-  if (auto kept = context_.catalog->put_outcomes(outcomes_of(table)); !kept) {
-    return ledger::failure(kept);
-  }
-  return fresh.size();
-}
-
-// The pack of one scope in every form, under `prefix`.
-Result<void> AdminCommands::add_pack(AdminAnswer& answer, const MonthPackFiles& pack,
-                                     const std::string& prefix, Language language) {
-  for (const std::string_view report : report_names) {
-    for (const std::string_view format : {"xlsx", "pdf", "html", "json", "csv"}) {
-      auto bytes = pack.bytes({.report = report, .format = format, .language = language},
-                              *context_.files, context_.scratch);
-      if (!bytes && bytes.error().kind == ErrorKind::reject) {
-        answer.note +=
-            fmt::format("{}.{} was not made: {}\n", report, format, bytes.error().message);
-        continue;
-      }
-      if (!bytes) return ledger::failure(bytes);
-      answer.files.emplace(fmt::format("{}{}.{}", prefix, report, format), std::move(*bytes));
-    }
-  }
-  return {};
-}
-
-// One pack for each county and each unit besides the authority's.
-Result<void> AdminCommands::add_narrow_packs(AdminAnswer& answer, rules::Month month,
-                                             Language language) {
-  auto units = context_.catalog->units(Scope::all());
-  if (!units) return ledger::failure(units);
-  std::map<std::string, std::set<std::string, std::less<>>> scopes;
-  for (const Unit& unit : *units) {
-    scopes["unit/" + unit.id + "/"].insert(unit.id);
-    if (!unit.county.empty() && unit.county.find('/') == std::string::npos) {
-      scopes["county/" + unit.county + "/"].insert(unit.id);
-    }
-  }
-  for (const auto& [prefix, scope] : scopes) {
-    auto pack = MonthPackFiles::read(month_sources(), Scope::units(scope), month);
-    if (!pack) return ledger::failure(pack, prefix);
-    if (auto added = add_pack(answer, *pack, prefix, language); !added) return added;
-  }
-  return {};
-}
-
-Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
-  auto month = rules::parse_month(request.field("month"));
-  if (!month) return ledger::failure(month, "--month");
-  const std::string lang = request.field("lang");
-  if (!lang.empty() && lang != "zh" && lang != "en") {
-    return ledger::fail(ErrorKind::reject, fmt::format("--lang '{}': zh or en", lang));
-  }
-  const Language language = lang == "en" ? Language::en : Language::zh;
-  // The month is judged first, so that the pack shows the findings it raises.
-  auto judged = MonthPackFiles::read(month_sources(), Scope::all(), *month);
-  if (!judged) return ledger::failure(judged);
-  auto raised = keep_month(request, judged->table());
-  if (!raised) return ledger::failure(raised);
-  auto pack = *raised == 0 ? std::move(judged)
-                           : MonthPackFiles::read(month_sources(), Scope::all(), *month);
-  if (!pack) return ledger::failure(pack);
-  const UtilizationTable& table = pack->table();
-  Act built = act(request, "report");
-  built.text("month", request.field("month")).number("results", table.rows.size());
-  if (auto recorded = record(built); !recorded) return ledger::failure(recorded);
-  AdminAnswer answer{
-      .out = fmt::format(
-          "{}: {} hosts, {} rows, {}\n", request.field("month"), table.hosts, table.rows.size(),
-          table.provisional ? "provisional" : fmt::format("{} new findings", *raised))};
-  if (auto added = add_pack(answer, *pack, "", language); !added) return ledger::failure(added);
-  if (!request.field("all").empty()) {
-    if (auto added = add_narrow_packs(answer, *month, language); !added)
-      return ledger::failure(added);
-  }
-  return answer;
-}
 
 // The agent's newest incarnation ends here; its host may be enrolled anew later.
 Result<AdminAnswer> AdminCommands::retire_host(const AdminRequest& request) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "collector/admin.h"
+#include "collector/api/register_act.h"
 #include "collector/catalog/registry.h"
 
 namespace yunjian::collector {
@@ -26,14 +27,6 @@ Result<const KindDef*> kind_of(const AdminRequest& request) {
 bool looks_like_json(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && (text[first] == '[' || text[first] == '{');
-}
-
-// The act by which an entry became what it is: with it the catalogue can be made again.
-std::string act_of(Act act, const RegistryEntry& entry) {
-  act.text("register", entry.kind).text("entry", entry.id);
-  if (!entry.unit.empty()) act.text("unit", entry.unit);
-  for (const auto& [name, value] : entry.fields) act.text("field." + name, value);
-  return act.line();
 }
 
 struct Changes {
@@ -86,17 +79,24 @@ Result<AdminAnswer> AdminCommands::import_entries(const AdminRequest& request) {
     return AdminAnswer{
         .out = fmt::format("{}: {}; nothing was changed (--dry-run)\n", (*kind)->key, counts)};
   }
+  auto put = register_entries(request, changes->entries,
+                              [&] { return context_.catalog->put_entries(changes->entries); });
+  if (!put) return ledger::failure(put);
+  return AdminAnswer{.out = fmt::format("{}: {}\n", (*kind)->key, counts)};
+}
+
+Result<void> AdminCommands::register_entries(const AdminRequest& request,
+                                             const std::vector<RegistryEntry>& entries,
+                                             const std::function<Result<void>()>& rows) {
+  const std::lock_guard acting(*context_.acts);
   std::vector<std::string> lines;
-  for (const RegistryEntry& entry : changes->entries) {
-    lines.push_back(act_of(act(request, "register"), entry));
-    if (lines.size() < acts_at_once && &entry != &changes->entries.back()) continue;
-    if (auto recorded = context_.own->record_all(std::move(lines)); !recorded) {
-      return ledger::failure(recorded);
-    }
+  for (const RegistryEntry& entry : entries) {
+    lines.push_back(register_act(act(request, "register"), entry));
+    if (lines.size() < acts_at_once && &entry != &entries.back()) continue;
+    if (auto recorded = context_.own->record_all(std::move(lines)); !recorded) return recorded;
     lines.clear();
   }
-  if (auto put = context_.catalog->put_entries(changes->entries); !put) return ledger::failure(put);
-  return AdminAnswer{.out = fmt::format("{}: {}\n", (*kind)->key, counts)};
+  return rows();
 }
 
 Result<AdminAnswer> AdminCommands::export_entries(const AdminRequest& request) {

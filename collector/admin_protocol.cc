@@ -4,6 +4,7 @@
 
 #include "collector/api/json.h"
 #include "ledger/base/bytes.h"
+#include "ledger/report_manifest.h"
 
 namespace yunjian::collector {
 
@@ -79,6 +80,8 @@ std::string format_answer(const Result<AdminAnswer>& answer) {
   for (const auto& [name, bytes] : answer->files) {
     json.member(name, std::string_view(ledger::to_base64(bytes)));
   }
+  json.end_object().key("copies").begin_object();
+  for (const auto& [name, path] : answer->copies) json.member(name, std::string_view(path));
   json.end_object().end_object();
   return json.take();
 }
@@ -94,8 +97,14 @@ Result<AdminAnswer> parse_answer(std::string_view json) {
   AdminAnswer answer{.out = member(document, "out"), .note = member(document, "note")};
   for (const auto& [name, text] : *files) {
     auto bytes = ledger::from_base64(text);
-    if (!bytes || name.empty() || name.find('/') != std::string::npos) return malformed();
+    if (!bytes || !ledger::is_pack_path(name)) return malformed();
     answer.files.emplace(name, std::move(*bytes));
+  }
+  auto copies = member_map(document, "copies");
+  if (!copies) return ledger::failure(copies);
+  for (const auto& [name, path] : *copies) {
+    if (!ledger::is_pack_path(name)) return malformed();
+    answer.copies.emplace(name, path);
   }
   return answer;
 }

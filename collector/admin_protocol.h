@@ -27,11 +27,13 @@ struct AdminAnswer {
   std::string out = {};                           // for stdout
   std::string note = {};                          // for stderr: what a person should know besides
   std::map<std::string, std::string> files = {};  // name -> bytes, to be written by the asking side
+  std::map<std::string, std::string> copies = {};  // name -> path of a file, to be copied there
 };
 
 // One JSON object, one line each way:
 //   {"command":"token create","fields":{"name":"audit","role":"authority"}}
-//   {"ok":true,"out":"…","note":"…","files":{"a.xlsx":"<base64>"}}  or  {"ok":false,"problem":"…"}
+//   {"ok":true,"out":"…","note":"…","files":{"a.xlsx":"<base64>"},"copies":{"a.pdf":"/path"}}  or
+//   {"ok":false,"problem":"…"}
 std::string format_request(const AdminRequest& request);
 ledger::Result<AdminRequest> parse_request(std::string_view json);
 std::string format_answer(const ledger::Result<AdminAnswer>& answer);

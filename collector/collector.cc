@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "collector/projection.h"
 #include "collector/serve_metrics.h"
 #include "ledger/posix/disk_space.h"
 
@@ -81,6 +82,8 @@ Result<void> Collector::open_parts() {
   catalog_ = std::move(*catalog);
   if (auto asked = ask_witnesses(); !asked) return asked;
   if (auto opened = open_log(); !opened) return opened;
+  auto projected = project_acts(*catalog_, *log_);
+  if (!projected) return ledger::failure(projected, "catalog");
   auto witness = WitnessService::open(
       {.log = *log_, .own = *own_, .files = tools_.files, .clock = tools_.clock}, directory_.root,
       options_.config.witness);
@@ -90,6 +93,17 @@ Result<void> Collector::open_parts() {
   if (!authorities) return ledger::failure(authorities, "[witness] authorities");
   authorities_ = std::move(*authorities);
   records_ = std::make_unique<LogRecordStore>(*log_, &deriver_);
+  packs_ = std::make_unique<MonthPacks>(MonthPacks::Parts{.catalog = *catalog_,
+                                                          .log = *log_,
+                                                          .own = *own_,
+                                                          .records = *records_,
+                                                          .files = tools_.files,
+                                                          .clock = tools_.clock,
+                                                          .scratch = directory_.scratch(),
+                                                          .directory = directory_.reports(),
+                                                          .acts = acts_});
+  keeper_ = std::make_unique<PackKeeper>(PackKeeper::Parts{
+      .packs = *packs_, .catalog = *catalog_, .log = *log_, .own = *own_, .acts = acts_});
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
                                                         .own = own_.get(),
@@ -97,7 +111,10 @@ Result<void> Collector::open_parts() {
                                                         .files = &tools_.files,
                                                         .clock = &tools_.clock,
                                                         .random = &tools_.random,
-                                                        .scratch = directory_.scratch()});
+                                                        .scratch = directory_.scratch(),
+                                                        .packs = packs_.get(),
+                                                        .acts = &acts_,
+                                                        .keeper = keeper_.get()});
   return {};
 }
 
@@ -178,6 +195,7 @@ Result<void> Collector::serve() {
   server_ = std::move(*server);
   if (auto served = serve_admin(); !served) return served;
   witness_->start_pushing();
+  keeper_->start(tools_.clock);
   return record("start");
 }
 
@@ -216,6 +234,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
   context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
   context.metrics.push_back([this] { return log_metrics(log_->stats()); });
   context.metrics.push_back([this] { return filing_metrics(filing_->status()); });
+  context.metrics.push_back([this] { return keeper_->metrics(); });
   add_witness_parts(context);
   context.metrics.push_back([this] {
     return listener_metrics(server_->counters(ingest_listener), server_->counters(api_listener));
@@ -339,6 +358,7 @@ Result<void> Collector::stop() {
   admin_server_.reset();
   if (served) server_->stop();
   filing_.reset();
+  keeper_.reset();
   if (served) {
     if (auto removed = tools_.files.remove(directory_.admin_socket()); !removed) return removed;
     if (auto recorded = record("stop"); !recorded) return recorded;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@
 #include "collector/http/server.h"
 #include "collector/ingest/enrol_handler.h"
 #include "collector/ingest/ingest_handler.h"
+#include "collector/month_packs.h"
+#include "collector/pack_keeper.h"
 #include "collector/query/record_deriver.h"
 #include "collector/server_certificate.h"
 #include "collector/store/filing_thread.h"
@@ -94,6 +97,9 @@ class Collector {
   std::unique_ptr<CertificateAuthority> authority_;
   ledger::Time certificate_end_{};  // of the server's
   std::unique_ptr<CursorSealer> cursors_;
+  std::mutex acts_;  // held while the catalog and the own stream are changed together
+  std::unique_ptr<MonthPacks> packs_;
+  std::unique_ptr<PackKeeper> keeper_;
   std::unique_ptr<AdminCommands> admin_;
   std::unique_ptr<BatchVerifier> verifier_;
   std::unique_ptr<IngestHandler> ingest_;

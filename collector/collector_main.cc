@@ -144,16 +144,28 @@ ledger::Result<void> make_parents(System& system, const std::string& directory,
   return {};
 }
 
+ledger::Result<void> write_answer_file(System& system, const std::string& directory,
+                                       const std::string& name, const std::string& bytes) {
+  if (auto made = system.files.make_directory(directory, 0755); !made) return made;
+  if (auto made = make_parents(system, directory, name); !made) return made;
+  return ledger::replace_file(system.files, ledger::join_path(directory, name), bytes, 0644);
+}
+
 int print_answer(System& system, const collector::AdminAnswer& answer, const std::string& out) {
+  const std::string directory = out.empty() ? "." : out;
   for (const auto& [name, bytes] : answer.files) {
-    const std::string directory = out.empty() ? "." : out;
-    if (auto made = system.files.make_directory(directory, 0755); !made)
-      return report(made.error());
-    const std::string path = ledger::join_path(directory, name);
-    if (auto made = make_parents(system, directory, name); !made) return report(made.error());
-    auto written = ledger::replace_file(system.files, path, bytes, 0644);
-    if (!written) return report(written.error());
-    say("wrote " + path);
+    if (auto wrote = write_answer_file(system, directory, name, bytes); !wrote) {
+      return report(wrote.error());
+    }
+    say("wrote " + ledger::join_path(directory, name));
+  }
+  for (const auto& [name, path] : answer.copies) {
+    auto bytes = system.files.read_file(path);
+    if (!bytes) return report(bytes.error());
+    if (auto wrote = write_answer_file(system, directory, name, *bytes); !wrote) {
+      return report(wrote.error());
+    }
+    say("wrote " + ledger::join_path(directory, name));
   }
   fmt::print("{}", answer.out);
   std::fflush(stdout);

@@ -23,6 +23,7 @@ struct DataDirectory {
   std::string lock() const { return root + "/lock"; }
   std::string admin_socket() const { return root + "/admin.sock"; }
   std::string scratch() const { return root + "/scratch"; }
+  std::string reports() const { return root + "/reports"; }
   std::string token() const { return root + "/token"; }
 };
 

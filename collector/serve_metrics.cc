@@ -111,7 +111,7 @@ std::string listener_metrics(const ListenerCounters& ingest, const ListenerCount
   return text.take();
 }
 
-std::string host_metrics(const HostFacts& facts) {
+std::string host_metrics(const HostPlaces& facts) {
   MetricsText text;
   const auto data = ledger::read_disk_space(facts.data);
   const auto anchor = ledger::read_disk_space(ledger::parent_directory(facts.anchor));

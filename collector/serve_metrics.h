@@ -19,11 +19,11 @@ std::string listener_metrics(const ListenerCounters& ingest, const ListenerCount
 
 // What the machine has to be watched for: space where data and anchor lie, and the end of the
 // server certificate. A place that cannot be asked has no sample.
-struct HostFacts {
+struct HostPlaces {
   std::string data;    // a directory
   std::string anchor;  // a file; its directory is asked
   ledger::Time certificate_end;
 };
-std::string host_metrics(const HostFacts& facts);
+std::string host_metrics(const HostPlaces& facts);
 
 }  // namespace yunjian::collector

@@ -6,8 +6,8 @@
 
 #include "collector/api/inventory_routes.h"
 #include "collector/api/parameters.h"
+#include "collector/report/month_types.h"
 #include "collector/report/render.h"
-#include "collector/report/table_json.h"
 #include "ledger/base/bytes.h"
 #include "ledger/checkpoint.h"
 
@@ -117,17 +117,37 @@ bool is_report(std::string_view name) {
 
 Result<MonthPackFiles> MonthPackFiles::read(const MonthSources& sources, const Scope& scope,
                                             rules::Month month) {
-  MonthPackFiles pack;
   auto table = month_table(sources, scope, month);
   if (!table) return ledger::failure(table);
-  pack.table_ = std::move(*table);
-  auto read = sources_of(sources, scope, month);
+  return of_table(sources, scope, std::move(*table));
+}
+
+Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
+                                                UtilizationTable table) {
+  MonthPackFiles pack;
+  pack.table_ = std::move(table);
+  auto read = sources_of(sources, scope, pack.table_.month);
   if (!read) return ledger::failure(read);
   pack.sources_ = std::move(*read);
   auto units = sources.catalog->units(scope);
   if (!units) return ledger::failure(units);
   pack.scope_ = scope_words(scope, *units);
   return pack;
+}
+
+Result<MonthPackFiles> MonthPackFiles::narrowed(const MonthSources& sources,
+                                                const Scope& scope) const {
+  std::set<std::string, std::less<>> moved;
+  for (const StreamInfo& stream : sources.log->streams()) {
+    if (!scope.allows(stream.state.unit)) moved.insert(stream.state.host);
+  }
+  const bool any_moved = std::any_of(table_.rows.begin(), table_.rows.end(), [&](const auto& row) {
+    return scope.allows(row.host.unit) && moved.contains(row.host.id);
+  });
+  if (any_moved) return read(sources, scope, table_.month);
+  return of_table(sources, scope, rules::narrowed(table_, [&](const HostFacts& host) {
+                    return scope.allows(host.unit);
+                  }));
 }
 
 Document MonthPackFiles::document(std::string_view report) const {

@@ -14,8 +14,17 @@ class MonthPackFiles {
   // Reject: the month has not begun.
   static ledger::Result<MonthPackFiles> read(const MonthSources& sources, const Scope& scope,
                                              rules::Month month);
+  // Of a table that was made before, with what else the catalog holds now.
+  static ledger::Result<MonthPackFiles> of_table(const MonthSources& sources, const Scope& scope,
+                                                 UtilizationTable table);
+  // The pack of some of its units. Folds anew only hosts that had another unit before, whose
+  // earlier records are not those units' business.
+  ledger::Result<MonthPackFiles> narrowed(const MonthSources& sources, const Scope& scope) const;
 
   const UtilizationTable& table() const { return table_; }
+  const PackSources::Evidence& evidence() const { return sources_.evidence; }
+  // What an earlier build of the same month said of the log, so that the same month looks the same.
+  void set_evidence(PackSources::Evidence evidence) { sources_.evidence = std::move(evidence); }
 
   struct Form {
     std::string_view report;  // one of report_names

@@ -6,11 +6,12 @@
 #include <tuple>
 
 #include "collector/report/month_facts.h"
+#include "collector/report/month_types.h"
 #include "collector/report/table_xlsx.h"
-#include "collector/report/terms.h"
 #include "ledger/leaves.h"
 #include "ledger/note.h"
 #include "rules/calendar/calendar.h"
+#include "rules/month/register_fold.h"
 
 namespace yunjian::collector {
 
@@ -43,44 +44,6 @@ Result<std::map<std::string, Time, std::less<>>> first_enrolments(const Evidence
     if (!fresh) at->second = std::min(at->second, enrolment->enrolled);
   }
   return first;
-}
-
-std::optional<std::uint64_t> known_size(std::uint64_t size) {
-  return size == 0 ? std::nullopt : std::optional(size);
-}
-
-rules::Purpose purpose_of(std::string_view key) {
-  if (key == "production") return rules::Purpose::production;
-  if (key == "test") return rules::Purpose::test;
-  return key == "dr" ? rules::Purpose::disaster_recovery : rules::Purpose::unknown;
-}
-
-Result<std::vector<HostFacts>> facts_of_hosts(const MonthSources& sources, const Scope& scope) {
-  auto enrolled = first_enrolments(*sources.log, scope);
-  if (!enrolled) return ledger::failure(enrolled);
-  auto units = sources.catalog->units(scope);
-  if (!units) return ledger::failure(units);
-  auto hosts = sources.catalog->hosts(scope);
-  if (!hosts) return ledger::failure(hosts);
-  std::map<std::string_view, const Unit*> unit_by_id;
-  for (const auto& unit : *units) unit_by_id[unit.id] = &unit;
-  std::vector<HostFacts> facts;
-  for (const auto& host : *hosts) {
-    const auto first = enrolled->find(host.id);
-    const auto unit = unit_by_id.find(host.unit);
-    if (first == enrolled->end() || unit == unit_by_id.end()) continue;
-    facts.push_back({.id = host.id,
-                     .name = host.name.empty() ? host.id : host.name,
-                     .unit = host.unit,
-                     .unit_name = unit->second->name,
-                     .county = unit->second->county,
-                     .system = host.system,
-                     .vcpus = known_size(host.vcpus),
-                     .memory_bytes = known_size(host.memory_bytes),
-                     .enrolled = first->second});
-    facts.back().terms.purpose = purpose_of(host.purpose);
-  }
-  return facts;
 }
 
 struct HourLine {
@@ -188,18 +151,25 @@ std::string scratch_name(const UtilizationTable& table) {
 
 Result<UtilizationTable> month_table(const MonthSources& sources, const Scope& scope,
                                      rules::Month month) {
+  return month_table(sources, inventory_of(*sources.catalog, scope), scope, month);
+}
+
+Result<UtilizationTable> month_table(const MonthSources& sources, const rules::Inventory& inventory,
+                                     const Scope& scope, rules::Month month) {
   auto rule_set = rules::default_rule_set();
   if (!rule_set) return ledger::failure(rule_set);
   auto calendar = rules::cn_calendar();
   if (!calendar) return ledger::failure(calendar);
-  auto hosts = facts_of_hosts(sources, scope);
+  auto enrolled = first_enrolments(*sources.log, scope);
+  if (!enrolled) return ledger::failure(enrolled);
+  auto hosts = rules::hosts_of_inventory(inventory, *enrolled);
   if (!hosts) return ledger::failure(hosts);
-  auto terms = MonthTerms::read(*sources.catalog, *rule_set, month);
+  auto terms = MonthTerms::read(inventory, *rule_set, month);
   if (!terms) return ledger::failure(terms);
   for (HostFacts& host : *hosts) (*terms)->add_to(host);
   if (auto added = add_facts(sources, scope, month, *hosts); !added) return ledger::failure(added);
   const TableRequest request{.month = month,
-                             .as_of = sources.clock->wall(),
+                             .as_of = std::min(sources.clock->wall(), rules::month_end(month)),
                              .rules = &*rule_set,
                              .calendar = &*calendar,
                              .history = (*terms)->history(),

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "collector/api/context.h"
-#include "collector/report/utilization_table.h"
+#include "collector/report/month_types.h"
 
 namespace yunjian::collector {
 
@@ -16,6 +16,12 @@ struct MonthSources {
 // 云资源利用情况表 of the hosts in `scope` that were enrolled in the month, from their sealed
 // usage_hour records. Reject: the month has not begun.
 ledger::Result<UtilizationTable> month_table(const MonthSources& sources, const Scope& scope,
+                                             rules::Month month);
+
+// The same from an inventory that was read before, so that nobody changes it meanwhile. Its hosts
+// and units are those of the scope.
+ledger::Result<UtilizationTable> month_table(const MonthSources& sources,
+                                             const rules::Inventory& inventory, const Scope& scope,
                                              rules::Month month);
 
 // The table as a workbook's bytes. `scratch`: directory where it is made; made when missing.

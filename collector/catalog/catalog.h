@@ -181,6 +181,10 @@ class Catalog {
   ledger::Result<std::vector<StoredOutcome>> outcomes(const std::string& from,
                                                       const std::string& until) const;
 
+  // So many records of the own stream were made good in these tables.
+  ledger::Result<std::uint64_t> projected_acts() const;
+  ledger::Result<void> set_projected_acts(std::uint64_t count);
+
   ledger::Result<std::optional<RepeatedAnswer>> repeated_answer(const RepeatedKey& key) const;
   ledger::Result<void> keep_answer(const RepeatedKey& key, const RepeatedAnswer& answer,
                                    ledger::Time now);

@@ -289,4 +289,14 @@ Result<std::vector<Host>> parse_hosts_csv(std::string_view bytes, const std::vec
   return hosts;
 }
 
+std::string csv_value(std::string_view value) {
+  std::string text(value);
+  constexpr std::string_view formula = "=+-@\t\r";
+  if (!text.empty() && formula.find(text[0]) != std::string_view::npos) text.insert(0, "'");
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
 }  // namespace yunjian::collector

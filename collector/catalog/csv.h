@@ -25,6 +25,10 @@ struct CsvField {
 // and column.
 ledger::Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes);
 
+// A value as it stands in a CSV row: in quotes where it must be; one that a spreadsheet would take
+// for a formula gets an apostrophe in front.
+std::string csv_value(std::string_view value);
+
 // Lists of units and hosts as people keep them: a header line, then one row each (README.md). All
 // or nothing: the first mistake is the answer, with line, column and field name.
 ledger::Result<std::vector<Unit>> parse_units_csv(std::string_view bytes);

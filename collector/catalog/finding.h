@@ -6,6 +6,7 @@
 
 #include "ledger/base/clock.h"
 #include "ledger/base/result.h"
+#include "rules/month/inventory.h"
 
 namespace yunjian::collector {
 
@@ -36,17 +37,7 @@ struct FindingEvent {
   std::string reason = {};
 };
 
-// How a month of a host was judged, kept for the months that follow. Keys as in
-// rules/utilization.
-struct StoredOutcome {
-  std::string host = {};
-  std::string month = {};
-  std::string size = {};  // "4x8": vCPUs and GiB; a resize begins a new history
-  std::string verdict = {};
-  std::string clears = {};  // verdict keys, one blank between two
-  std::string exempt = {};  // key of the kind; "" = not exempt
-  std::string rules = {};   // version
-};
+using StoredOutcome = rules::StoredOutcome;
 
 struct FindingFilter {
   std::string host = {};   // "" = any

@@ -62,6 +62,23 @@ void add_step(soci::session& sql, const std::string& id, const FindingEvent& eve
       use(event.reason);
 }
 
+constexpr long long not_measured = -1;
+
+std::optional<std::uint64_t> measured(long long mean) {
+  return mean < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(mean));
+}
+
+void put_mean(soci::session& sql, const StoredOutcome& outcome) {
+  const auto column = [](const std::optional<std::uint64_t>& mean) {
+    return mean ? static_cast<long long>(*mean) : not_measured;
+  };
+  const long long cpu = column(outcome.cpu_mean);
+  const long long memory = column(outcome.memory_mean);
+  sql << "INSERT INTO month_mean(host, month, cpu, memory) VALUES (:host, :month, :cpu, :memory)"
+         " ON CONFLICT(host, month) DO UPDATE SET cpu = excluded.cpu, memory = excluded.memory",
+      use(outcome.host), use(outcome.month), use(cpu), use(memory);
+}
+
 long long steps_of(soci::session& sql, const std::string& id) {
   long long count = 0;
   sql << "SELECT count(*) FROM finding_step WHERE finding = :id", use(id), into(count);
@@ -168,6 +185,7 @@ Result<void> Catalog::put_outcomes(const std::vector<StoredOutcome>& outcomes) {
     for (const StoredOutcome& outcome : outcomes) {
       row = outcome;
       upsert.execute(true);
+      put_mean(sql, outcome);
     }
     all.commit();
     return {};
@@ -178,16 +196,42 @@ Result<std::vector<StoredOutcome>> Catalog::outcomes(const std::string& from,
                                                      const std::string& until) const {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::vector<StoredOutcome>> {
     StoredOutcome row;
+    long long cpu = 0;
+    long long memory = 0;
     std::vector<StoredOutcome> found;
     soci::statement rows =
-        (sql.prepare
-             << "SELECT host, month, size, verdict, clears, exempt, rules FROM month_outcome"
-                " WHERE month >= :from AND month < :until ORDER BY host, month",
+        (sql.prepare << "SELECT o.host, o.month, size, verdict, clears, exempt, rules,"
+                        " coalesce(cpu, -1), coalesce(memory, -1) FROM month_outcome o"
+                        " LEFT JOIN month_mean m ON m.host = o.host AND m.month = o.month"
+                        " WHERE o.month >= :from AND o.month < :until ORDER BY o.host, o.month",
          use(from), use(until), into(row.host), into(row.month), into(row.size), into(row.verdict),
-         into(row.clears), into(row.exempt), into(row.rules));
+         into(row.clears), into(row.exempt), into(row.rules), into(cpu), into(memory));
     rows.execute();
-    while (rows.fetch()) found.push_back(row);
+    while (rows.fetch()) {
+      row.cpu_mean = measured(cpu);
+      row.memory_mean = measured(memory);
+      found.push_back(row);
+    }
     return found;
+  });
+}
+
+Result<std::uint64_t> Catalog::projected_acts() const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<std::uint64_t> {
+    long long count = 0;
+    sql << "SELECT coalesce(max(acts), 0) FROM projected", into(count);
+    return static_cast<std::uint64_t>(count);
+  });
+}
+
+Result<void> Catalog::set_projected_acts(std::uint64_t count) {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<void> {
+    const auto acts = static_cast<long long>(count);
+    soci::transaction all(sql);
+    sql << "DELETE FROM projected";
+    sql << "INSERT INTO projected(acts) VALUES (:acts)", use(acts);
+    all.commit();
+    return {};
   });
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ledger/base/result.h"
+#include "rules/month/inventory.h"
 
 namespace yunjian::collector {
 
@@ -42,20 +43,7 @@ struct KindDef {
 std::span<const KindDef> registry_kinds();
 const KindDef* find_kind(std::string_view key);
 
-// One entry. Values are kept as they were given once they passed: decimals with at most three
-// places, dates 2026-11-30, months 2026-11, times in RFC 3339 UTC, yes_no as "yes" or "no". An
-// empty value is left out.
-struct RegistryEntry {
-  std::string kind = {};
-  std::string id = {};
-  std::string unit = {};  // whose it is; "" = the whole cloud's
-  std::map<std::string, std::string, std::less<>> fields = {};
-
-  std::string field(std::string_view name) const {
-    const auto found = fields.find(name);
-    return found == fields.end() ? std::string() : found->second;
-  }
-};
+using RegistryEntry = rules::RegistryEntry;
 
 inline constexpr std::size_t registry_value_bytes_max = 4096;
 inline constexpr std::size_t registry_id_bytes_max = 128;

@@ -89,17 +89,6 @@ ledger::Failure fail_in_row(const std::vector<CsvField>& header, const std::vect
   return fail_at(row.front().line, row.front().column, message);
 }
 
-std::string csv_value(std::string_view value) {
-  std::string text(value);
-  if (!text.empty() && std::string_view("=+-@\t").find(text[0]) != std::string_view::npos) {
-    text.insert(0, "'");
-  }
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
 // What format_entries_csv put in front.
 std::string plain_value(const std::string& value) {
   const bool guarded = value.size() > 1 && value[0] == '\'' &&

@@ -57,6 +57,10 @@ constexpr std::array added_tables = {
     "CREATE TABLE IF NOT EXISTS month_outcome ("
     " host TEXT NOT NULL, month TEXT NOT NULL, size TEXT NOT NULL, verdict TEXT NOT NULL,"
     " clears TEXT NOT NULL, exempt TEXT NOT NULL, rules TEXT NOT NULL, PRIMARY KEY (host, month))",
+    "CREATE TABLE IF NOT EXISTS month_mean ("
+    " host TEXT NOT NULL, month TEXT NOT NULL, cpu BIGINT NOT NULL, memory BIGINT NOT NULL,"
+    " PRIMARY KEY (host, month))",
+    "CREATE TABLE IF NOT EXISTS projected (acts BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS repeated_request ("
     " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"
     " status BIGINT NOT NULL, body TEXT NOT NULL, time TEXT NOT NULL,"

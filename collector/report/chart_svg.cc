@@ -12,29 +12,6 @@ namespace yunjian::collector {
 
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string colour(const Colour& of) {
   const auto byte = [](double part) { return static_cast<int>(std::lround(part * 255)); };
   return fmt::format("#{:02x}{:02x}{:02x}", byte(of.red), byte(of.green), byte(of.blue));
@@ -65,7 +42,7 @@ class SvgCanvas : public Canvas {
         "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{:.1f}\" text-anchor=\"{}\" "
         "fill=\"{}\">{}</text>",
         at.x, at.y, letters.size, anchors[static_cast<std::size_t>(letters.align)],
-        colour(letters.colour), escaped(words));
+        colour(letters.colour), escape_markup(words));
   }
   std::string take() { return std::move(out_); }
 
@@ -75,13 +52,36 @@ class SvgCanvas : public Canvas {
 
 }  // namespace
 
+std::string escape_markup(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 std::string chart_svg(const Chart& chart, Language language) {
   SvgCanvas canvas;
   draw_chart(canvas, chart, language);
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{}\">{}</svg>",
-      chart_width, chart_height, escaped(in(language, chart.name)), canvas.take());
+      chart_width, chart_height, escape_markup(in(language, chart.name)), canvas.take());
 }
 
 }  // namespace yunjian::collector

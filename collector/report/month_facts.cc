@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "ledger/base/bytes.h"
+#include "rules/month/facts_fold.h"
 
 namespace yunjian::collector {
 
@@ -16,8 +17,6 @@ using rules::MonthFacts;
 namespace {
 
 constexpr std::size_t matches_max = 10'000'000;
-constexpr std::chrono::days growth_window{7};
-constexpr std::string_view used_prefix = "fs.used.";
 
 ColumnTest is(std::string field, std::string wanted) {
   return {.field = std::move(field),
@@ -44,65 +43,20 @@ ScanQuery query_of(const FactsRequest& request, std::vector<std::string> hosts, 
   return query;
 }
 
-// "12.34" in hundredths; what a usage record may hold.
-std::optional<Hundredths> hundredths(std::string_view number) {
-  const auto point = number.find('.');
-  const auto whole = ledger::parse_decimal(number.substr(0, point));
-  if (!whole) return std::nullopt;
-  if (point == std::string_view::npos) return *whole * 100;
-  const auto places = number.substr(point + 1);
-  if (places.size() != 2) return std::nullopt;
-  const auto part = ledger::parse_decimal(places[0] == '0' ? places.substr(1) : places);
-  return part ? std::optional(*whole * 100 + *part) : std::nullopt;
-}
+using Snapshot = rules::DiskSnapshot;
 
-// Share in use of each file system, by mount.
-using Disks = std::map<std::string, Hundredths, std::less<>>;
-
-Disks disks_of(std::string_view line) {
-  Disks disks;
-  const auto record = ledger::parse_record(line);
-  if (!record) return disks;
-  for (const ledger::RecordField& field : (*record)->fields) {
-    if (!field.key.starts_with(used_prefix)) continue;
-    if (const auto used = hundredths(field.value)) {
-      disks[std::string(field.key.substr(used_prefix.size()))] = *used;
-    }
-  }
-  return disks;
-}
-
-// The file systems as the newest usage record before `until` has them, and its time.
-struct Snapshot {
-  Time time{};
-  Disks disks;
-};
-
+// The file systems as the newest usage record that is asked for has them.
 Result<std::optional<Snapshot>> newest_disks(RecordStore& records, const Scope& scope,
                                              ScanQuery query) {
   query.limit = 1;
   std::optional<Snapshot> found;
   auto scanned = records.scan(scope, query, [&](const StoredRecord& stored) {
-    found = Snapshot{.time = stored.key.time, .disks = disks_of(stored.line)};
+    const auto record = ledger::parse_record(stored.line);
+    found = Snapshot{.time = stored.key.time,
+                     .disks = record ? rules::disks_of(**record) : rules::Disks{}};
   });
   if (!scanned) return ledger::failure(scanned);
   return found;
-}
-
-// Days until `now` is full when it goes on growing as since `before`; absent when it does not grow.
-std::optional<std::uint64_t> days_to_full(const Snapshot& before, const Snapshot& now) {
-  const double days =
-      std::chrono::duration<double, std::ratio<86400>>(now.time - before.time).count();
-  if (days < 1) return std::nullopt;
-  std::optional<std::uint64_t> soonest;
-  for (const auto& [mount, used] : now.disks) {
-    const auto earlier = before.disks.find(mount);
-    if (earlier == before.disks.end() || used <= earlier->second || used > 10000) continue;
-    const double growth = static_cast<double>(used - earlier->second) / days;
-    const auto left = static_cast<std::uint64_t>(static_cast<double>(10000 - used) / growth);
-    soonest = std::min(soonest.value_or(left), left);
-  }
-  return soonest;
 }
 
 Result<void> add_disks(const Asked& asked, const std::string& host, MonthFacts& facts) {
@@ -114,11 +68,11 @@ Result<void> add_disks(const Asked& asked, const std::string& host, MonthFacts& 
   Hundredths fullest = 0;
   for (const auto& [mount, used] : (*now)->disks) fullest = std::max(fullest, used);
   facts.disk_used = fullest;
-  query.to = (*now)->time - growth_window;
+  query.to = rules::growth_begin((*now)->time);
   if (query.to <= query.from) return {};
   auto before = newest_disks(records, scope, query);
   if (!before) return ledger::failure(before);
-  if (*before) facts.disk_full_days = days_to_full(**before, **now);
+  if (*before) facts.disk_full_days = rules::days_to_full(**before, **now);
   return {};
 }
 
@@ -149,6 +103,23 @@ Result<bool> sends_logs(const Asked& asked, const std::string& host) {
   return any;
 }
 
+// Uses of what the host serves, by the records of its servers; absent when there is none.
+Result<void> add_accesses(const Asked& asked, const std::string& host, MonthFacts& facts) {
+  const auto& [records, scope, request] = asked;
+  AggregateQuery query;
+  static_cast<Selection&>(query) = query_of(request, {host}, Lane::event);
+  query.filter.columns = {is("class_uid", "6003"),
+                          is("status_id", "1"),
+                          {.field = "src_endpoint.ip",
+                           .accepts = [](std::string_view value, bool) { return !value.empty(); }}};
+  auto counted = records.aggregate(scope, query);
+  if (!counted) return ledger::failure(counted);
+  for (const auto& [group, count] : counted->counts) {
+    facts.accesses = facts.accesses.value_or(0) + count;
+  }
+  return {};
+}
+
 // Adds one to `count` of the host of every record that the columns let through.
 Result<void> count_each(RecordStore& records, const Scope& scope, ScanQuery query,
                         const std::function<void(std::string_view host)>& count) {
@@ -176,6 +147,8 @@ Result<std::map<std::string, MonthFacts, std::less<>>> month_facts(RecordStore& 
     auto sends = sends_logs(asked, host);
     if (!sends) return ledger::failure(sends);
     if (*sends) of_host.logins = 0;
+    if (!*sends) continue;
+    if (auto good = add_accesses(asked, host, of_host); !good) return ledger::failure(good);
   }
   ScanQuery logins = query_of(request, request.hosts, Lane::event);
   logins.filter.columns = {is("class_uid", "3002"), is("activity_id", "1"), is("status_id", "1")};

@@ -16,9 +16,10 @@ struct FactsRequest {
   ledger::Time to{};
 };
 
-// Logins (OCSF authentication, logon, successful) and access records are counted only for hosts
-// that sent log records at all: where nothing is sent, nothing is known. File systems are those of
-// the month's last `usage` record; when they fill up, by the growth over its last week.
+// What rules::FactsFold says of the same records, read through the store's index: logins (OCSF
+// authentication, logon, successful) only for hosts that sent log records at all, accesses (API
+// activity with an address, answered) only where there is one, file systems of the month's last
+// `usage` record and when they fill up, by the growth over its last week.
 ledger::Result<std::map<std::string, rules::MonthFacts, std::less<>>> month_facts(
     RecordStore& records, const Scope& scope, const FactsRequest& request);
 

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include "collector/query/record_deriver.h"
 #include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
 #include "ledger/record.h"
+#include "rules/month/facts_fold.h"
 
 namespace yunjian::collector {
 namespace {
@@ -92,6 +94,52 @@ TEST_CASE_FIXTURE(Fixture, "the fullest disk, when it will be full, and killed p
   CHECK(facts->at("web-01").disk_used == 7100);
   CHECK(facts->at("web-01").disk_full_days == 29);  // a point a day, a little less
   CHECK(facts->at("web-01").oom_kills == 4);
+}
+
+std::string program_line(Time time, std::string_view program, std::string_view message) {
+  std::string line;
+  ledger::RecordWriter writer(line, time, "event");
+  writer.text("source", "journal").text("process.name", program).message(message);
+  writer.finish();
+  return line;
+}
+
+TEST_CASE_FIXTURE(Fixture, "the store's index says what a fold over all records says") {
+  const Time from = testing::test_start;
+  const Time to = from + 720h;
+  std::vector<std::string> lines;
+  for (int day = 0; day < 29; ++day) {
+    const Time time = from + std::chrono::hours(24 * day) + 7h;
+    lines.push_back(program_line(time, "sshd",
+                                 day % 2 == 0
+                                     ? "Accepted publickey for li from 10.0.0.9 port 22 ssh2"
+                                     : "Failed password for li from 10.0.0.9 port 22 ssh2"));
+    lines.push_back(program_line(time + 1s, "nginx",
+                                 "10.20.0.1 - - [22/Nov/2026:08:16:05 +0800] \"GET /a HTTP/1.1\" " +
+                                     std::string(day % 3 == 0 ? "200" : "500") + " 6 \"-\" \"c\""));
+    lines.push_back(usage_line(time + 2s, 40 + day, day == 3 ? 2 : 0));
+    lines.push_back(usage_line(time + 3s, 40.5 + day, 0));
+  }
+  commit(web, "web-01", lines);
+  const Deriver deriver = make_deriver(rules::Classifier::builtin());
+  LogRecordStore store(*log, &deriver);
+  const auto facts =
+      month_facts(store, Scope::all(), {.hosts = {"web-01"}, .from = from, .to = to});
+  REQUIRE_MESSAGE(facts, facts.error().message);
+  rules::FactsFold fold(from, to);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    fold.add(**ledger::parse_record(lines[i]), "any", i);
+  }
+  const rules::MonthFacts wanted = fold.finish();
+  const rules::MonthFacts& found = facts->at("web-01");
+  CHECK(found.logins == wanted.logins);
+  CHECK(found.logins == 15);
+  CHECK(found.accesses == wanted.accesses);
+  CHECK(found.accesses == 10);
+  CHECK(found.oom_kills == wanted.oom_kills);
+  CHECK(found.disk_used == wanted.disk_used);
+  CHECK(found.disk_full_days == wanted.disk_full_days);
+  CHECK(found.disk_full_days.has_value());
 }
 
 }  // namespace

@@ -49,15 +49,19 @@ Finding finding_of(const UtilizationRow& row, const std::string& month, ledger::
 
 }  // namespace
 
-std::vector<Finding> new_findings(const UtilizationTable& table, std::span<const Finding> open,
+std::vector<Finding> new_findings(const UtilizationTable& table, std::span<const Finding> known,
                                   ledger::Time now) {
   std::set<std::string> taken;
-  for (const Finding& finding : open) {
+  const std::string month = rules::format_month(table.month);
+  for (const Finding& finding : known) {
     const auto verdict = rules::parse_verdict(finding.verdict);
-    if (verdict) taken.insert(host_and_road(finding.host, rules::road_of(*verdict)));
+    const auto state = rules::parse_finding_state(finding.state);
+    const bool open = state && !rules::is_closed(*state);
+    if (verdict && (open || finding.month == month)) {
+      taken.insert(host_and_road(finding.host, rules::road_of(*verdict)));
+    }
   }
   std::vector<Finding> raised;
-  const std::string month = rules::format_month(table.month);
   for (const UtilizationRow& row : table.rows) {
     if (!row.standing || !row.standing->flag) continue;
     const auto road = rules::road_of(*row.standing->flag);

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "collector/report/terms.h"
-#include "collector/report/testing/sample_table.h"
+#include "collector/report/month_types.h"
+#include "rules/month/testing/sample_table.h"
 
 namespace yunjian::collector {
 namespace {
@@ -56,14 +56,14 @@ TEST_CASE("the third low month in a row raises a finding, the months before are 
   const auto calendar = rules::cn_calendar();
   REQUIRE(rules);
   REQUIRE(calendar);
-  const auto hosts = testing::sample_hosts();
+  const auto hosts = rules::testing::sample_hosts();
   const auto build = [&](const HistorySource& history) {
     auto table = build_utilization_table({.month = 2026y / 10,
                                           .as_of = rules::month_end(2026y / 10) + 1h,
                                           .rules = &*rules,
                                           .calendar = &*calendar,
                                           .history = history},
-                                         hosts, testing::sample_source());
+                                         hosts, rules::testing::sample_source());
     REQUIRE_MESSAGE(table, table.error().message);
     return std::move(*table);
   };

@@ -7,7 +7,7 @@
 
 #include "collector/catalog/catalog.h"
 #include "collector/report/document.h"
-#include "collector/report/utilization_table.h"
+#include "collector/report/month_types.h"
 
 namespace yunjian::collector {
 

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "collector/report/render.h"
-#include "collector/report/testing/sample_table.h"
+#include "rules/month/testing/sample_table.h"
 
 namespace yunjian::collector {
 namespace {
@@ -87,7 +87,7 @@ PackSources sources() {
 const rules::Words city{"全市", "the whole city"};
 
 TEST_CASE("every host of the table stands in the document, with what it was judged") {
-  const UtilizationTable table = testing::sample_table();
+  const UtilizationTable table = rules::testing::sample_table();
   const Document document = utilization_document(table, sources(), city);
   const auto& hosts = document.sections[1].tables[0];
   CHECK(hosts.rows.size() == table.rows.size());
@@ -106,7 +106,7 @@ TEST_CASE("every host of the table stands in the document, with what it was judg
 }
 
 TEST_CASE("allocated and used sizes of all units add up to those of the hosts") {
-  const UtilizationTable table = testing::sample_table();
+  const UtilizationTable table = rules::testing::sample_table();
   const Document document = utilization_document(table, sources(), city);
   std::uint64_t vcpus = 0;
   for (const auto& row : document.sections[0].tables[0].rows)
@@ -119,7 +119,7 @@ TEST_CASE("allocated and used sizes of all units add up to those of the hosts") 
 }
 
 TEST_CASE("advice sums savings by payer and counts what has no price") {
-  const Document document = advice_document(testing::sample_table(), sources(), city);
+  const Document document = advice_document(rules::testing::sample_table(), sources(), city);
   const auto& savings = document.sections[0].tables[0];
   REQUIRE(savings.rows.size() == 1);
   CHECK(cell_text(savings.rows[0][3], Language::zh) == "1,234.56");
@@ -129,7 +129,7 @@ TEST_CASE("advice sums savings by payer and counts what has no price") {
 }
 
 TEST_CASE("operations hold the month's entries, and flag short notice and missing drills") {
-  const Document document = operations_document(testing::sample_table(), sources(), city);
+  const Document document = operations_document(rules::testing::sample_table(), sources(), city);
   const std::string html = document_html(document, Language::zh);
   CHECK(has(html, "I-1"));
   CHECK_FALSE(has(html, "I-2"));  // a microsecond later: November in China
@@ -142,7 +142,7 @@ TEST_CASE("operations hold the month's entries, and flag short notice and missin
 }
 
 TEST_CASE("the security report shows what is still open, and what the log says of itself") {
-  const Document document = security_document(testing::sample_table(), sources(), city);
+  const Document document = security_document(rules::testing::sample_table(), sources(), city);
   const std::string csv = document_csv(document, Language::zh);
   CHECK(has(csv, "旧未修"));
   CHECK_FALSE(has(csv, "早已修"));
@@ -150,13 +150,13 @@ TEST_CASE("the security report shows what is still open, and what the log says o
 }
 
 TEST_CASE("pages stand alone: no script, nothing from elsewhere, each chart drawn") {
-  const Document document = utilization_document(testing::sample_table(), sources(), city);
+  const Document document = utilization_document(rules::testing::sample_table(), sources(), city);
   const std::string html = document_html(document, Language::en);
   CHECK_FALSE(has(html, "<script"));
   for (const char* from_elsewhere : {"src=", "href=", "url(", "@import", "http-equiv=\"refresh"}) {
     CHECK_FALSE(has(html, from_elsewhere));
   }
-  CHECK(count_of(html, "<svg") == 5);
+  CHECK(count_of(html, "<svg") == 6);
   CHECK(count_of(html, "<svg") == count_of(html, "</svg>"));
   CHECK(count_of(html, "<tr>") == count_of(html, "</tr>"));
 }
@@ -190,7 +190,7 @@ TEST_CASE("an empty month gives whole reports that say so") {
 }
 
 TEST_CASE("the same document gives the same PDF") {
-  const Document document = utilization_document(testing::sample_table(), sources(), city);
+  const Document document = utilization_document(rules::testing::sample_table(), sources(), city);
   const auto first = document_pdf(document, Language::zh);
   const auto second = document_pdf(document, Language::zh);
   REQUIRE_MESSAGE(first, first.error().message);

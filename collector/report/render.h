@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "collector/report/document.h"
 #include "ledger/base/file_system.h"
@@ -17,6 +18,8 @@ std::string document_json(const Document& document);
 std::string document_csv(const Document& document, Language language);
 // One page without scripts, fonts or pictures from elsewhere; charts as SVG; prints well.
 std::string document_html(const Document& document, Language language);
+// & < > and " as entities.
+std::string escape_markup(std::string_view text);
 // `chart` as an SVG element.
 std::string chart_svg(const Chart& chart, Language language);
 // A sheet a table, charts on the sheet 总览 behind the cover. Written by way of `path` (see

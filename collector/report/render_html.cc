@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "collector/report/render.h"
 
 namespace yunjian::collector {
@@ -23,30 +25,16 @@ svg{width:100%;max-width:640px;height:auto}.empty{color:#7f7f7f}
 tr,svg{break-inside:avoid}h2,h3{break-after:avoid}@page{size:A4 landscape;margin:12mm}}
 </style>)";
 
+// Lines of a text stay lines.
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "<br>";
-        break;
-      default:
-        out += c;
-    }
+  while (true) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += escape_markup(text.substr(0, end));
+    if (end == text.size()) return out;
+    out += "<br>";
+    text.remove_prefix(end + 1);
   }
-  return out;
 }
 
 void write_table(std::string& out, const DocumentTable& table, Language language) {

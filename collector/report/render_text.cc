@@ -3,8 +3,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "collector/catalog/csv.h"
 #include "collector/report/render.h"
-#include "collector/report/workbook.h"
 
 namespace yunjian::collector {
 
@@ -65,14 +65,6 @@ void table(Writer& json, const DocumentTable& of) {
   }
   json.EndArray();
   json.EndObject();
-}
-
-std::string csv_value(std::string_view value) {
-  const std::string safe = safe_cell_text(value);
-  if (safe.find_first_of(",\"\n\r") == std::string::npos) return safe;
-  std::string quoted = "\"";
-  for (const char c : safe) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
 }
 
 void csv_row(std::string& out, const DocumentTable& of, const std::vector<CellValue>& row,

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "collector/report/definitions.h"
-#include "collector/report/table_json.h"
+#include "collector/report/month_types.h"
 #include "collector/report/workbook.h"
 
 namespace yunjian::collector {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "collector/report/utilization_table.h"
+#include "collector/report/month_types.h"
 #include "ledger/base/file_system.h"
 
 namespace yunjian::collector {

@@ -2,10 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include "collector/report/testing/sample_table.h"
 #include "collector/report/workbook.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/testing/temporary_directory.h"
+#include "rules/month/testing/sample_table.h"
 
 // What stands in the cells is checked by testing/workbook_test.py, which reads the file without us.
 
@@ -36,7 +36,7 @@ TEST_CASE("a text longer than a cell holds is cut at a character, not refused") 
 TEST_CASE("a table for nobody and one for one host are workbooks too") {
   ledger::PosixFileSystem files;
   const ledger::testing::TemporaryDirectory directory;
-  UtilizationTable table = testing::sample_table();
+  UtilizationTable table = rules::testing::sample_table();
   table.rows.resize(1);
   CHECK(write_utilization_xlsx(files, directory.path() + "/one.xlsx", table));
   table.rows.clear();
@@ -47,7 +47,7 @@ TEST_CASE("a table for nobody and one for one host are workbooks too") {
 TEST_CASE("a report that cannot be written says where and leaves the old one whole") {
   ledger::PosixFileSystem files;
   const ledger::testing::TemporaryDirectory directory;
-  const UtilizationTable table = testing::sample_table();
+  const UtilizationTable table = rules::testing::sample_table();
   const auto failed = write_utilization_xlsx(files, directory.path() + "/none/a.xlsx", table);
   REQUIRE_FALSE(failed);
   CHECK(failed.error().message.find("/none/a.xlsx") != std::string::npos);

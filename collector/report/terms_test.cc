@@ -1,4 +1,4 @@
-#include "collector/report/terms.h"
+#include "collector/report/month_types.h"
 
 #include <doctest/doctest.h>
 
@@ -33,7 +33,7 @@ struct Fixture {
     REQUIRE(catalog->put_entries({entry}));
   }
   std::unique_ptr<MonthTerms> terms(rules::Month month) {
-    auto read = MonthTerms::read(*catalog, rules, month);
+    auto read = MonthTerms::read(inventory_of(*catalog), rules, month);
     REQUIRE_MESSAGE(read, read.error().message);
     return std::move(*read);
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "collector/report/pack_parts.h"
+#include "ledger/base/bytes.h"
 
 namespace yunjian::collector {
 
@@ -182,16 +183,67 @@ Chart top_chart(const UtilizationTable& table) {
   return chart;
 }
 
-// Hosts by verdict over the months kept and this one.
-Chart trend_chart(const UtilizationTable& table, const PackSources& sources) {
-  std::map<std::string, std::map<Verdict, double>> months;
-  for (const StoredOutcome& outcome : sources.outcomes) {
+// What all hosts of a month had and used.
+struct MonthSum {
+  std::uint64_t hosts = 0;
+  std::uint64_t vcpus = 0, memory_gb = 0;  // of those that were measured
+  double cpu = 0, memory = 0;              // used of that
+  std::map<Verdict, double> verdicts;
+
+  void add(Verdict verdict, std::uint64_t cores, std::uint64_t gigabytes) {
+    ++hosts;
+    ++verdicts[verdict];
+    vcpus += cores;
+    memory_gb += gigabytes;
+  }
+};
+
+// The months kept and this one. Means are weighed by size: what was used of what there was.
+std::map<std::string, MonthSum> sums_by_month(const UtilizationTable& table,
+                                              const PackSources& sources) {
+  std::map<std::string, MonthSum> months;
+  std::vector<StoredOutcome> all = sources.outcomes;
+  for (StoredOutcome& outcome : rules::outcomes_of(table)) all.push_back(std::move(outcome));
+  for (const StoredOutcome& outcome : all) {
     const auto verdict = rules::parse_verdict(outcome.verdict);
-    if (verdict) ++months[outcome.month][*verdict];
+    if (!verdict) continue;
+    const auto times = std::min(outcome.size.find('x'), outcome.size.size());
+    const bool measured = outcome.cpu_mean && outcome.memory_mean;
+    const auto size = [&](std::string_view digits) {
+      return measured ? ledger::parse_decimal(digits).value_or(0) : 0;
+    };
+    const std::uint64_t vcpus = size(std::string_view(outcome.size).substr(0, times));
+    const std::uint64_t gigabytes =
+        size(std::string_view(outcome.size).substr(std::min(times + 1, outcome.size.size())));
+    MonthSum& sum = months[outcome.month];
+    sum.add(*verdict, vcpus, gigabytes);
+    sum.cpu += static_cast<double>(vcpus * outcome.cpu_mean.value_or(0)) / 10000;
+    sum.memory += static_cast<double>(gigabytes * outcome.memory_mean.value_or(0)) / 10000;
   }
-  for (const UtilizationRow& row : table.rows) {
-    if (row.outcome) ++months[rules::format_month(table.month)][row.outcome->verdict];
+  return months;
+}
+
+std::optional<double> share(double used, std::uint64_t there) {
+  return there == 0 ? std::nullopt : std::optional(used * 100 / static_cast<double>(there));
+}
+
+Chart usage_trend_chart(const std::map<std::string, MonthSum>& months) {
+  Chart chart{.kind = Chart::Kind::lines,
+              .name = {"近 13 个月平均使用率（按规格加权）",
+                       "Mean utilization, 13 months, weighed by size"},
+              .x_axis = {"月份", "month"},
+              .y_axis = {"%", "%"}};
+  chart.series = {{.name = {"CPU", "CPU"}}, {.name = {"内存", "memory"}}};
+  for (const auto& [month, sum] : months) {
+    chart.labels.push_back(month);
+    chart.series[0].values.push_back(share(sum.cpu, sum.vcpus));
+    chart.series[1].values.push_back(share(sum.memory, sum.memory_gb));
   }
+  return chart;
+}
+
+// Hosts by verdict over the months kept and this one.
+Chart trend_chart(const UtilizationTable& table, const std::map<std::string, MonthSum>& months) {
   Chart chart{.kind = Chart::Kind::lines,
               .name = {"近 13 个月判定台数", "Hosts by verdict, 13 months"},
               .x_axis = {"月份", "month"},
@@ -201,13 +253,28 @@ Chart trend_chart(const UtilizationTable& table, const PackSources& sources) {
   for (const Verdict verdict : shown) {
     chart.series.push_back({.name = verdict_words(table, verdict)});
   }
-  for (auto& [month, counts] : months) {
+  for (const auto& [month, sum] : months) {
     chart.labels.push_back(month);
     for (std::size_t i = 0; i < std::size(shown); ++i) {
-      chart.series[i].values.emplace_back(counts[shown[i]]);
+      const auto count = sum.verdicts.find(shown[i]);
+      chart.series[i].values.emplace_back(count == sum.verdicts.end() ? 0 : count->second);
     }
   }
   return chart;
+}
+
+DocumentTable trend_table(const std::map<std::string, MonthSum>& months) {
+  DocumentTable trend{.key = "trend", .name = {"近 13 个月", "13 months"}};
+  trend.columns = {{"month", {"月份", "month"}, 10},
+                   {"hosts", {"云主机", "hosts"}, 8},
+                   {"vcpus", {"vCPU（有数据）", "vCPU measured"}, 12},
+                   {"used_vcpus", {"实际使用 vCPU", "vCPU used"}, 12},
+                   {"memory_gb", {"内存 GB（有数据）", "memory GB measured"}, 14},
+                   {"used_memory_gb", {"实际使用内存 GB", "memory GB used"}, 14}};
+  for (const auto& [month, sum] : months) {
+    trend.rows.push_back({month, sum.hosts, sum.vcpus, sum.cpu, sum.memory_gb, sum.memory});
+  }
+  return trend;
 }
 
 Chart allocation_chart(const std::vector<UnitSum>& sums) {
@@ -292,11 +359,13 @@ Document utilization_document(const UtilizationTable& table, const PackSources& 
       document_of("utilization", {"云资源利用情况表", "Cloud resource utilization"}, table, scope);
   add_rules(document, table);
   const std::vector<UnitSum> sums = sums_by_unit(table);
-  document.sections.push_back({.name = {"总览", "Overview"},
-                               .paragraphs = {summary(table)},
-                               .charts = {scatter_chart(table), heat_chart(table), top_chart(table),
-                                          trend_chart(table, sources), allocation_chart(sums)},
-                               .tables = {units_table(sums)}});
+  const std::map<std::string, MonthSum> months = sums_by_month(table, sources);
+  document.sections.push_back(
+      {.name = {"总览", "Overview"},
+       .paragraphs = {summary(table)},
+       .charts = {scatter_chart(table), heat_chart(table), top_chart(table),
+                  usage_trend_chart(months), trend_chart(table, months), allocation_chart(sums)},
+       .tables = {units_table(sums), trend_table(months)}});
   document.sections.push_back({.name = {"云主机明细", "Hosts"}, .tables = {hosts_table(table)}});
   document.sections.push_back(
       {.name = {"偏低与偏高", "Low and high"},

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <array>
+
 namespace yunjian::rules {
 namespace {
 
@@ -146,6 +148,49 @@ TEST_CASE("deadlines run in working days, and an unknown calendar is said to be 
 }
 
 // All that is allowed, one line a road and state: what is not here is refused.
+// From another program that read the same notices: the day of the act, then one, three and ten
+// working days later.
+TEST_CASE("the clocks of a finding over 2025 and 2026 are those of the notices") {
+  const std::array<std::string_view, 4> expected[] = {
+      {"2025-01-01", "2025-01-02", "2025-01-06", "2025-01-15"},
+      {"2025-02-01", "2025-02-05", "2025-02-07", "2025-02-17"},
+      {"2025-03-01", "2025-03-03", "2025-03-05", "2025-03-14"},
+      {"2025-04-01", "2025-04-02", "2025-04-07", "2025-04-16"},
+      {"2025-05-01", "2025-05-06", "2025-05-08", "2025-05-19"},
+      {"2025-06-01", "2025-06-03", "2025-06-05", "2025-06-16"},
+      {"2025-07-01", "2025-07-02", "2025-07-04", "2025-07-15"},
+      {"2025-08-01", "2025-08-04", "2025-08-06", "2025-08-15"},
+      {"2025-09-01", "2025-09-02", "2025-09-04", "2025-09-15"},
+      {"2025-10-01", "2025-10-09", "2025-10-11", "2025-10-21"},
+      {"2025-11-01", "2025-11-03", "2025-11-05", "2025-11-14"},
+      {"2025-12-01", "2025-12-02", "2025-12-04", "2025-12-15"},
+      {"2026-01-01", "2026-01-04", "2026-01-06", "2026-01-15"},
+      {"2026-02-01", "2026-02-02", "2026-02-04", "2026-02-13"},
+      {"2026-03-01", "2026-03-02", "2026-03-04", "2026-03-13"},
+      {"2026-04-01", "2026-04-02", "2026-04-07", "2026-04-16"},
+      {"2026-05-01", "2026-05-06", "2026-05-08", "2026-05-18"},
+      {"2026-06-01", "2026-06-02", "2026-06-04", "2026-06-15"},
+      {"2026-07-01", "2026-07-02", "2026-07-06", "2026-07-15"},
+      {"2026-08-01", "2026-08-03", "2026-08-05", "2026-08-14"},
+      {"2026-09-01", "2026-09-02", "2026-09-04", "2026-09-15"},
+      {"2026-10-01", "2026-10-08", "2026-10-10", "2026-10-20"},
+      {"2026-11-01", "2026-11-02", "2026-11-04", "2026-11-13"},
+  };
+  for (const auto& [today, one, three, ten] : expected) {
+    CAPTURE(today);
+    const auto due = [&, today = today](FindingState state, FindingAct act, Actor actor) {
+      FindingStep next = step(state, act, actor);
+      next.today = date(today);
+      return format_date(advance_finding(next, calendar())->due.value());
+    };
+    CHECK(due(FindingState::reviewed, issue, authority) == one);
+    CHECK(due(FindingState::flagged, review, provider) == three);
+    CHECK(due(FindingState::issued, notify, authority) == ten);
+    CHECK(due(FindingState::agreed, back_up, unit) == ten);
+    CHECK(due(FindingState::backed_up, hand_over, unit) == three);
+  }
+}
+
 TEST_CASE("no other step exists than those of the two roads") {
   std::string all;
   std::size_t refused = 0;

@@ -104,11 +104,34 @@ Result<void> MonthFold::add(const UsageHour& hour, std::string_view stream, std:
   clock_hour.sum += cpu.sum();
   clock_hour.count += cpu.count();
   clock_hour.measured += cpu_measured;
-  DaySum& day = open.days[std::chrono::sys_days(china_date(hour.from))];
+  DaySum& day = open.day(std::chrono::sys_days(china_date(hour.from)));
   day.cpu.merge(cpu);
   day.measured += measured;
   note_input(open.part.inputs, stream, number);
   return {};
+}
+
+void MonthFold::DaySum::pack() {
+  if (cpu.count() == 0) return;
+  packed = cpu.format_bins();
+  summary = {.sum = cpu.sum(), .min = cpu.min(), .max = cpu.max(), .max_time = cpu.max_time()};
+  cpu = ledger::Histogram(ledger::Scale::percent);
+}
+
+void MonthFold::DaySum::unpack() {
+  if (packed.empty()) return;
+  auto read = ledger::Histogram::from_parts(ledger::Scale::percent, packed, summary);
+  ledger::require(read.has_value(), "a histogram reads back what it wrote");
+  cpu = std::move(*read);
+  packed.clear();
+}
+
+MonthFold::DaySum& MonthFold::Open::day(std::chrono::sys_days date) {
+  if (filled && *filled != date) days[*filled].pack();
+  filled = date;
+  DaySum& sum = days[date];
+  sum.unpack();
+  return sum;
 }
 
 // The part of this size with the hour's figures in it.
@@ -128,6 +151,11 @@ void MonthFold::note_input(std::vector<FoldInput>& inputs, std::string_view stre
   }
   inputs.back().last = number;
   ++inputs.back().records;
+}
+
+std::vector<FoldedPart> MonthFold::finish(const FoldWindow& window) {
+  window_ = window;
+  return finish();
 }
 
 std::vector<FoldedPart> MonthFold::finish() {
@@ -182,8 +210,9 @@ void MonthFold::merge(Open& into, Open&& later) {
     sum.count += hour.count;
     sum.measured += hour.measured;
   }
-  for (const auto& [date, day] : later.days) {
-    DaySum& sum = into.days[date];
+  for (auto& [date, day] : later.days) {
+    DaySum& sum = into.day(date);
+    day.unpack();
     sum.cpu.merge(day.cpu);
     sum.measured += day.measured;
   }
@@ -239,8 +268,9 @@ void MonthFold::close_spans(Open& open) const {
 void MonthFold::close_days(Open& open) const {
   FoldedPart& part = open.part;
   part.working_days = 0;
-  for (const auto& [date, day] : open.days) {
+  for (auto& [date, day] : open.days) {
     if (day.measured < window_.day_min) continue;
+    day.unpack();
     ++part.days;
     const auto works = calendar_->is_working_day(Date(date));
     if (!works) part.working_days.reset();

@@ -92,15 +92,23 @@ class MonthFold {
 
   // At least one part, in time order; a host that changed size has several.
   std::vector<FoldedPart> finish();
+  // The same over a window of the same month that was not known before.
+  std::vector<FoldedPart> finish(const FoldWindow& window);
 
  private:
   struct HourSum {
     std::uint64_t sum = 0, count = 0;
     std::chrono::seconds measured{0};
   };
+  // One day's CPU; as text (a few hundred bytes) while another day is being filled, so that the
+  // months of many hosts can be folded at once.
   struct DaySum {
     ledger::Histogram cpu{ledger::Scale::percent};
+    std::string packed = {};
+    ledger::Histogram::Summary summary = {};
     std::chrono::seconds measured{0};
+    void pack();
+    void unpack();
   };
   struct Span {
     ledger::Time from, to;
@@ -111,6 +119,8 @@ class MonthFold {
     std::vector<Span> spans;
     std::map<ledger::Time, HourSum> hours;
     std::map<std::chrono::sys_days, DaySum> days;
+    std::optional<std::chrono::sys_days> filled;  // that is not packed
+    DaySum& day(std::chrono::sys_days date);
   };
 
   Open& open_for(const ledger::UsageHour& hour);

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 
 PROGRAM = sys.argv.pop(1)
-README = pathlib.Path(__file__).resolve().parent.parent / 'README.md'
+README = pathlib.Path(__file__).resolve().parents[3] / 'rules' / 'month' / 'README.md'
 NS = {'m': 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'}
 NO_INPUT = {'stream': '—', 'first': '—', 'last': '—', 'records': 0}
 R_ID = '{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id'

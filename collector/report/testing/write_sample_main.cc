@@ -6,8 +6,8 @@
 #include "collector/report/month_pack.h"
 #include "collector/report/render.h"
 #include "collector/report/table_xlsx.h"
-#include "collector/report/testing/sample_table.h"
 #include "ledger/posix/posix_file_system.h"
+#include "rules/month/testing/sample_table.h"
 
 namespace {
 
@@ -15,7 +15,7 @@ using namespace yunjian;
 
 ledger::Result<void> write_pack(ledger::FileSystem& files, const std::string& directory) {
   if (auto made = files.make_directory(directory, 0755); !made) return made;
-  const auto table = collector::testing::sample_table();
+  const auto table = rules::testing::sample_table();
   const rules::Words city{"全市", "the whole city"};
   for (const auto& document :
        {utilization_document(table, {}, city), advice_document(table, {}, city),
@@ -42,7 +42,7 @@ ledger::Result<void> write_pack(ledger::FileSystem& files, const std::string& di
 int main(int count, char** arguments) {
   if (count != 2 && count != 3) return EXIT_FAILURE;
   ledger::PosixFileSystem files;
-  const auto table = collector::testing::sample_table();
+  const auto table = rules::testing::sample_table();
   if (!collector::write_utilization_report(files, arguments[1], table)) return EXIT_FAILURE;
   if (count == 3 && !write_pack(files, arguments[2])) return EXIT_FAILURE;
   return EXIT_SUCCESS;

@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
-#include "collector/report/utilization_table.h"
+#include "rules/month/utilization_table.h"
 
-namespace yunjian::collector::testing {
+namespace yunjian::rules::testing {
 
 // One of every kind of host: ordinary, idle, starving, silent, resized, retired, late, with a gap,
 // with a name that wants to be a formula; October 2026, always the same.
@@ -20,4 +20,4 @@ UtilizationTable sample_table();
 // `cpu` and `memory` in tenths of a percent; constant over the hour, a sample a minute.
 ledger::UsageHour flat_hour(ledger::Time from, std::uint64_t cpu, std::uint64_t memory);
 
-}  // namespace yunjian::collector::testing
+}  // namespace yunjian::rules::testing

@@ -1,10 +1,10 @@
-#include "collector/report/testing/sample_table.h"
+#include "rules/month/testing/sample_table.h"
 
 #include <algorithm>
 
 #include "ledger/base/result.h"
 
-namespace yunjian::collector::testing {
+namespace yunjian::rules::testing {
 
 using namespace std::chrono_literals;
 using ledger::HourFigure;
@@ -12,12 +12,10 @@ using ledger::require;
 using ledger::Result;
 using ledger::Time;
 using ledger::UsageHour;
-using rules::month_begin;
-using rules::month_end;
 
 namespace {
 
-constexpr rules::Month october = 2026y / 10;
+constexpr Month october = 2026y / 10;
 constexpr std::uint64_t gib = 1ULL << 30;
 
 // What a host does in the month: levels in tenths of a percent, times in hours of the month.
@@ -161,8 +159,8 @@ HourSource sample_source() {
 }
 
 UtilizationTable sample_table() {
-  const auto rule_set = rules::default_rule_set();
-  const auto calendar = rules::cn_calendar();
+  const auto rule_set = default_rule_set();
+  const auto calendar = cn_calendar();
   require(rule_set && calendar, "the built-in data files are good");
   auto table = build_utilization_table({.month = october,
                                         .as_of = month_end(october) + 30min,
@@ -173,4 +171,4 @@ UtilizationTable sample_table() {
   return std::move(*table);
 }
 
-}  // namespace yunjian::collector::testing
+}  // namespace yunjian::rules::testing

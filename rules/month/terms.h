@@ -5,48 +5,47 @@
 #include <string>
 #include <vector>
 
-#include "collector/catalog/catalog.h"
-#include "collector/report/utilization_table.h"
+#include "rules/month/inventory.h"
+#include "rules/month/utilization_table.h"
 
-namespace yunjian::collector {
+namespace yunjian::rules {
 
 // What the inventory says of a month: terms of hosts, sizes with prices, agreements with their
 // limits, the months before. Read once for a table; holds what its host facts point to.
 class MonthTerms {
  public:
   // Corrupt: an entry that was good when it was imported cannot be used.
-  static ledger::Result<std::unique_ptr<MonthTerms>> read(const Catalog& catalog,
-                                                          const rules::RuleSet& rules,
-                                                          rules::Month month);
+  static ledger::Result<std::unique_ptr<MonthTerms>> read(const Inventory& inventory,
+                                                          const RuleSet& rules, Month month);
 
   // Fills in terms, public, payer, price and the rules under the host's agreement.
   void add_to(HostFacts& host) const;
-  std::span<const rules::Spec> catalogue() const { return specs_; }
+  std::span<const Spec> catalogue() const { return specs_; }
   HistorySource history() const;
 
  private:
   struct Agreed {
     std::string unit, system, host;
-    rules::RuleSet rules;
+    RuleSet rules;
   };
   struct Listed {
     RegistryEntry entry;
-    std::vector<rules::Exemption> exemptions;
+    std::vector<Exemption> exemptions;
     std::optional<std::chrono::seconds> powered_off;
   };
 
-  ledger::Result<void> read_agreements(const Catalog& catalog, const rules::RuleSet& rules);
-  ledger::Result<void> read_exemptions(const Catalog& catalog);
-  ledger::Result<void> read_specs(const Catalog& catalog);
-  ledger::Result<void> read_power(const Catalog& catalog);
-  ledger::Result<void> read_outcomes(const Catalog& catalog);
-  const rules::RuleSet* agreed_for(const HostFacts& host, std::string_view system) const;
+  ledger::Result<void> read_agreements(const Inventory& inventory, const RuleSet& rules);
+  ledger::Result<void> read_exemptions(const Inventory& inventory);
+  ledger::Result<void> read_specs(const Inventory& inventory);
+  ledger::Result<void> read_power(const Inventory& inventory);
+  ledger::Result<void> read_outcomes(const Inventory& inventory);
+  const RuleSet* agreed_for(const HostFacts& host, std::string_view system) const;
 
-  rules::Date last_day_{};
-  rules::Month month_{};
+  Date last_day_{};
+  Month month_{};
   std::map<std::string, Listed, std::less<>> hosts_;           // by host id
   std::map<std::string, RegistryEntry, std::less<>> systems_;  // by id
-  std::vector<rules::Spec> specs_;                             // in force on the last day
+  std::vector<Spec> specs_;                                    // in force on the last day
   std::vector<Agreed> agreements_;                             // in force on the last day
   std::map<std::string, std::vector<StoredOutcome>, std::less<>> outcomes_;  // by host, rising
 };
@@ -54,4 +53,4 @@ class MonthTerms {
 // What later months need of the table, to be kept once the month is over.
 std::vector<StoredOutcome> outcomes_of(const UtilizationTable& table);
 
-}  // namespace yunjian::collector
+}  // namespace yunjian::rules

@@ -1,4 +1,4 @@
-#include "collector/report/table_json.h"
+#include "rules/month/table_json.h"
 
 #include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
@@ -6,9 +6,7 @@
 
 #include <map>
 
-namespace yunjian::collector {
-
-using rules::Hundredths;
+namespace yunjian::rules {
 
 namespace {
 
@@ -55,11 +53,11 @@ class Json {
     if (value) return text(key, ledger::format_time(*value));
     return name(key), writer_.Null(), *this;
   }
-  Json& date(std::string_view key, std::optional<rules::Date> value) {
-    if (value) return text(key, rules::format_date(*value));
+  Json& date(std::string_view key, std::optional<Date> value) {
+    if (value) return text(key, format_date(*value));
     return name(key), writer_.Null(), *this;
   }
-  Json& words(std::string_view key, const rules::Words& words) {
+  Json& words(std::string_view key, const Words& words) {
     return open(key).text("zh", words.zh).text("en", words.en).close();
   }
 
@@ -95,7 +93,7 @@ void write_coverage(Json& json, const UtilizationRow& row) {
   json.integer("vcpus", row.vcpus).integer("memory_bytes", row.memory_bytes);
   json.integer("expected_s", seconds_of(row.expected));
   json.integer("measured_s", seconds_of(row.measured));
-  json.hundredths("coverage_percent", rules::coverage(row.measured, row.expected));
+  json.hundredths("coverage_percent", coverage(row.measured, row.expected));
   json.integer("longest_gap_s", seconds_of(row.longest_gap));
   json.integer("days", row.days).integer("working_days", row.working_days);
 }
@@ -126,25 +124,24 @@ void write_figures(Json& json, const UtilizationRow& row) {
   json.close();
 }
 
-void write_each(Json& json, const std::vector<rules::Check>& checks) {
-  for (const rules::Check& check : checks) {
-    json.open().text("figure", rules::figure_key(check.condition.figure));
+void write_each(Json& json, const std::vector<Check>& checks) {
+  for (const Check& check : checks) {
+    json.open().text("figure", figure_key(check.condition.figure));
     json.hundredths("value", check.value);
-    json.text("relation", rules::relation_key(check.condition.relation));
+    json.text("relation", relation_key(check.condition.relation));
     json.hundredths("limit", check.condition.limit).boolean("holds", check.holds).close();
   }
 }
 
-void write_checks(Json& json, std::string_view key, const std::vector<rules::Check>& checks) {
+void write_checks(Json& json, std::string_view key, const std::vector<Check>& checks) {
   json.open_list(key);
   write_each(json, checks);
   json.close_list();
 }
 
-void write_alternatives(Json& json, std::string_view key,
-                        const std::vector<rules::CheckList>& lists) {
+void write_alternatives(Json& json, std::string_view key, const std::vector<CheckList>& lists) {
   json.open_list(key);
-  for (const rules::CheckList& list : lists) {
+  for (const CheckList& list : lists) {
     json.open().boolean("holds", list.holds);
     write_checks(json, "checks", list.checks);
     json.close();
@@ -153,27 +150,27 @@ void write_alternatives(Json& json, std::string_view key,
 }
 
 // Each figure that a rule asked for, once; the rules that were met; how the first of them was.
-void write_asked(Json& json, const rules::Judgement& judgement) {
-  std::map<rules::RuleFigure, std::optional<Hundredths>> figures;
-  for (const rules::RuleOutcome& rule : judgement.rules) {
-    for (const rules::CheckList& list : rule.alternatives) {
-      for (const rules::Check& check : list.checks) figures[check.condition.figure] = check.value;
+void write_asked(Json& json, const Judgement& judgement) {
+  std::map<RuleFigure, std::optional<Hundredths>> figures;
+  for (const RuleOutcome& rule : judgement.rules) {
+    for (const CheckList& list : rule.alternatives) {
+      for (const Check& check : list.checks) figures[check.condition.figure] = check.value;
     }
   }
   json.open("figures");
-  for (const auto& [figure, value] : figures) json.hundredths(rules::figure_key(figure), value);
+  for (const auto& [figure, value] : figures) json.hundredths(figure_key(figure), value);
   json.close().open_list("met");
-  for (const rules::RuleOutcome& rule : judgement.rules) {
-    if (rule.holds) json.item(rules::verdict_key(rule.verdict));
+  for (const RuleOutcome& rule : judgement.rules) {
+    if (rule.holds) json.item(verdict_key(rule.verdict));
   }
   json.close_list();
-  const rules::RuleOutcome* decided = judgement.outcome(judgement.verdict);
+  const RuleOutcome* decided = judgement.outcome(judgement.verdict);
   write_alternatives(json, "decided_by",
-                     decided != nullptr ? decided->alternatives : std::vector<rules::CheckList>{});
+                     decided != nullptr ? decided->alternatives : std::vector<CheckList>{});
 }
 
-void write_judgement(Json& json, const rules::Judgement& judgement) {
-  json.open("judgement").text("verdict", rules::verdict_key(judgement.verdict));
+void write_judgement(Json& json, const Judgement& judgement) {
+  json.open("judgement").text("verdict", verdict_key(judgement.verdict));
   json.text("rules", judgement.rule_version).text("agreement", judgement.agreement);
   json.words("explanation", judgement.explanation);
   write_checks(json, "gate", judgement.gate);
@@ -183,7 +180,7 @@ void write_judgement(Json& json, const rules::Judgement& judgement) {
 
 void write_inputs(Json& json, const UtilizationRow& row) {
   json.open_list("inputs");
-  for (const rules::FoldInput& input : row.inputs) {
+  for (const FoldInput& input : row.inputs) {
     json.open().text("stream", input.stream).integer("first", input.first);
     json.integer("last", input.last).integer("records", input.records).close();
   }
@@ -205,20 +202,20 @@ std::string row_json(const UtilizationRow& row) {
 }
 
 std::string head_json(const UtilizationTable& table) {
-  std::map<rules::Verdict, std::uint64_t> counts;
+  std::map<Verdict, std::uint64_t> counts;
   for (const UtilizationRow& row : table.rows) ++counts[row.judgement.verdict];
   Json json;
   json.open().text("format", "yunjian/utilization-table/v1");
   json.words("title", {.zh = "云资源利用情况表", .en = "Cloud resource utilization"});
-  json.text("month", rules::format_month(table.month));
-  json.time("from", rules::month_begin(table.month)).time("to", rules::month_end(table.month));
+  json.text("month", format_month(table.month));
+  json.time("from", month_begin(table.month)).time("to", month_end(table.month));
   json.time("as_of", table.as_of).boolean("provisional", table.provisional);
   json.open("rules").text("version", table.rules.version).words("name", table.rules.name);
   json.words("basis", table.rules.basis).close();
   json.text("calendar", table.calendar_version);
   json.integer("hosts", table.hosts).open("verdicts");
   for (const auto& [verdict, words] : table.rules.verdicts) {
-    json.integer(rules::verdict_key(verdict), counts[verdict]);
+    json.integer(verdict_key(verdict), counts[verdict]);
   }
   json.close().close();
   return json.str();
@@ -238,4 +235,4 @@ std::string utilization_json(const UtilizationTable& table) {
   return json;
 }
 
-}  // namespace yunjian::collector
+}  // namespace yunjian::rules

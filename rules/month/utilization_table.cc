@@ -1,4 +1,4 @@
-#include "collector/report/utilization_table.h"
+#include "rules/month/utilization_table.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
-namespace yunjian::collector {
+namespace yunjian::rules {
 
 using ledger::ErrorKind;
 using ledger::fail;
@@ -16,18 +16,16 @@ using ledger::Histogram;
 using ledger::HourFigure;
 using ledger::Result;
 using ledger::UsageHour;
-using rules::month_begin;
-using rules::month_end;
 
 namespace {
 
 LoadFigures percent_figures(const Histogram& histogram) {
   LoadFigures figures;
   if (histogram.count() == 0) return figures;
-  figures.mean = rules::mean_percent(histogram);
-  figures.p95 = rules::quantile_percent(histogram, 0.95);
-  figures.p99 = rules::quantile_percent(histogram, 0.99);
-  figures.peak = rules::quantile_percent(histogram, 1.0);
+  figures.mean = mean_percent(histogram);
+  figures.p95 = quantile_percent(histogram, 0.95);
+  figures.p99 = quantile_percent(histogram, 0.99);
+  figures.peak = quantile_percent(histogram, 1.0);
   figures.peak_at = histogram.max_time();
   return figures;
 }
@@ -58,8 +56,7 @@ HostFacts readable(HostFacts host) {
   return host;
 }
 
-UtilizationRow make_row(const HostFacts& host, const rules::FoldedPart& part,
-                        const rules::RuleSet& rules) {
+UtilizationRow make_row(const HostFacts& host, const FoldedPart& part, const RuleSet& rules) {
   UtilizationRow row;
   row.host = readable(host);
   row.from = part.from;
@@ -72,7 +69,7 @@ UtilizationRow make_row(const HostFacts& host, const rules::FoldedPart& part,
   row.busiest_hour = part.busiest_hour;
   row.busiest_day = part.busiest_day;
   if (part.usage) put_load(row, *part.usage);
-  row.judgement = rules::judge(part, host.month, host.rules != nullptr ? *host.rules : rules);
+  row.judgement = judge(part, host.month, host.rules != nullptr ? *host.rules : rules);
   row.inputs = part.inputs;
   row.overlapping = part.overlapping;
   row.unusable = part.unusable;
@@ -82,11 +79,10 @@ UtilizationRow make_row(const HostFacts& host, const rules::FoldedPart& part,
 constexpr std::size_t history_months_max = 12;  // before the table's own
 
 // Where the host stands after this month; of a month with two sizes the last counts.
-void add_standing(UtilizationRow& row, const TableRequest& request, const rules::FoldedPart& part) {
-  const rules::RuleSet& rules = row.host.rules != nullptr ? *row.host.rules : *request.rules;
-  row.outcome = rules::outcome_of(request.month, row.judgement,
-                                  rules::exempt_in(row.host.terms, request.month));
-  std::vector<rules::MonthOutcome> months;
+void add_standing(UtilizationRow& row, const TableRequest& request, const FoldedPart& part) {
+  const RuleSet& rules = row.host.rules != nullptr ? *row.host.rules : *request.rules;
+  row.outcome = outcome_of(request.month, row.judgement, exempt_in(row.host.terms, request.month));
+  std::vector<MonthOutcome> months;
   if (request.history && row.vcpus) {
     months = request.history(row.host.id, size_key(*row.vcpus, row.memory_bytes.value_or(0)));
     if (months.size() > history_months_max) {
@@ -94,48 +90,43 @@ void add_standing(UtilizationRow& row, const TableRequest& request, const rules:
     }
   }
   months.push_back(*row.outcome);
-  row.standing = rules::stand(rules, months);
+  row.standing = stand(rules, months);
   if (!row.standing->flag) return;
-  row.advice = rules::recommend({.load = rules::load_of(part),
-                                 .catalogue = request.catalogue,
-                                 .is_public = row.host.is_public,
-                                 .months = std::max(1U, row.standing->months)},
-                                rules.sizing);
+  row.advice = recommend({.load = load_of(part),
+                          .catalogue = request.catalogue,
+                          .is_public = row.host.is_public,
+                          .months = std::max(1U, row.standing->months)},
+                         rules.sizing);
   if (!row.advice) return;
-  row.saving_fen = rules::saving_fen(row.host.month_fen, row.advice->spec.month_fen,
-                                     rules::months_left_in_year(request.month));
+  row.saving_fen = saving_fen(row.host.month_fen, row.advice->spec.month_fen,
+                              months_left_in_year(request.month));
 }
 
-void add_week(UtilizationTable& table, const rules::FoldedPart& part) {
-  if (part.week.empty()) return;
-  table.week.resize(rules::week_hours);
-  for (std::size_t i = 0; i < part.week.size(); ++i) {
-    table.week[i].sum += part.week[i].sum;
-    table.week[i].count += part.week[i].count;
+void add_week(UtilizationTable& table, const std::vector<WeekHour>& week) {
+  if (week.empty()) return;
+  table.week.resize(week_hours);
+  for (std::size_t i = 0; i < week.size(); ++i) {
+    table.week[i].sum += week[i].sum;
+    table.week[i].count += week[i].count;
   }
 }
 
 Result<void> add_host(UtilizationTable& table, const TableRequest& request, const HostFacts& host,
-                      const HourSource& source) {
-  rules::MonthFold fold({.month = request.month,
-                         .enrolled = host.enrolled,
-                         .retired = host.retired,
-                         .as_of = request.as_of,
-                         .day_min = request.rules->gate.day_min},
-                        *request.calendar);
-  const auto sink = [&](const UsageHour& hour, std::string_view stream, std::uint64_t number) {
-    return fold.add(hour, stream, number);
-  };
-  auto unreadable = source(host, month_begin(request.month), month_end(request.month), sink);
-  if (!unreadable) return failure(unreadable, fmt::format("usage of host {}", host.id));
-
-  const auto parts = fold.finish();
+                      const FoldSource& source) {
+  auto folded = source(host, {.month = request.month,
+                              .enrolled = host.enrolled,
+                              .retired = host.retired,
+                              .as_of = request.as_of,
+                              .day_min = request.rules->gate.day_min});
+  if (!folded) return failure(folded, fmt::format("usage of host {}", host.id));
+  const auto& parts = folded->parts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     UtilizationRow row = make_row(host, parts[i], *request.rules);
     row.part = static_cast<unsigned>(i) + 1;
     row.parts = static_cast<unsigned>(parts.size());
-    if (i == 0) row.unusable += *unreadable;
-    add_week(table, parts[i]);
+    if (i == 0) row.unusable += folded->unreadable;
+    row.week = parts[i].week;
+    add_week(table, row.week);
     if (i + 1 == parts.size()) add_standing(row, request, parts[i]);
     table.rows.push_back(std::move(row));
   }
@@ -178,12 +169,42 @@ std::string size_key(std::uint64_t vcpus, std::uint64_t memory_bytes) {
   return fmt::format("{}x{}", vcpus, (memory_bytes + gib - 1) / gib);
 }
 
+UtilizationTable narrowed(const UtilizationTable& table,
+                          const std::function<bool(const HostFacts&)>& wanted) {
+  UtilizationTable part{.month = table.month,
+                        .as_of = table.as_of,
+                        .provisional = table.provisional,
+                        .rules = table.rules,
+                        .calendar_version = table.calendar_version};
+  for (const UtilizationRow& row : table.rows) {
+    if (!wanted(row.host)) continue;
+    add_week(part, row.week);
+    if (row.part == row.parts) ++part.hosts;
+    part.rows.push_back(row);
+  }
+  return part;
+}
+
 Result<UtilizationTable> build_utilization_table(const TableRequest& request,
                                                  std::span<const HostFacts> hosts,
                                                  const HourSource& source) {
+  return table_of_folds(
+      request, hosts, [&](const HostFacts& host, const FoldWindow& window) -> Result<FoldedHost> {
+        MonthFold fold(window, *request.calendar);
+        const auto sink = [&](const UsageHour& hour, std::string_view stream,
+                              std::uint64_t number) { return fold.add(hour, stream, number); };
+        auto unreadable = source(host, month_begin(request.month), month_end(request.month), sink);
+        if (!unreadable) return failure(unreadable);
+        return FoldedHost{.parts = fold.finish(), .unreadable = *unreadable};
+      });
+}
+
+Result<UtilizationTable> table_of_folds(const TableRequest& request,
+                                        std::span<const HostFacts> hosts,
+                                        const FoldSource& source) {
   if (request.as_of <= month_begin(request.month)) {
     return fail(ErrorKind::reject, fmt::format("the month {} has not begun; choose an earlier one",
-                                               rules::format_month(request.month)));
+                                               format_month(request.month)));
   }
   UtilizationTable table;
   table.month = request.month;
@@ -199,4 +220,4 @@ Result<UtilizationTable> build_utilization_table(const TableRequest& request,
   return table;
 }
 
-}  // namespace yunjian::collector
+}  // namespace yunjian::rules

@@ -1,13 +1,13 @@
-#include "collector/report/table_json.h"
+#include "rules/month/table_json.h"
 
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
 
 #include <algorithm>
 
-#include "collector/report/testing/sample_table.h"
+#include "rules/month/testing/sample_table.h"
 
-namespace yunjian::collector {
+namespace yunjian::rules {
 namespace {
 
 TEST_CASE("the JSON is one line a row, parses, and counts the verdicts") {
@@ -48,17 +48,17 @@ TEST_CASE("a fleet without hosts is still a table") {
 TEST_CASE("names that are not UTF-8 are escaped, so that the file stays readable") {
   HostFacts host = testing::sample_host("ecs-0002");
   host.name = "bad\xff\"name";
-  const auto rules = rules::default_rule_set();
-  const auto days = rules::cn_calendar();
+  const auto rules = default_rule_set();
+  const auto days = cn_calendar();
   REQUIRE(rules);
   REQUIRE(days);
-  const rules::Month month = std::chrono::year(2026) / 10;
+  const Month month = std::chrono::year(2026) / 10;
   const auto table = build_utilization_table(
-      {.month = month, .as_of = rules::month_end(month), .rules = &*rules, .calendar = &*days},
+      {.month = month, .as_of = month_end(month), .rules = &*rules, .calendar = &*days},
       std::vector{host}, testing::sample_source());
   REQUIRE(table);
   CHECK(utilization_json(*table).find(R"("name":"bad\\xFF\"name")") != std::string::npos);
 }
 
 }  // namespace
-}  // namespace yunjian::collector
+}  // namespace yunjian::rules

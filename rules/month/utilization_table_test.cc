@@ -1,33 +1,30 @@
-#include "collector/report/utilization_table.h"
+#include "rules/month/utilization_table.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "collector/report/testing/sample_table.h"
+#include "rules/month/testing/sample_table.h"
 
-namespace yunjian::collector {
+namespace yunjian::rules {
 namespace {
 
 using namespace std::chrono_literals;
 using ledger::Result;
 using ledger::Time;
 using ledger::UsageHour;
-using rules::month_begin;
-using rules::month_end;
-using rules::Verdict;
 using testing::flat_hour;
 using testing::sample_host;
 
-constexpr rules::Month october = 2026y / 10;
+constexpr Month october = 2026y / 10;
 
-const rules::RuleSet& rule_set() {
-  static const auto rules = rules::default_rule_set();
+const RuleSet& rule_set() {
+  static const auto rules = default_rule_set();
   return *rules;
 }
 
-const rules::Calendar& calendar() {
-  static const auto days = rules::cn_calendar();
+const Calendar& calendar() {
+  static const auto days = cn_calendar();
   return *days;
 }
 
@@ -168,4 +165,4 @@ TEST_CASE("what would make wrong figures ends the build with the host's name") {
 }
 
 }  // namespace
-}  // namespace yunjian::collector
+}  // namespace yunjian::rules

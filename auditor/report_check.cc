@@ -1,0 +1,290 @@
+#include "auditor/report_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rules/month/table_diff.h"
+#include "rules/month/table_json.h"
+#include "rules/month/terms.h"
+
+namespace yunjian::auditor {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+const std::string table_name = "utilization.json";
+const std::string inputs_name = "inputs.list";
+
+}  // namespace
+
+ReportCheck::ReportCheck(const ledger::Verifier& log, const ledger::TreeHead& tree, PackFile files)
+    : log_(log), tree_(tree), files_(std::move(files)), hasher_(log.suite().hasher()) {}
+
+void ReportCheck::tampered(std::string place, std::string zh, std::string en) {
+  result_.findings.add({FindingKind::tampered, std::move(place), std::move(zh), std::move(en)});
+}
+
+Result<ReportCheckResult> ReportCheck::run(Evidence& evidence, std::string_view month) {
+  if (!read_manifest(month)) return std::move(result_);
+  check_files();
+  if (!read_rules()) return std::move(result_);
+  auto inputs = read_inputs();
+  if (!inputs) return std::move(result_);
+  inputs_ = std::move(*inputs);
+  if (auto done = refold(evidence); !done) return ledger::failure(done);
+  return std::move(result_);
+}
+
+bool ReportCheck::read_manifest(std::string_view month) {
+  auto bytes = files_("manifest");
+  if (!bytes) {
+    result_.findings.add({FindingKind::missing, "manifest", "没有清单: " + bytes.error().message,
+                          "there is no manifest: " + bytes.error().message});
+    return false;
+  }
+  note_ = std::move(*bytes);
+  auto note = ledger::open_note(note_, {log_});
+  if (!note) {
+    tampered("manifest", "清单没有日志密钥的有效签名", "it is not signed by the log's key");
+    return false;
+  }
+  auto manifest = ledger::parse_report_manifest(note->text);
+  if (!manifest) {
+    tampered("manifest", "清单无法解读", manifest.error().message);
+    return false;
+  }
+  result_.manifest = std::move(*manifest);
+  const auto parsed = rules::parse_month(result_.manifest.month);
+  if (result_.manifest.origin != log_.name() || !parsed ||
+      (!month.empty() && month != result_.manifest.month)) {
+    tampered("manifest",
+             fmt::format("清单属于另一日志或月份: {} {}", result_.manifest.origin,
+                         result_.manifest.month),
+             fmt::format("it is for another log or month: {} {}", result_.manifest.origin,
+                         result_.manifest.month));
+    return false;
+  }
+  month_ = *parsed;
+  if (result_.manifest.as_of != rules::month_end(month_)) {
+    tampered("manifest", "数据截止不是月末", "the cut-off is not the month's end");
+  }
+  if (result_.manifest.tree.size <= tree_.size) return true;
+  result_.findings.add({FindingKind::missing, "manifest", "清单所据检查点大于日志:日志被截短",
+                        "it was made from a larger log than there is: the log was cut"});
+  return false;
+}
+
+bool ReportCheck::read_rules() {
+  auto rule_set = rules::default_rule_set();
+  auto calendar = rules::cn_calendar();
+  const ledger::ReportManifest& manifest = result_.manifest;
+  const bool known = rule_set && calendar && manifest.rules == rule_set->version &&
+                     manifest.rules_hash == hasher_->plain(rules::default_rules_json()) &&
+                     manifest.calendar == calendar->version();
+  if (!known) {
+    result_.findings.add(
+        {FindingKind::cannot_tell, "manifest",
+         fmt::format("本程序没有规则 {} 或日历 {}:请用相应版本的程序核验", manifest.rules,
+                     manifest.calendar),
+         fmt::format("this program does not have rules {} or calendar {}: check with the version "
+                     "that has them",
+                     manifest.rules, manifest.calendar)});
+    return false;
+  }
+  rules_ = std::move(*rule_set);
+  calendar_ = std::move(*calendar);
+  return true;
+}
+
+void ReportCheck::check_files() {
+  for (const auto& file : result_.manifest.files) {
+    auto bytes = files_(file.path);
+    if (!bytes) {
+      ++result_.absent;
+      continue;
+    }
+    ++result_.files;
+    if (bytes->size() == file.bytes && hasher_->plain(*bytes) == file.hash) {
+      good_files_.insert(file.path);
+      continue;
+    }
+    tampered(file.path, "文件与清单不符:内容被改动",
+             "it is not what the manifest says: it was changed");
+  }
+}
+
+std::optional<std::vector<ledger::PackInput>> ReportCheck::read_inputs() {
+  auto bytes = files_(inputs_name);
+  auto inputs = bytes ? ledger::parse_inputs(*bytes)
+                      : Result<std::vector<ledger::PackInput>>(ledger::failure(bytes));
+  if (inputs) return std::move(*inputs);
+  result_.findings.add({FindingKind::missing, inputs_name,
+                        "没有输入清单,无法重算: " + inputs.error().message,
+                        "the figures cannot be computed without it: " + inputs.error().message});
+  return std::nullopt;
+}
+
+Result<void> ReportCheck::refold(Evidence& evidence) {
+  MonthRefold refold(log_, {.month = month_,
+                            .tree = result_.manifest.tree,
+                            .inputs = inputs_,
+                            .checkpoint = tree_,
+                            .calendar = &*calendar_});
+  if (auto visited = evidence.visit(tree_.size, refold); !visited) return visited;
+  refold.finish();
+  if (refold.needs_second()) {
+    refold.begin_second();
+    if (auto visited = evidence.visit(tree_.size, refold); !visited) return visited;
+    refold.finish();
+  }
+  result_.records = refold.records();
+  check_leaf(refold);
+  if (auto checked = check_inventory(refold); !checked) return checked;
+  auto table = table_of(refold);
+  if (!table) return ledger::failure(table);
+  result_.hosts = table->hosts;
+  check_inputs(refold);
+  check_tables(*table, refold);
+  result_.findings.merge(refold.findings());
+  return {};
+}
+
+// The hash of the manifest must stand in the log, so that nobody signs another one later.
+void ReportCheck::check_leaf(const MonthRefold& refold) {
+  const ledger::Hash hash = hasher_->plain(note_);
+  std::uint64_t later = 0;
+  for (const auto& leaf : refold.reports()) {
+    if (leaf.report.manifest == hash && leaf.report.size == result_.manifest.tree.size) {
+      if (!result_.leaf) result_.leaf = leaf.leaf;
+      later = 0;
+    } else if (result_.leaf) {
+      ++later;
+    }
+  }
+  if (!result_.leaf) {
+    return tampered("manifest",
+                    fmt::format("日志中没有此清单的月报叶子(本月共 {} 个):这不是当时封存的月报",
+                                refold.reports().size()),
+                    fmt::format("no report leaf of the log holds its hash ({} of the month are "
+                                "there): this is not the report that was sealed",
+                                refold.reports().size()));
+  }
+  if (later == 0) return;
+  result_.findings.add({FindingKind::notice, "manifest",
+                        fmt::format("本月其后还有 {} 次修订", later),
+                        fmt::format("{} later revisions of this month are in the log", later)});
+}
+
+Result<void> ReportCheck::check_inventory(const MonthRefold& refold) {
+  auto text = rules::inventory_text(refold.registered().inventory());
+  if (!text) return ledger::failure(text);
+  if (hasher_->plain(*text) == result_.manifest.inventory) return {};
+  tampered("manifest", "台账(单位、主机、规格、约定、豁免)与已封存的登记记录不符",
+           "the inventory (units, hosts, sizes, agreements, exemptions) is not what the sealed "
+           "records of its changes give");
+  return {};
+}
+
+Result<rules::UtilizationTable> ReportCheck::table_of(MonthRefold& refold) {
+  const rules::Inventory inventory = refold.registered().inventory();
+  auto hosts = rules::hosts_of_inventory(inventory, refold.enrolled());
+  if (!hosts) return ledger::failure(hosts);
+  auto terms = rules::MonthTerms::read(inventory, *rules_, month_);
+  if (!terms) return ledger::failure(terms);
+  for (rules::HostFacts& host : *hosts) {
+    (*terms)->add_to(host);
+    const auto powered_off = host.month.powered_off;
+    host.month = refold.facts_of(host.id);
+    host.month.powered_off = powered_off;
+  }
+  const rules::TableRequest request{
+      .month = month_, .as_of = result_.manifest.as_of, .rules = &*rules_, .calendar = &*calendar_};
+  auto table = rules::table_of_folds(
+      request, *hosts, [&](const rules::HostFacts& host, const rules::FoldWindow& window) {
+        return refold.fold_of(host.id, window);
+      });
+  if (table) {
+    for (auto& row : table->rows) row.host.rules = nullptr;  // they end with this call
+  }
+  return table;
+}
+
+void ReportCheck::check_inputs(const MonthRefold& refold) {
+  const auto folded = refold.inputs();
+  if (ledger::format_inputs(folded) == ledger::format_inputs(inputs_)) return;
+  std::map<std::string_view, const ledger::PackInput*> told;
+  for (const auto& input : inputs_) told[input.stream] = &input;
+  for (const auto& input : folded) {
+    const auto found = told.find(input.stream);
+    if (found != told.end() &&
+        ledger::format_inputs({*found->second}) == ledger::format_inputs({input})) {
+      told.erase(found);
+      continue;
+    }
+    if (found != told.end()) told.erase(found);
+    tampered(fmt::format("{} stream {}", inputs_name, input.stream),
+             fmt::format("应为记录 {}..{} 共 {} 条", input.first_record, input.last_record,
+                         input.records),
+             fmt::format("the month's records of it are {}..{}, {} of them", input.first_record,
+                         input.last_record, input.records));
+  }
+  for (const auto& [stream, input] : told) {
+    tampered(fmt::format("{} stream {}", inputs_name, stream), "日志中没有这些记录",
+             "the log has no such records");
+  }
+}
+
+// Every table that was handed out: the city's, those of counties and those of units.
+void ReportCheck::check_tables(const rules::UtilizationTable& table, const MonthRefold& refold) {
+  bool city = false;
+  for (const auto& file : result_.manifest.files) {
+    const std::string_view path = file.path;
+    if (path == table_name) {
+      city = true;
+      check_table(table_name, table);
+      continue;
+    }
+    if (!path.ends_with("/" + table_name)) continue;
+    const std::string_view scope = path.substr(0, path.size() - table_name.size() - 1);
+    const bool county = scope.starts_with("county/");
+    if (!county && !scope.starts_with("unit/")) continue;
+    const std::string_view name = scope.substr(scope.find('/') + 1);
+    bool moved = false;
+    const auto narrow = rules::narrowed(table, [&](const rules::HostFacts& host) {
+      const bool wanted = (county ? host.county : host.unit) == name;
+      moved = moved || (wanted && refold.had_other_units(host.id));
+      return wanted;
+    });
+    // A host that belonged to another unit before is shown to this one without its past.
+    if (!moved) check_table(file.path, narrow);
+  }
+  if (!city) {
+    result_.findings.add({FindingKind::missing, table_name, "清单中没有利用情况表",
+                          "the manifest has no utilization table"});
+  }
+}
+
+void ReportCheck::check_table(const std::string& path, const rules::UtilizationTable& table) {
+  auto told = files_(path);
+  if (!told && path == table_name) {
+    result_.findings.add({FindingKind::missing, path, "没有该文件: " + told.error().message,
+                          "it is not there: " + told.error().message});
+  }
+  if (!told) return;
+  ++result_.tables;
+  auto differences = rules::table_differences(*told, rules::utilization_json(table));
+  if (!differences) {
+    return tampered(path, "表格无法解读: " + differences.error().message,
+                    "the table cannot be read: " + differences.error().message);
+  }
+  for (const rules::CellDifference& difference : *differences) {
+    const std::string cell = rules::describe(difference);
+    tampered(path, "与封存记录重算结果不符(月报 -> 重算): " + cell,
+             "it differs from what the sealed records give (report -> refolded): " + cell);
+  }
+}
+
+}  // namespace yunjian::auditor

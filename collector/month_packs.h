@@ -1,0 +1,79 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "collector/api/month_pack_files.h"
+#include "collector/report/pack_store.h"
+#include "collector/store/own_stream.h"
+
+namespace yunjian::collector {
+
+// Builds the packs of months that are over, so that anybody can check them later.
+//
+// Life of a pack: what waits in the own stream is sealed, and the inventory read, at one checkpoint
+// → the month is judged from the sealed records → what it flags becomes findings [each an act
+// first] → files for the city, each county, each unit, one by one [durable] → compared with the
+// revision before: the same files mean that nothing is written → else the manifest, signed, and its
+// hash as a report leaf of the log. One build at a time; any thread.
+class MonthPacks {
+ public:
+  struct Parts {
+    Catalog& catalog;
+    EvidenceLog& log;
+    OwnStream& own;
+    RecordStore& records;
+    ledger::FileSystem& files;
+    ledger::Clock& clock;
+    std::string scratch;    // for workbooks that are being made
+    std::string directory;  // of the packs
+    std::mutex& acts;       // held while the catalog and the own stream are changed together
+  };
+  explicit MonthPacks(Parts parts)
+      : parts_(std::move(parts)), store_(parts_.files, parts_.directory) {}
+
+  struct Request {
+    rules::Month month{};
+    bool narrow = true;  // counties and units too; those of an earlier revision are always made
+    std::string who;     // for the acts
+  };
+  struct Built {
+    StoredPack pack;
+    bool fresh = false;  // a new revision; false: byte for byte what was there
+    std::uint64_t hosts = 0;
+    std::uint64_t rows = 0;
+    std::size_t raised = 0;  // findings
+    double city_s = 0;       // time taken: reading, judging and the authority's files …
+    double narrow_s = 0;     // … and those of counties and units
+    std::string note;        // forms that could not be made, for a person
+  };
+  // Reject: the month is not over.
+  ledger::Result<Built> build(const Request& request);
+
+  const PackStore& store() const { return store_; }
+  MonthSources sources() const;
+
+ private:
+  struct Making;
+  struct Basis {
+    ledger::TreeHead tree;
+    rules::Inventory inventory;
+    ledger::Hash inventory_hash{};
+  };
+  ledger::Result<Basis> basis();
+  ledger::Result<std::size_t> raise_findings(const Request& request, const UtilizationTable& table);
+  ledger::Result<void> add_scopes(Making& making, const MonthPackFiles& city);
+  ledger::Result<void> add_pack(Making& making, MonthPackFiles& pack, const std::string& scope);
+  ledger::Result<void> add_file(Making& making, const std::string& path, std::string_view bytes);
+  ledger::Result<std::string> inputs_of(const UtilizationTable& table) const;
+  ledger::Result<void> fill_changes(Making& making) const;
+  ledger::Result<Built> finish(Making& making, const Basis& basis);
+  ledger::Result<void> seal(StoredPack& pack);
+
+  const Parts parts_;
+  const PackStore store_;
+  std::mutex building_;
+};
+
+}  // namespace yunjian::collector

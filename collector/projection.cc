@@ -1,0 +1,154 @@
+#include "collector/projection.h"
+
+#include "collector/catalog/list_entries.h"
+#include "ledger/record.h"
+#include "rules/month/register_fold.h"
+
+namespace yunjian::collector {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+constexpr std::string_view field_prefix = "field.";
+
+// Applies acts in the order in which they were made.
+class Projection {
+ public:
+  explicit Projection(Catalog& catalog) : catalog_(catalog) {}
+
+  Result<void> take(std::string_view line) {
+    // Nearly all acts are looks; they are passed over without being read.
+    const bool candidate = line.find("\"register\"") != std::string_view::npos ||
+                           line.find("\"finding\"") != std::string_view::npos;
+    if (!candidate) return {};
+    const auto record = ledger::parse_record(line);
+    if (!record) return {};
+    RegistryEntry entry;
+    if (rules::read_register_act(**record, entry)) return put(entry);
+    if ((*record)->find("what") == "finding") return step(**record);
+    return {};
+  }
+  const Projected& done() const { return done_; }
+
+ private:
+  Result<void> put(const RegistryEntry& entry) {
+    ++done_.entries;
+    if (entry.kind == "unit") return catalog_.put_units({unit_of_entry(entry)});
+    if (entry.kind == "host") return catalog_.put_hosts({host_of_entry(entry)});
+    // A kind of a later version is not known here and stays in the records.
+    if (find_kind(entry.kind) == nullptr) return {};
+    return catalog_.put_entries({entry});
+  }
+
+  Result<void> step(const ledger::ParsedRecord& record) {
+    const auto text = [&](std::string_view key) {
+      return std::string(record.find(key).value_or(""));
+    };
+    const auto number = record.find_integer("step");
+    const auto time = ledger::parse_time(text("time"));
+    if (!number || !time) return {};
+    auto known = catalog_.finding(Scope::all(), text("finding"));
+    if (!known) return ledger::failure(known);
+    Finding finding{.id = text("finding"),
+                    .host = text("host"),
+                    .unit = text("unit"),
+                    .verdict = text("verdict"),
+                    .state = text("state"),
+                    .month = text("month"),
+                    .due = text("due"),
+                    .stopped_since = text("stopped_since"),
+                    .opened = *known ? (*known)->opened : *time,
+                    .changed = *time};
+    for (const ledger::RecordField& field : record.fields) {
+      if (!field.key.starts_with(field_prefix)) continue;
+      finding.details[std::string(field.key.substr(field_prefix.size()))] = field.value;
+    }
+    const FindingEvent event{.number = *number,
+                             .time = *time,
+                             .act = text("act"),
+                             .who = text("by"),
+                             .state = finding.state,
+                             .reason = text("reason")};
+    auto put = catalog_.put_finding(finding, event);
+    if (!put && put.error().kind == ErrorKind::retry) return {};  // its row is there
+    if (put) ++done_.findings;
+    return put;
+  }
+
+  Catalog& catalog_;
+  Projected done_;
+};
+
+Result<void> take_batch(const EvidenceLog& log, std::uint64_t number, std::uint64_t from,
+                        Projection& projection) {
+  auto row = log.batch_row(log.own_stream(), number);
+  if (!row) return ledger::failure(row);
+  if (!*row || (*row)->records == 0) return {};
+  auto joined = log.lines(log.own_stream(), number);
+  if (!joined && joined.error().kind == ErrorKind::reject) return {};  // purged
+  if (!joined) return ledger::failure(joined);
+  std::string_view rest = *joined;
+  for (std::uint64_t record = (*row)->first_record; !rest.empty(); ++record) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    if (record >= from) {
+      if (auto taken = projection.take(rest.substr(0, end)); !taken) return taken;
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return {};
+}
+
+// Hosts that came by enrolment and were never entered.
+Result<std::uint64_t> add_enrolled(Catalog& catalog, const EvidenceLog& log) {
+  std::uint64_t added = 0;
+  for (const StreamInfo& stream : log.streams()) {
+    if (stream.id == log.own_stream()) continue;
+    auto host = catalog.host(Scope::all(), stream.state.host);
+    if (!host) return ledger::failure(host);
+    auto unit = catalog.units(Scope::units({stream.state.unit}));
+    if (!unit) return ledger::failure(unit);
+    if (*host || unit->empty()) continue;
+    Host unseen;
+    unseen.id = unseen.name = stream.state.host;
+    unseen.unit = stream.state.unit;
+    if (auto put = catalog.put_hosts({unseen}); !put) return ledger::failure(put);
+    ++added;
+  }
+  return added;
+}
+
+}  // namespace
+
+Result<Projected> project_acts(Catalog& catalog, const EvidenceLog& log) {
+  auto from = catalog.projected_acts();
+  if (!from) return ledger::failure(from);
+  Projection projection(catalog);
+  const auto own = log.stream(log.own_stream());
+  const std::uint64_t sealed = own ? own->next_record : 0;
+  if (own && *from < sealed) {
+    auto first = log.row_of_record(log.own_stream(), *from);
+    if (!first) return ledger::failure(first);
+    for (std::uint64_t batch = *first ? (*first)->number : 0; batch < own->next_batch; ++batch) {
+      if (auto taken = take_batch(log, batch, *from, projection); !taken) {
+        return ledger::failure(taken);
+      }
+    }
+  }
+  const auto waiting = log.unsealed_own_records();
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    if (sealed + i < *from) continue;
+    if (auto taken = projection.take(waiting[i]); !taken) return ledger::failure(taken);
+  }
+  auto hosts = add_enrolled(catalog, log);
+  if (!hosts) return ledger::failure(hosts);
+  if (auto kept = catalog.set_projected_acts(sealed + waiting.size()); !kept) {
+    return ledger::failure(kept);
+  }
+  Projected done = projection.done();
+  done.hosts = *hosts;
+  return done;
+}
+
+}  // namespace yunjian::collector

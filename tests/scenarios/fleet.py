@@ -1,0 +1,38 @@
+"""A made-up fleet in the log of a laboratory's collector: hosts of every kind, months of hours."""
+import csv
+import datetime
+import io
+import json
+import subprocess
+
+# In the order in which they refer to each other.
+KINDS = (
+    *('spec', 'host_terms', 'power', 'resource', 'resource_usage', 'incident', 'change'),
+    *('drill', 'backup', 'duty', 'security_event', 'vulnerability', 'rectification'),
+)
+
+
+def months_before_now(count):
+    """The last `count` months that are over, oldest first, by the clock of China."""
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
+    last = now.year * 12 + now.month - 2
+    return [f'{n // 12}-{n % 12 + 1:02}' for n in range(last - count + 1, last + 1)]
+
+
+def seed(bench, hosts, months):
+    """Seals the fleet's months while the collector does not run, and imports its lists.
+
+    Gives back what each host was planted as, and what the seeder says of the hours.
+    """
+    lists = bench.dir / 'lists'
+    command = (
+        *(bench.bin / 'fleet_seed', '--config', bench.dir / 'collector.toml', '--hosts', hosts),
+        *('--last', months[-1], '--months', len(months), '--lists', lists),
+    )
+    said = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, check=True)
+    bench.collect('unit', 'import', lists / 'units.csv')
+    bench.collect('host', 'import', lists / 'hosts.csv')
+    for kind in KINDS:
+        bench.collect('inventory', 'import', '--kind', kind, lists / f'{kind}.csv')
+    planted = list(csv.DictReader(io.StringIO((lists / 'planted.csv').read_text())))
+    return planted, json.loads(said.stdout)

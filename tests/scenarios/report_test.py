@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""A fleet's months become packs that say what each host is, and that anybody can check.
+
+Thirty hosts of every kind live through three months in the real log (fleet_seed). Each month is
+built; of the last one every host must be judged and flagged as it was planted, and none else. A
+month built again is the same bytes. Then the provider lies in every way that the files allow, and
+report-check tells which cell it was.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+
+import fleet
+import lab
+
+
+def build(bench, month, out, *more):
+    return bench.collect('report', 'build', '--month', month, '--out', out, *more)
+
+
+def rows_of(pack):
+    """The last part of each host in the table."""
+    rows = json.loads((pack / 'utilization.json').read_text())['rows']
+    return {row['host']: row for row in rows if row['part'] == row['parts']}
+
+
+def check(bench, *arguments, data=None):
+    """(exit code, JSON) of report-check."""
+    done = subprocess.run(
+        [
+            str(part)
+            for part in (
+                *(bench.bin / 'yunjian-audit', 'report-check', '--json', '--vkey', bench.vkey),
+                *('--data', data or bench.dir / 'collector'),
+                *arguments,
+            )
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {'error': done.stderr}
+
+
+def told(report, words):
+    return any(words in f"{f['place']}: {f['en']}" for f in report.get('findings', []))
+
+
+def judged_as_planted(bench, planted, pack):
+    rows = rows_of(pack)
+    assert len(rows) == len(planted), (len(rows), len(planted))
+    wrong = [
+        (host['host'], host['role'], rows[host['host']]['judgement']['explanation']['en'])
+        for host in planted
+        if rows[host['host']]['judgement']['verdict'] != host['verdict']
+    ]
+    assert not wrong, wrong
+    advice = json.loads((pack / 'advice.json').read_text())
+    tables = [table for section in advice['sections'] for table in section['tables']]
+    found = {
+        (row['host'], row['verdict']['en'])
+        for table in tables
+        for row in table['rows']
+        if 'finding' in row and row['state']['en'] == 'flagged'
+    }
+    names = {'faked_load': 'load looks faked', 'wrong_shape': 'wrong shape', 'off': 'powered off'}
+    wanted = {(h['host'], names.get(h['flag'], h['flag'])) for h in planted if h['flag']}
+    assert found == wanted, (found - wanted, wanted - found)
+
+
+def same_again(bench, month, pack):
+    again = bench.dir / 'again'
+    said = build(bench, month, again, '--all')
+    assert 'revision 1 as it was' in said, said
+    files = sorted(p.relative_to(pack) for p in pack.rglob('*') if p.is_file())
+    assert files == sorted(p.relative_to(again) for p in again.rglob('*') if p.is_file())
+    assert len(files) > 100, files
+    for name in files:
+        assert (pack / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def equal(bench, month, pack, planted):
+    code, report = check(bench, '--month', month, '--state', bench.dir / 'auditor')
+    assert code == 0, report
+    assert report['hosts'] == len(planted) and report['tables'] > 5, report
+    assert report['files_absent'] == 0, report
+    code, warm = check(bench, '--pack', pack, '--state', bench.dir / 'auditor')
+    assert code == 0 and warm['resumed_at'] > 0, warm
+
+
+def changed_by_hand(bench, pack):
+    """Files of what was handed out, changed: the manifest tells."""
+    for name, old, new in (
+        ('utilization.json', '"p95_percent":', '"p95_percent":1'),
+        ('utilization.csv', 'ecs-', 'ecs_'),
+        ('advice.html', '</td>', ' </td>'),
+    ):
+        copy = bench.dir / 'copy'
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(pack, copy)
+        text = (copy / name).read_text()
+        (copy / name).write_text(text.replace(old, new, 1))
+        code, report = check(bench, '--pack', copy)
+        assert code == 1 and told(report, f'{name}: it is not what the manifest says'), report
+    note = (copy / 'manifest').read_text()
+    (copy / 'manifest').write_text(note.replace('revision 1', 'revision 2'))
+    code, report = check(bench, '--pack', copy)
+    assert code == 1 and told(report, "not signed by the log's key"), report
+
+
+def changed_behind_the_log(bench, month, planted):
+    """The provider changes its catalog by hand and has its own program sign the result."""
+    host = next(h['host'] for h in planted if h['role'] == 'low')
+    with sqlite3.connect(bench.dir / 'collector' / 'catalog.sqlite') as catalog:
+        catalog.execute('UPDATE host SET purpose = ?, name = ? WHERE id = ?', ('dr', 'x', host))
+    said = build(bench, month, bench.dir / 'forged')
+    assert 'revision 2, leaf' in said and f'{host} name: ' in said, said
+    code, report = check(bench, '--month', month)
+    assert code == 1, report
+    assert told(report, 'the inventory (units, hosts'), report
+    assert told(report, f'{host} name: "x" ->'), report
+
+
+def left_out(bench, month, planted):
+    """A host that the table leaves out does not vanish from the log."""
+    host = next(h['host'] for h in planted if h['role'] == 'idle')
+    pack = bench.dir / 'collector' / 'reports' / month / 'r2'
+    table = (pack / 'utilization.json').read_text().splitlines(keepends=True)
+    kept = [line for line in table if f'{{"host":"{host}"' not in line]
+    assert len(kept) < len(table)
+    (pack / 'utilization.json').write_text(''.join(kept))
+    code, report = check(bench, '--month', month)
+    assert code == 1 and told(report, f'{host} row: - -> there'), report
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument('--hosts', type=int, default=30)
+    options.add_argument('--suite', default='ed25519-sha256')
+    arguments = options.parse_args()
+    with lab.Lab(lab.bin_directory()) as bench:
+        bench.init(arguments.suite)
+        months = fleet.months_before_now(3)
+        planted, _ = fleet.seed(bench, arguments.hosts, months)
+        packs = {month: bench.dir / 'packs' / month for month in months}
+        (bench.dir / 'packs').mkdir()
+        for month in months:
+            build(bench, month, packs[month], *(('--all',) if month == months[-1] else ()))
+        last = packs[months[-1]]
+        judged_as_planted(bench, planted, last)
+        same_again(bench, months[-1], last)
+        equal(bench, months[-1], last, planted)
+        changed_by_hand(bench, last)
+        changed_behind_the_log(bench, months[-1], planted)
+        left_out(bench, months[-1], planted)
+
+
+if __name__ == '__main__':
+    main()
+    print(pathlib.Path(__file__).stem, 'good')
