@@ -158,6 +158,52 @@ void print_text(const ReportCheckResult& result, const Times& times, int code) {
     fmt::print("  相符:每个数字均由封存记录得出 / equal: every figure is what was sealed\n");
 }
 
+Result<ReportCheckResult> check_against(ledger::FileSystem& files, const ReportOptions& options,
+                                        const ledger::Verifier& log, const ledger::TreeHead& tree) {
+  auto pack = pack_files(files, options);
+  if (!pack) return ledger::failure(pack);
+  auto evidence = open_evidence(files, options.log, log.suite());
+  if (!evidence) return ledger::failure(evidence);
+  return ReportCheck(log, tree, std::move(*pack)).run(**evidence, options.month);
+}
+
+// A report whose leaf lies in front of what --state says was verified: the leaves must give that
+// root, and bodies are held against their headers; nothing else has to be verified again. Without a
+// leaf in the result the log has to be verified first.
+Result<ReportCheckResult> check_verified(ledger::FileSystem& files, const ReportOptions& options,
+                                         const ledger::Verifier& log, Times& times) {
+  if (options.log.state.empty()) return ReportCheckResult();
+  auto state = PinnedState::open(files, options.log.state, log);
+  if (!state) return ledger::failure(state);
+  if (!state->tree()) return ReportCheckResult();
+  const auto start = SteadyClock::now();
+  auto result = check_against(files, options, log, *state->tree());
+  times.report_s = seconds_since(start);
+  times.resumed_at = state->tree()->size;
+  return result;
+}
+
+Result<ReportCheckResult> verify_and_check(ledger::FileSystem& files, const ReportOptions& options,
+                                           const ledger::Verifier& log, Times& times) {
+  auto start = SteadyClock::now();
+  auto verified = verify_log(files, options, log);
+  if (!verified) return ledger::failure(verified);
+  times.log_s = seconds_since(start);
+  times.resumed_at = verified->resumed_at;
+  start = SteadyClock::now();
+  auto result = check_against(files, options, log, verified->tree);
+  if (!result) return result;
+  times.report_s = seconds_since(start);
+  // What is wrong with the log is wrong with what was made from it.
+  Findings all;
+  for (const Finding& finding : verified->findings.kept()) {
+    if (finding.kind != FindingKind::notice) all.add(finding);
+  }
+  all.merge(result->findings);
+  result->findings = std::move(all);
+  return result;
+}
+
 int code_of(const ledger::Error& error) {
   if (error.kind == ErrorKind::corrupt) return complain(1, error.message);
   return complain(error.kind == ErrorKind::reject ? exit_usage : exit_cannot_tell, error.message);
@@ -172,27 +218,9 @@ int run_report_check(ledger::FileSystem& files, const ReportOptions& options) {
     return complain(exit_usage, "give --month YYYY-MM, or --pack DIR");
   }
   Times times;
-  auto start = SteadyClock::now();
-  auto verified = verify_log(files, options, *log);
-  if (!verified) return code_of(verified.error());
-  times.log_s = seconds_since(start);
-  times.resumed_at = verified->resumed_at;
-  auto pack = pack_files(files, options);
-  if (!pack) return code_of(pack.error());
-  auto evidence = open_evidence(files, options.log, log->suite());
-  if (!evidence) return code_of(evidence.error());
-  start = SteadyClock::now();
-  ReportCheck check(*log, verified->tree, std::move(*pack));
-  auto result = check.run(**evidence, options.month);
+  auto result = check_verified(files, options, *log, times);
+  if (result && !result->leaf) result = verify_and_check(files, options, *log, times);
   if (!result) return code_of(result.error());
-  times.report_s = seconds_since(start);
-  // What is wrong with the log is wrong with what was made from it.
-  Findings all;
-  for (const Finding& finding : verified->findings.kept()) {
-    if (finding.kind != FindingKind::notice) all.add(finding);
-  }
-  all.merge(result->findings);
-  result->findings = std::move(all);
   const int code = result->findings.exit_code(options.log.strict);
   if (options.log.json) {
     print_json(*result, times, code);

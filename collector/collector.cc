@@ -217,6 +217,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
                              .random = tools_.random,
                              .certificate_validity = options_.config.certificate_validity},
       EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
+  repeats_ = std::make_unique<Repeats>(*catalog_, tools_.clock);
   ApiContext context{
       .catalog = catalog_.get(),
       .log = log_.get(),
@@ -227,6 +228,10 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
       .files = &tools_.files,
       .scratch = directory_.scratch(),
       .commit_act = [this](std::string line) { return own_->record(std::move(line)); },
+      .changing = catalog_.get(),
+      .repeats = repeats_.get(),
+      .acts = &acts_,
+      .packs = &packs_->store(),
       .log_open = options_.config.log_open,
       .metrics_open = options_.config.metrics_open,
       .stopping = &stopping_};

@@ -10,6 +10,7 @@
 #include "collector/admin.h"
 #include "collector/admin_socket.h"
 #include "collector/api/api_handler.h"
+#include "collector/api/repeats.h"
 #include "collector/config.h"
 #include "collector/data_directory.h"
 #include "collector/disk_watch.h"
@@ -104,6 +105,7 @@ class Collector {
   std::unique_ptr<BatchVerifier> verifier_;
   std::unique_ptr<IngestHandler> ingest_;
   std::unique_ptr<EnrolHandler> enrol_;
+  std::unique_ptr<Repeats> repeats_;
   std::unique_ptr<ApiHandler> api_;
   std::unique_ptr<Front> front_;
   std::unique_ptr<Server> server_;

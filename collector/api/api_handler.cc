@@ -3,9 +3,12 @@
 #include <algorithm>
 
 #include "collector/api/count_routes.h"
+#include "collector/api/finding_routes.h"
 #include "collector/api/log_routes.h"
 #include "collector/api/month_pack_files.h"
+#include "collector/api/pack_routes.h"
 #include "collector/api/record_routes.h"
+#include "collector/api/register_routes.h"
 #include "collector/api/witness_routes.h"
 
 namespace yunjian::collector {
@@ -89,6 +92,18 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/v1/records/{}/{}/proof", Access::credential, plain(get_record_proof)},
       {"/v1/hosts", Access::credential, plain(list_hosts)},
       {"/v1/hosts/{}/usage", Access::credential, plain(host_usage)},
+      {"/v1/findings", Access::credential, plain(list_findings)},
+      {"/v1/findings/{}", Access::credential, plain(get_finding)},
+      {"/v1/findings/{}", Access::credential, plain(post_finding), "POST"},
+      {"/v1/exemptions", Access::credential, plain(get_exemptions)},
+      {"/v1/exemptions", Access::credential, plain(post_exemptions), "POST"},
+      {"/v1/operations", Access::credential, plain(list_kinds)},
+      {"/v1/operations/{}", Access::credential, plain(get_operations)},
+      {"/v1/operations/{}", Access::credential, plain(post_operations), "POST"},
+      {"/v1/inventory/{}", Access::credential, plain(get_inventory)},
+      {"/v1/inventory/{}", Access::credential, plain(post_inventory), "POST"},
+      {"/v1/reports", Access::credential, plain(list_reports)},
+      {"/v1/reports/{}/pack/*", Access::credential, plain(get_pack_file)},
       {"/v1/reports/{}/{}", Access::credential, plain(get_report)},
       {"/v1/streams", Access::credential, plain(list_streams)},
       {"/v1/streams/{}/batches/{}", Access::credential,
@@ -108,7 +123,8 @@ Response ApiHandler::handle(const Request& request) {
 
 // Notes are small; other routes take no body, but a small one is read all the same, so that its
 // sender is told what is wrong.
-std::uint64_t ApiHandler::body_bytes_max(std::string_view, std::string_view) const {
+std::uint64_t ApiHandler::body_bytes_max(std::string_view, std::string_view path) const {
+  if (is_register_path(path)) return register_body_bytes_max;
   return 64U << 10U;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@
 
 namespace yunjian::collector {
 
+class PackStore;
+class Repeats;
+
 // What the routes work with; all of it outlives them and may be used from any thread.
 struct ApiContext {
   const Catalog* catalog = nullptr;
@@ -29,6 +33,10 @@ struct ApiContext {
   std::string scratch = {};  // directory for workbooks that are being made
   // Makes one line a durable record of the collector's own stream.
   std::function<ledger::Result<void>(std::string line)> commit_act = {};
+  Catalog* changing = nullptr;  // the catalog, for routes that change it
+  Repeats* repeats = nullptr;
+  std::mutex* acts = nullptr;        // held while the catalog and the own stream change together
+  const PackStore* packs = nullptr;  // of months that are over
   Cosignatures* cosignatures = nullptr;
   const ListFiles* lists = nullptr;
   std::vector<ledger::Verifier> authorities = {};  // whose endorsements count

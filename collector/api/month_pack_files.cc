@@ -7,6 +7,7 @@
 #include "collector/api/inventory_routes.h"
 #include "collector/api/parameters.h"
 #include "collector/report/month_types.h"
+#include "collector/report/pack_store.h"
 #include "collector/report/render.h"
 #include "ledger/base/bytes.h"
 #include "ledger/checkpoint.h"
@@ -175,6 +176,81 @@ Result<std::string> MonthPackFiles::bytes(const Form& form, ledger::FileSystem& 
   return workbook_bytes(files, scratch, made, form.language);
 }
 
+namespace {
+
+// Where the kept pack has the files of a scope: "" for the whole city, "county/东区/", "unit/tax/";
+// absent: of other scopes none are kept.
+std::optional<std::string> place_of(const Catalog& catalog, const Scope& scope) {
+  if (scope.is_all()) return "";
+  const auto all = catalog.units(Scope::all());
+  if (!all) return std::nullopt;
+  std::vector<const Unit*> seen;
+  for (const Unit& unit : *all) {
+    if (scope.allows(unit.id)) seen.push_back(&unit);
+  }
+  if (seen.size() == 1) return "unit/" + seen.front()->id + "/";
+  if (seen.empty() || seen.front()->county.empty()) return std::nullopt;
+  const std::string& county = seen.front()->county;
+  const auto of_county = std::count_if(all->begin(), all->end(),
+                                       [&](const Unit& unit) { return unit.county == county; });
+  const bool whole = std::cmp_equal(of_county, seen.size()) &&
+                     std::all_of(seen.begin(), seen.end(),
+                                 [&](const Unit* unit) { return unit->county == county; });
+  return whole ? std::optional("county/" + county + "/") : std::nullopt;
+}
+
+// The file as it was signed, when the month's pack is kept and holds it.
+Result<std::optional<std::string>> kept_file(const ApiContext& context, const Scope& scope,
+                                             rules::Month month, const std::string& file) {
+  const auto place = context.packs == nullptr ? std::nullopt : place_of(*context.catalog, scope);
+  if (!place) return std::optional<std::string>();
+  auto pack = context.packs->newest(month);
+  if (!pack) return ledger::failure(pack);
+  if (!*pack) return std::optional<std::string>();
+  auto bytes = context.packs->file(**pack, *place + file, *context.log->suite().hasher());
+  if (bytes) return std::optional(std::move(*bytes));
+  if (bytes.error().kind == ledger::ErrorKind::reject) return std::optional<std::string>();
+  return ledger::failure(bytes);
+}
+
+struct ReportName {
+  std::string report, format;
+};
+
+Response report_response(const ReportName& name, const std::string& month, std::string bytes) {
+  Response response;
+  response.content_type = media_type(name.format);
+  if (name.format != "json" && name.format != "html") {
+    response.headers.emplace_back(
+        "Content-Disposition",
+        fmt::format("attachment; filename=\"{}-{}.{}\"", name.report, month, name.format));
+  }
+  response.body = std::move(bytes);
+  return response;
+}
+
+// Made anew from the records as they are now.
+Outcome<std::string> made_file(const ApiContext& context, const Scope& scope, rules::Month month,
+                               const MonthPackFiles::Form& form) {
+  auto pack = MonthPackFiles::read({.catalog = context.catalog,
+                                    .log = context.log,
+                                    .records = context.records,
+                                    .clock = context.clock},
+                                   scope, month);
+  if (!pack && pack.error().kind == ledger::ErrorKind::reject) {
+    return bad_request(pack.error().message);
+  }
+  if (!pack) return storage_problem(pack.error());
+  auto bytes = pack->bytes(form, *context.files, context.scratch);
+  if (!bytes && bytes.error().kind == ledger::ErrorKind::reject) {
+    return refuse(503, "no-font", "The report cannot be made in this form", bytes.error().message);
+  }
+  if (!bytes) return storage_problem(bytes.error());
+  return std::move(*bytes);
+}
+
+}  // namespace
+
 Outcome<Response> get_report(const ApiContext& context, const Call& call) {
   auto parameters = Parameters::read(call.request, {"lang", "unit", "county"});
   if (!parameters) return handed_on(parameters);
@@ -184,39 +260,24 @@ Outcome<Response> get_report(const ApiContext& context, const Call& call) {
   const std::string& file = call.parts[1];
   const auto dot = file.find('.');
   if (!month || dot == std::string::npos) return not_found();
-  const std::string report = file.substr(0, dot);
-  const std::string format = file.substr(dot + 1);
-  if (!is_report(report) || media_type(format).empty()) return not_found();
+  const ReportName name{.report = file.substr(0, dot), .format = file.substr(dot + 1)};
+  if (!is_report(name.report) || media_type(name.format).empty()) return not_found();
   auto scope = narrowed(context, call.credential.scope, *parameters);
   if (!scope) return handed_on(scope);
-  auto pack = MonthPackFiles::read({.catalog = context.catalog,
-                                    .log = context.log,
-                                    .records = context.records,
-                                    .clock = context.clock},
-                                   *scope, *month);
-  if (!pack && pack.error().kind == ledger::ErrorKind::reject)
-    return bad_request(pack.error().message);
-  if (!pack) return storage_problem(pack.error());
-  auto bytes = pack->bytes({.report = report,
-                            .format = format,
-                            .language = *language == "en" ? Language::en : Language::zh},
-                           *context.files, context.scratch);
-  if (!bytes && bytes.error().kind == ledger::ErrorKind::reject) {
-    return refuse(503, "no-font", "The report cannot be made in this form", bytes.error().message);
+  const bool chinese = *language == "zh";
+  auto kept = chinese ? kept_file(context, *scope, *month, file)
+                      : Result<std::optional<std::string>>(std::nullopt);
+  if (!kept) return storage_problem(kept.error());
+  auto bytes = *kept ? Outcome<std::string>(std::move(**kept))
+                     : made_file(context, *scope, *month,
+                                 {.report = name.report,
+                                  .format = name.format,
+                                  .language = chinese ? Language::zh : Language::en});
+  if (!bytes) return handed_on(bytes);
+  if (auto recorded = record_look(context, look(context, call, "report")); !recorded) {
+    return handed_on(recorded);
   }
-  if (!bytes) return storage_problem(bytes.error());
-  Response response;
-  response.content_type = media_type(format);
-  if (format != "json" && format != "html") {
-    response.headers.emplace_back(
-        "Content-Disposition",
-        fmt::format("attachment; filename=\"{}-{}.{}\"", report, call.parts[0], format));
-  }
-  response.body = std::move(*bytes);
-  Act act = look(context, call, "report");
-  act.number("results", pack->table().rows.size());
-  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
-  return response;
+  return report_response(name, call.parts[0], std::move(*bytes));
 }
 
 }  // namespace yunjian::collector

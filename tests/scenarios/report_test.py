@@ -27,14 +27,16 @@ def rows_of(pack):
     return {row['host']: row for row in rows if row['part'] == row['parts']}
 
 
-def check(bench, *arguments, data=None):
-    """(exit code, JSON) of report-check."""
+def check(bench, *arguments, where=None):
+    """(exit code, JSON) of report-check on the data directory."""
+    data = '--data', bench.dir / 'collector'
+
     done = subprocess.run(
         [
             str(part)
             for part in (
                 *(bench.bin / 'yunjian-audit', 'report-check', '--json', '--vkey', bench.vkey),
-                *('--data', data or bench.dir / 'collector'),
+                *(data if where is None else where),
                 *arguments,
             )
         ],
@@ -89,6 +91,17 @@ def equal(bench, month, pack, planted):
     assert report['files_absent'] == 0, report
     code, warm = check(bench, '--pack', pack, '--state', bench.dir / 'auditor')
     assert code == 0 and warm['resumed_at'] > 0, warm
+
+
+def equal_live(bench, month):
+    """The same over the network, files of counties with Chinese names included."""
+    bench.start_collector()
+    status, body = bench.get('/v1/reports')
+    assert status == 200 and json.loads(body)['items'][0]['month'] == month, body
+    live = '--collector', bench.url, '--ca', bench.ca, '--token-file', bench.dir / 'token'
+    code, report = check(bench, *live, '--month', month, where=())
+    assert code == 0 and report['files_absent'] == 0 and report['tables'] > 5, report
+    assert bench.collector.stop() == 0
 
 
 def changed_by_hand(bench, pack):
@@ -153,6 +166,7 @@ def main():
         judged_as_planted(bench, planted, last)
         same_again(bench, months[-1], last)
         equal(bench, months[-1], last, planted)
+        equal_live(bench, months[-1])
         changed_by_hand(bench, last)
         changed_behind_the_log(bench, months[-1], planted)
         left_out(bench, months[-1], planted)

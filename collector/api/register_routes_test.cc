@@ -1,0 +1,96 @@
+#include "collector/api/testing/small_api.h"
+
+namespace yunjian::collector {
+namespace {
+
+using testing::SmallApi;
+
+struct Fixture : SmallApi {
+  Response send(const std::string& who, const std::string& path, const std::string& body,
+                const std::string& type = "application/json") {
+    Request asked = request(who, "POST", path);
+    asked.body = body;
+    asked.headers["content-type"] = type;
+    return api->handle(asked);
+  }
+  std::size_t registered() { return recorded(R"("what":"register")"); }
+};
+
+const std::string incident =
+    R"({"id":"I-1","unit":"tax","title":"无法登录","level":"3","began":"2026-10-13 09:12",)"
+    R"("responsible":"云服务商"})";
+
+TEST_CASE_FIXTURE(Fixture, "the provider keeps its register; units see what is theirs") {
+  const Response put = send("provider", "/v1/operations/incident", incident);
+  REQUIRE_MESSAGE(put.status == 200, put.body);
+  CHECK(json(put)["new"].GetInt() == 1);
+  CHECK(json(send("provider", "/v1/operations/incident", incident))["same"].GetInt() == 1);
+  CHECK(registered() == 1);
+  const auto seen = json(get("tax", "/v1/operations/incident"));
+  REQUIRE(seen["items"].Size() == 1);
+  CHECK(std::string(seen["items"][0]["began"].GetString()) == "2026-10-13T01:12:00.000000Z");
+  CHECK(json(get("police", "/v1/operations/incident"))["items"].Empty());
+  const Response csv = get("provider", "/v1/operations/incident", {{"format", "csv"}});
+  CHECK(csv.content_type.starts_with("text/csv"));
+  CHECK(csv.body.find("I-1,tax,") != std::string::npos);
+  CHECK(send("tax", "/v1/operations/incident", incident).status == 403);
+  CHECK(get("provider", "/v1/operations/nothing").status == 404);
+  CHECK(get("provider", "/v1/operations/exemption").status == 404);
+  CHECK(json(get("tax", "/v1/operations"))["items"].Size() == 8);
+}
+
+TEST_CASE_FIXTURE(Fixture, "registers come as CSV too, and a mistake is told with its place") {
+  const std::string head = "id,date,scenario,result\n";
+  CHECK(send("provider", "/v1/operations/drill", head + "D-1,2026-10-22,切换,成功\n", "text/csv")
+            .status == 200);
+  const Response wrong =
+      send("provider", "/v1/operations/drill", head + "D-2,2026-10-32,切换,成功\n", "text/csv");
+  CHECK(wrong.status == 400);
+  CHECK(wrong.body.find("line 2, column 5") != std::string::npos);
+  Request check = request("provider", "POST", "/v1/operations/drill");
+  check.body = head + "D-3,2026-10-23,切换,成功\n";
+  check.headers["content-type"] = "text/csv; charset=utf-8";
+  check.query = {{"dry_run", "true"}};
+  CHECK(json(api->handle(check))["new"].GetInt() == 1);
+  CHECK(registered() == 1);
+  CHECK(catalog->entries(Scope::all(), "drill")->size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "exemptions are the authority's and the county's, for their own hosts") {
+  const std::string mine =
+      R"({"id":"HM-1","host":"web-01","type":"declared_cycle","reason":"年终决算",)"
+      R"("approver":"王局长",)"
+      R"("from":"2026-11-01","until":"2027-01-31"})";
+  std::string other = mine;
+  other.replace(other.find("web-01"), 6, "case-01");
+  CHECK(send("provider", "/v1/exemptions", mine).status == 403);
+  CHECK(send("tax", "/v1/exemptions", mine).status == 403);
+  CHECK(send("east", "/v1/exemptions", other).status == 403);
+  CHECK(send("east", "/v1/exemptions", mine).status == 200);
+  CHECK(std::string(json(get("tax", "/v1/exemptions"))["items"][0]["approver"].GetString()) ==
+        "王局长");
+  std::string endless = mine;
+  endless.replace(endless.find("2027-01-31"), 10, "2028-01-31");
+  CHECK(send("authority", "/v1/exemptions", endless).status == 400);
+  CHECK(send("authority", "/v1/exemptions", other).status == 200);
+  // The id is another unit's now: a county does not get to see or change it.
+  CHECK(send("east", "/v1/exemptions", mine).status == 409);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the inventory is kept over the API, and nothing is done unrecorded") {
+  const std::string system = R"([{"id":"portal","unit":"tax","name":"门户","mlps_level":"3"}])";
+  CHECK(send("authority", "/v1/inventory/system", system).status == 200);
+  CHECK(std::string(json(get("tax", "/v1/inventory/system"))["items"][0]["name"].GetString()) ==
+        "门户");
+  CHECK(get("tax", "/v1/inventory/incident").status == 404);
+  acts_fail = true;
+  std::string changed = system;
+  changed.replace(changed.find("门户"), std::string("门户").size(), "新门户");
+  CHECK(send("authority", "/v1/inventory/system", changed).status == 503);
+  CHECK((*catalog->entry(Scope::all(), "system", "portal"))->field("name") == "门户");
+  CHECK(api->body_bytes_max("POST", "/v1/operations/duty") == 4U << 20U);
+  CHECK(api->body_bytes_max("POST", "/v1/findings/x") == 64U << 10U);
+}
+
+}  // namespace
+}  // namespace yunjian::collector
