@@ -10,6 +10,7 @@
 #include "agent/runner.h"
 #include "agent/status.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/secrecy.h"
 #include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
 
@@ -73,6 +74,11 @@ int run(const std::string& config_path) {
   const auto config = load_config(config_path);
   if (!config) return report(config.error());
   if (auto became = ledger::become_owner(config->state); !became) return report(became.error());
+  ledger::keep_memory_secret();
+  const agent::StatePaths paths(config->state);
+  const std::vector<std::string> secrets = {paths.pending, paths.ratchet, paths.tls_key,
+                                            paths.tls_next_key};
+  if (auto good = ledger::check_secret_files(secrets); !good) return report(good.error());
   const auto ended = agent::run_agent({.config = *config,
                                        .reload = [&] { return load_config(config_path); },
                                        .version = version,
@@ -118,6 +124,7 @@ int status(const std::string& config_path) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ledger::keep_memory_secret();
   CLI::App app("Yunjian agent: seals this host's usage and logs and ships them to the collector");
   app.set_version_flag("--version", std::string(version));
   app.require_subcommand(1);

@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "collector/api/account_office.h"
 #include "collector/catalog/csv.h"
 #include "collector/catalog/list_entries.h"
 #include "collector/pack_keeper.h"
@@ -48,6 +49,9 @@ std::string scope_of(const TokenSpec& spec) {
       return fmt::format("{}", fmt::join(spec.units, " "));
     case Role::authority:
     case Role::provider:
+    case Role::system:
+    case Role::security:
+    case Role::audit:
       break;
   }
   return "all";
@@ -70,6 +74,13 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"token create", &AdminCommands::create_token},
       {"token list", &AdminCommands::list_tokens},
       {"token revoke", &AdminCommands::revoke_token},
+      {"account add", &AdminCommands::add_account},
+      {"account list", &AdminCommands::list_accounts},
+      {"account grant", &AdminCommands::propose_grant},
+      {"account approve", &AdminCommands::approve_grant},
+      {"account revoke", &AdminCommands::revoke_of_account},
+      {"account certificate", &AdminCommands::make_account_certificate},
+      {"account token", &AdminCommands::make_account_token},
       {"enrol-token", &AdminCommands::create_enrol_token},
       {"unit import", &AdminCommands::import_units},
       {"host import", &AdminCommands::import_hosts},
@@ -113,27 +124,19 @@ Result<TokenSpec> AdminCommands::token_spec(const AdminRequest& request) const {
                  .county = request.field("county"),
                  .expires = *expires};
   if (spec.name.empty()) return refuse_input("--name: say whose token it is");
-  if ((spec.role == Role::unit) != !spec.units.empty()) {
-    return refuse_input("--unit belongs to --role unit, at least once");
+  if (!is_one_line(spec.name)) return refuse_input("--name: text on one line, at most 256 bytes");
+  if (is_administrator(spec.role)) {
+    return refuse_input(fmt::format("--role {}: administrators hold accounts; see `account grant`",
+                                    to_string(spec.role)));
   }
-  if ((spec.role == Role::county) != !spec.county.empty()) {
-    return refuse_input("--county belongs to --role county");
-  }
-  const auto units = context_.catalog->units(Scope::all());
-  if (!units) return ledger::fail(units.error().kind, units.error().message);
-  for (const auto& wanted : spec.units) {
-    if (std::any_of(units->begin(), units->end(), [&](const Unit& u) { return u.id == wanted; })) {
-      continue;
-    }
+  auto accounts_only = context_.accounts->has_security_administrator();
+  if (!accounts_only) return ledger::failure(accounts_only);
+  if (*accounts_only) {
     return refuse_input(
-        fmt::format("--unit '{}' is not in the catalog; import it with `unit import`", wanted));
+        "an administrator for security holds office: a grant takes two people now; see `account "
+        "grant` and `account token`");
   }
-  if (spec.role == Role::county && std::none_of(units->begin(), units->end(), [&](const Unit& u) {
-        return u.county == spec.county;
-      })) {
-    return refuse_input(
-        fmt::format("--county '{}': no unit of the catalog is in this county", spec.county));
-  }
+  if (auto good = check_role_scope(*context_.catalog, spec); !good) return ledger::failure(good);
   return spec;
 }
 
@@ -162,9 +165,11 @@ Result<AdminAnswer> AdminCommands::list_tokens(const AdminRequest&) {
                          "id            state    role       expires                      scope  "
                          "name\n"};
   for (const auto& token : *tokens) {
+    const bool own = token.account.empty();
     answer.out += fmt::format("{:<13} {:<8} {:<10} {:<28} {}  {}\n", token.id, state_of(token, now),
-                              to_string(token.spec.role), ledger::format_time(token.spec.expires),
-                              scope_of(token.spec), token.spec.name);
+                              own ? to_string(token.spec.role) : "account",
+                              ledger::format_time(token.spec.expires),
+                              own ? scope_of(token.spec) : token.account, token.spec.name);
   }
   return answer;
 }

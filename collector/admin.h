@@ -14,6 +14,8 @@
 
 namespace yunjian::collector {
 
+class AccountOffice;
+struct Doer;
 class MonthPackFiles;
 class MonthPacks;
 class PackKeeper;
@@ -28,6 +30,7 @@ struct AdminContext {
   ledger::FileSystem* files = nullptr;
   ledger::Clock* clock = nullptr;
   ledger::Random* random = nullptr;
+  AccountOffice* accounts = nullptr;
   std::string scratch;  // directory for files that are being made
   MonthPacks* packs = nullptr;
   std::mutex* acts = nullptr;  // held while the catalog and the own stream are changed together
@@ -51,6 +54,13 @@ class AdminCommands {
   Answer create_token(const AdminRequest& request);
   Answer list_tokens(const AdminRequest& request);
   Answer revoke_token(const AdminRequest& request);
+  Answer add_account(const AdminRequest& request);
+  Answer list_accounts(const AdminRequest& request);
+  Answer propose_grant(const AdminRequest& request);
+  Answer approve_grant(const AdminRequest& request);
+  Answer revoke_of_account(const AdminRequest& request);
+  Answer make_account_certificate(const AdminRequest& request);
+  Answer make_account_token(const AdminRequest& request);
   Answer create_enrol_token(const AdminRequest& request);
   Answer import_units(const AdminRequest& request);
   Answer import_hosts(const AdminRequest& request);
@@ -72,6 +82,7 @@ class AdminCommands {
                                         Language language);
   ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
   ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
+  ledger::Result<Doer> doer(const AdminRequest& request) const;
   ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }
   Act act(const AdminRequest& request, std::string_view what) const;
 

@@ -35,6 +35,7 @@ namespace {
 constexpr std::size_t ingest_listener = 0;
 constexpr std::size_t api_listener = 1;
 constexpr std::uint64_t ingest_bytes_per_s_min = 512;
+constexpr std::size_t api_connections_per_peer_max = 512;
 constexpr auto disk_look_step = std::chrono::seconds(60);
 
 EvidenceLog::Retention retention_of(const CollectorConfig& config) {
@@ -104,6 +105,19 @@ Result<void> Collector::open_parts() {
                                                           .acts = acts_});
   keeper_ = std::make_unique<PackKeeper>(PackKeeper::Parts{
       .packs = *packs_, .catalog = *catalog_, .log = *log_, .own = *own_, .acts = acts_});
+  accounts_ = std::make_unique<AccountOffice>(AccountOffice::Parts{
+      .catalog = *catalog_,
+      .clock = tools_.clock,
+      .random = tools_.random,
+      .record = [this](std::string line) { return own_->record(std::move(line)); },
+      .issue = [this](const std::string& csr, const std::string& account,
+                      std::chrono::seconds validity) -> Result<std::string> {
+        if (!authority_) {
+          return ledger::fail(ErrorKind::reject, "certificates are issued while `serve` runs");
+        }
+        return authority_->issue_client(
+            csr, {.agent = account, .validity = validity, .is_account = true}, tools_.clock.wall());
+      }});
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
                                                         .own = own_.get(),
@@ -111,6 +125,7 @@ Result<void> Collector::open_parts() {
                                                         .files = &tools_.files,
                                                         .clock = &tools_.clock,
                                                         .random = &tools_.random,
+                                                        .accounts = accounts_.get(),
                                                         .scratch = directory_.scratch(),
                                                         .packs = packs_.get(),
                                                         .acts = &acts_,
@@ -228,12 +243,14 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
       .files = &tools_.files,
       .scratch = directory_.scratch(),
       .commit_act = [this](std::string line) { return own_->record(std::move(line)); },
+      .accounts = accounts_.get(),
       .changing = catalog_.get(),
       .repeats = repeats_.get(),
       .acts = &acts_,
       .packs = &packs_->store(),
       .log_open = options_.config.log_open,
       .metrics_open = options_.config.metrics_open,
+      .requests_per_s = options_.config.requests_per_s,
       .stopping = &stopping_};
   context.metrics.push_back([this] { return verify_metrics(verifier_->counters()); });
   context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
@@ -300,9 +317,11 @@ Result<std::vector<ListenerOptions>> Collector::listeners() {
                       .port = config.api_listen.port,
                       .certificate_pem = pair->certificate,
                       .private_key_pem = pair->private_key,
-                      .client_ca_pem = {},
+                      .client_certificate = ClientCertificate::optional,
+                      .client_ca_pem = authority_->certificate_pem(),
                       .handler = front_.get(),
                       .limits = {}};
+  api.limits.connections_per_peer_max = api_connections_per_peer_max;
   std::vector<ListenerOptions> options;
   options.push_back(std::move(ingest));
   options.push_back(std::move(api));

@@ -9,6 +9,7 @@
 
 #include "collector/admin.h"
 #include "collector/admin_socket.h"
+#include "collector/api/account_office.h"
 #include "collector/api/api_handler.h"
 #include "collector/api/repeats.h"
 #include "collector/config.h"
@@ -101,6 +102,7 @@ class Collector {
   std::mutex acts_;  // held while the catalog and the own stream are changed together
   std::unique_ptr<MonthPacks> packs_;
   std::unique_ptr<PackKeeper> keeper_;
+  std::unique_ptr<AccountOffice> accounts_;
   std::unique_ptr<AdminCommands> admin_;
   std::unique_ptr<BatchVerifier> verifier_;
   std::unique_ptr<IngestHandler> ingest_;

@@ -12,6 +12,7 @@
 #include "collector/tokens.h"
 #include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/secrecy.h"
 #include "ledger/posix/service_manager.h"
 #include "ledger/posix/system_clock.h"
 
@@ -61,11 +62,19 @@ ledger::Result<std::unique_ptr<collector::Collector>> open_collector(
 
 // ---- init, check, serve
 
+// Goes on as the owner of the data, whose secrets nobody else may read: not in files, not in
+// memory.
+ledger::Result<void> enter_data(const std::string& data) {
+  if (auto became = ledger::become_owner(data); !became) return became;
+  ledger::keep_memory_secret();
+  return ledger::check_secret_files(collector::DataDirectory{data}.secrets());
+}
+
 int check(const std::string& config_path) {
   System system;
   const auto config = load_config(system, config_path);
   if (!config) return report(config.error());
-  if (auto became = ledger::become_owner(config->data); !became) return report(became.error());
+  if (auto entered = enter_data(config->data); !entered) return report(entered.error());
   const collector::DataDirectory directory{config->data};
   auto facts = collector::read_log_facts(system.files, directory.log_facts());
   if (!facts) return report(facts.error());
@@ -113,7 +122,7 @@ int serve(const std::string& config_path, const sigset_t& signals) {
   System system;
   const auto config = load_config(system, config_path);
   if (!config) return report(config.error());
-  if (auto became = ledger::become_owner(config->data); !became) return report(became.error());
+  if (auto entered = enter_data(config->data); !entered) return report(entered.error());
   auto collector = open_collector(system, *config);
   if (!collector) return report(collector.error());
   for (const auto& line : (*collector)->recovered()) say(line);
@@ -175,7 +184,7 @@ int print_answer(System& system, const collector::AdminAnswer& answer, const std
 
 int run_here(System& system, const collector::CollectorConfig& config, AdminRequest request) {
   request.who = collector::local_operator();
-  if (auto became = ledger::become_owner(config.data); !became) return report(became.error());
+  if (auto entered = enter_data(config.data); !entered) return report(entered.error());
   auto collector = open_collector(system, config);
   if (!collector) return report(collector.error());
   for (const auto& line : (*collector)->recovered()) say(line);
@@ -212,6 +221,8 @@ struct CommandLine {
   std::string config = default_config;
   std::string suite = "ed25519-sha256";
   std::string successor_of;  // a path
+  std::string token_file;    // of whoever acts
+  std::string csr_file;
   collector::InitOptions init;
   AdminRequest request;
   std::vector<std::string> units;
@@ -247,6 +258,23 @@ int init(const CommandLine& line) {
       fmt::join(made->names, " "), made->token_path, collector::token_days_default);
   say("give the vkey to the authority out of band, and the CA fingerprint to whoever enrols hosts");
   return exit_good;
+}
+
+int run_as(CommandLine& line) {
+  if (!line.token_file.empty()) {
+    System system;
+    auto secret = system.files.read_file(line.token_file);
+    if (!secret) return report(secret.error());
+    while (secret->ends_with('\n')) secret->pop_back();
+    line.request.fields["as-token"] = *secret;
+  }
+  if (!line.csr_file.empty()) {
+    System system;
+    auto csr = system.files.read_file(line.csr_file);
+    if (!csr) return report(csr.error());
+    line.request.fields["csr"] = *csr;
+  }
+  return run_command(line.config, line.request);
 }
 
 CLI::App* add_command(CLI::App& parent, CommandLine& line, const std::string& name,
@@ -329,6 +357,60 @@ void add_tokens(CLI::App& app, CommandLine& line) {
   add_field(enrol, line, "--agent", "open the next incarnation of this agent instead");
   add_field(enrol, line, "--uses", "how many hosts may enrol with it (default 1)");
   add_field(enrol, line, "--days", "days until it ends (default 7)");
+}
+
+// Whoever acts is the operator of this machine, unless a token says who it is. It travels to the
+// collector in the request, never in the arguments of a process.
+CLI::App* add_account_request(CLI::App& parent, CommandLine& line, const std::string& name,
+                              const std::string& help) {
+  auto* command = add_request(parent, line, name, help);
+  command->add_option("--token-file", line.token_file,
+                      "act as the owner of the token in this file, not as the operator here");
+  const std::string full = parent.get_name() + " " + name;
+  command->callback([&line, full] {
+    line.request.command = full;
+    if (!line.units.empty()) {
+      line.request.fields["unit"] = fmt::format("{}", fmt::join(line.units, "\n"));
+    }
+    line.act = [&line] { return run_as(line); };
+  });
+  return command;
+}
+
+void add_accounts(CLI::App& app, CommandLine& line) {
+  auto* account =
+      app.add_subcommand("account", "People, and what two others granted them to do and see");
+  account->require_subcommand(1);
+  auto* add = add_account_request(*account, line, "add", "Open an account; it may do nothing yet");
+  add_field(add, line, "id", "its name for the collector: a-z 0-9 . _ -")->required();
+  add_field(add, line, "--name", "the person's name")->required();
+  auto* grant = add_account_request(*account, line, "grant",
+                                    "Propose a grant; prints its id, which somebody else approves");
+  add_field(grant, line, "id", "account that gets it")->required();
+  add_field(grant, line, "--role",
+            "authority, county, unit, provider, system, security, audit; or messages: a unit lets "
+            "a provider operator read its log messages")
+      ->required();
+  grant->add_option("--unit", line.units, "unit it is about (several times)")->take_all();
+  add_field(grant, line, "--county", "county it is about (role county)");
+  add_field(grant, line, "--days", "days until it ends (default 365)");
+  add_field(grant, line, "--reason", "why; it is sealed with the grant")->required();
+  auto* approve = add_account_request(*account, line, "approve",
+                                      "Approve what somebody else proposed (with --token-file)");
+  add_field(approve, line, "id", "id of the grant")->required();
+  auto* token = add_account_request(*account, line, "token",
+                                    "Make a token of an account; printed once, alone on standard "
+                                    "output");
+  add_field(token, line, "id", "account")->required();
+  add_field(token, line, "--days", "days until it ends (default 90)");
+  auto* certificate = add_account_request(
+      *account, line, "certificate", "Issue a client certificate of an account; printed as PEM");
+  add_field(certificate, line, "id", "account")->required();
+  certificate->add_option("--csr", line.csr_file, "certificate request, PEM")->required();
+  add_field(certificate, line, "--days", "days until it ends (default 90)");
+  auto* revoke = add_account_request(*account, line, "revoke", "End a grant, or close an account");
+  add_field(revoke, line, "id", "id of the grant, or the account")->required();
+  add_account_request(*account, line, "list", "List accounts and grants");
 }
 
 CLI::App* add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
@@ -419,6 +501,7 @@ int run(int argc, char** argv, const sigset_t& signals) {
   add_init(app, line);
   add_service(app, line, signals);
   add_tokens(app, line);
+  add_accounts(app, line);
   add_lists_and_reports(app, line);
   add_inventory(app, line);
   try {
@@ -433,6 +516,7 @@ int run(int argc, char** argv, const sigset_t& signals) {
 
 int main(int argc, char** argv) {
   ::umask(0077);
+  ledger::keep_memory_secret();
   // Blocked before any thread begins, so that only sigtimedwait() takes them.
   sigset_t signals;
   ::sigemptyset(&signals);

@@ -537,6 +537,60 @@ TEST_CASE_FIXTURE(Fixture, "the server certificate is issued anew when other nam
   CHECK(get("/v1/log", token()).status == 200);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "an account is made by two people and comes in with token or certificate") {
+  init();
+  serve();
+  import_unit();
+  const auto as = [&](const std::string& command, std::map<std::string, std::string> fields) {
+    return ask({.command = command, .fields = std::move(fields)});
+  };
+  const std::string first = token();
+  as("account add", {{"id", "li"}, {"name", "李"}});
+  const std::string grant =
+      as("account grant", {{"id", "li"}, {"role", "security"}, {"reason", "takes office"}});
+  CHECK(problem({.command = "account approve", .fields = {{"id", grant}}}).find("operator") !=
+        std::string::npos);
+  as("account approve", {{"id", grant}, {"as-token", first}});
+  const std::string secret = as("account token", {{"id", "li"}});
+  CHECK(get("/v1/me", secret).status == 401);
+  const auto waiting = parse(get("/v1/grants", first).body);
+  for (const auto& each : waiting["items"].GetArray()) {
+    if (std::string(each["kind"].GetString()) != "token") continue;
+    as("account approve", {{"id", each["id"].GetString()}, {"as-token", first}});
+  }
+  CHECK(get("/v1/me", secret).status == 200);
+  CHECK(get("/v1/search", secret).status == 403);
+  // From now on tokens are made for accounts alone.
+  CHECK(problem({.command = "token create", .fields = {{"role", "authority"}, {"name", "x"}}})
+            .find("two people") != std::string::npos);
+
+  const auto request = testing::make_csr();
+  CertificatePair identity{.private_key = request.private_key};
+  identity.certificate =
+      as("account certificate", {{"id", "li"}, {"csr", request.csr}, {"as-token", secret}}) + "\n";
+  const auto status = [&](const std::string& header) {
+    auto client =
+        TlsClient::connect({.port = collector->api_port(), .ca_pem = ca(), .identity = &identity});
+    REQUIRE_MESSAGE(client.has_value(), client.error().message);
+    return client->exchange(request_text("GET", "/v1/me", "", header))->status;
+  };
+  CHECK(status("") == 200);
+  CHECK(status("Authorization: Bearer nothing\r\n") == 401);
+  const auto facts = read_certificate(identity.certificate);
+  CHECK(facts->common_name == "li");
+  // What it is known by is no secret, so it must not count as a token.
+  CHECK(get("/v1/me", "certificate:" + facts->sha256).status == 401);
+  // An open connection is worth nothing once its certificate is revoked.
+  auto open_one =
+      TlsClient::connect({.port = collector->api_port(), .ca_pem = ca(), .identity = &identity});
+  REQUIRE(open_one);
+  CHECK(open_one->exchange(request_text("GET", "/v1/me", ""))->status == 200);
+  as("account revoke", {{"id", "li"}, {"as-token", first}});
+  CHECK(open_one->exchange(request_text("GET", "/v1/me", ""))->status == 401);
+  CHECK(get("/v1/me", secret).status == 401);
+}
+
 TEST_CASE("a request and an answer of the admin socket survive any text") {
   const AdminRequest request{.command = "token create",
                              .fields = {{"name", "引号\" \n\\"}, {"units", "a\nb"}}};

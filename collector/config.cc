@@ -151,10 +151,12 @@ Result<void> read_ingest(const Table& table, CollectorConfig& config) {
 }
 
 Result<void> read_api(const Table& table, CollectorConfig& config) {
-  if (auto good = table.check_keys({"listen", "log_open", "metrics_open"}); !good) return good;
+  if (auto good = table.check_keys({"listen", "log_open", "metrics_open", "requests_per_s"}); !good)
+    return good;
   if (auto good = table.read("listen", config.api_listen); !good) return good;
   if (auto good = table.read("log_open", config.log_open); !good) return good;
-  return table.read("metrics_open", config.metrics_open);
+  if (auto good = table.read("metrics_open", config.metrics_open); !good) return good;
+  return table.read("requests_per_s", config.requests_per_s);
 }
 
 // A day of commit: "2026-11-22".

@@ -46,7 +46,8 @@ struct CollectorConfig {
   ListenAddress api_listen{.address = "0.0.0.0", .port = 8444};
   bool log_open = false;
   bool metrics_open = false;
-  std::uint64_t retention_days = 0;  // 0: for ever; else at least 366
+  std::uint64_t requests_per_s = 5000;  // of one API credential; 0: no limit
+  std::uint64_t retention_days = 0;     // 0: for ever; else at least 366
   std::vector<LegalHold> holds;
   WitnessConfig witness;
 };

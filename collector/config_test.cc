@@ -30,7 +30,8 @@ TEST_CASE("Every key is read") {
   const auto config = parse_config(
       "data = \"d\"\nanchor = \"/a\"\nnames = [\"a.gov.cn\", \"10.0.0.1\"]\n"
       "[ingest]\nlisten = \"[::]:1\"\nurls = [\"https://a.gov.cn:8443\"]\n"
-      "[api]\nlisten = \"127.0.0.1:0\"\nlog_open = true\nmetrics_open = true\n",
+      "[api]\nlisten = \"127.0.0.1:0\"\nlog_open = true\nmetrics_open = true\n"
+      "requests_per_s = 7\n",
       "/etc/yunjian/c.toml");
   REQUIRE_MESSAGE(config.has_value(), config.error().message);
   CHECK(config->data == "/etc/yunjian/d");
@@ -41,6 +42,7 @@ TEST_CASE("Every key is read") {
   CHECK(config->api_listen.port == 0);
   CHECK(config->log_open);
   CHECK(config->metrics_open);
+  CHECK(config->requests_per_s == 7);
 }
 
 TEST_CASE("A mistake is told with file, line and column") {
@@ -65,8 +67,8 @@ TEST_CASE("The sample file shows every key, and each with its default") {
   std::string text = *files.read_file(path);
   const auto as_it_is = parse_config(text, path);
   REQUIRE_MESSAGE(as_it_is.has_value(), as_it_is.error().message);
-  for (const std::string key :
-       {"names", "listen", "urls", "certificate_life", "log_open", "metrics_open"}) {
+  for (const std::string key : {"names", "listen", "urls", "certificate_life", "log_open",
+                                "metrics_open", "requests_per_s"}) {
     CAPTURE(key);
     std::size_t at = 0;
     bool shown = false;
@@ -85,6 +87,7 @@ TEST_CASE("The sample file shows every key, and each with its default") {
   CHECK(uncommented->api_listen.port == as_it_is->api_listen.port);
   CHECK(uncommented->log_open == as_it_is->log_open);
   CHECK(uncommented->metrics_open == as_it_is->metrics_open);
+  CHECK(uncommented->requests_per_s == as_it_is->requests_per_s);
 }
 
 TEST_CASE("The life of certificates is a number with a unit, from ten seconds to 825 days") {

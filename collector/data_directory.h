@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ledger/base/file_system.h"
 #include "ledger/note.h"
@@ -25,6 +26,11 @@ struct DataDirectory {
   std::string scratch() const { return root + "/scratch"; }
   std::string reports() const { return root + "/reports"; }
   std::string token() const { return root + "/token"; }
+  // What nobody but the owner may read.
+  std::vector<std::string> secrets() const {
+    return {log_key(), cursor_key(), stream_state(), tls() + "/ca.key", tls() + "/server.key",
+            catalog(), token()};
+  }
 };
 
 // What log.json says: which log this directory holds.

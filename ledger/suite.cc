@@ -175,4 +175,30 @@ Result<const Suite*> find_suite(std::string_view name) {
 
 Hash sha256(std::string_view data) { return EvpHasher("SHA256").plain(data); }
 
+struct Sha256::Impl {
+  Digest digest{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
+  DigestContext context{EVP_MD_CTX_new()};
+};
+
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
+  require(impl_->digest && impl_->context, "the crypto library offers this digest");
+  require(EVP_DigestInit_ex2(impl_->context.get(), impl_->digest.get(), nullptr) == 1,
+          "digest starts");
+}
+
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::string_view piece) {
+  require(EVP_DigestUpdate(impl_->context.get(), piece.data(), piece.size()) == 1,
+          "digest takes bytes");
+}
+
+Hash Sha256::finish() {
+  Hash out;
+  unsigned int size = 0;
+  const int done = EVP_DigestFinal_ex(impl_->context.get(), out.data(), &size);
+  require(done == 1 && size == out.size(), "digest gives 32 bytes");
+  return out;
+}
+
 }  // namespace yunjian::ledger

@@ -60,4 +60,19 @@ std::span<const Suite* const> all_suites();
 // SHA-256 whatever the suite: key ids and certificate fingerprints are defined with it.
 Hash sha256(std::string_view data);
 
+// The same over bytes that come in pieces. One thread.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(std::string_view piece);
+  Hash finish();  // once, at the end
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace yunjian::ledger

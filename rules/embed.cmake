@@ -1,7 +1,12 @@
-# yunjian_embed(<variable> <data file> <name>): generates a source file that defines
-# `std::string_view yunjian::rules::<name>()` with the bytes of the data file, and appends it to
-# <variable>. The data file stays the source; the programs stand alone.
+# yunjian_embed(<variable> <data file> <name> [<top>]): generates a source file that defines
+# `std::string_view yunjian::<top>::<name>()` with the bytes of the data file, and appends it to
+# <variable>; <top> is rules when it is left out. The data file stays the source; the programs
+# stand alone.
 function(yunjian_embed variable file name)
+  set(top rules)
+  if(ARGC GREATER 3)
+    set(top ${ARGV3})
+  endif()
   set(path "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
   file(READ "${path}" content)
@@ -9,12 +14,12 @@ function(yunjian_embed variable file name)
   file(CONFIGURE OUTPUT "${generated}" CONTENT [[
 #include <string_view>
 
-namespace yunjian::rules {
+namespace yunjian::@top@ {
 std::string_view @name@();
 std::string_view @name@() {
   return R"yunjian(@content@)yunjian";
 }
-}  // namespace yunjian::rules
+}  // namespace yunjian::@top@
 ]] @ONLY)
   set(${variable} ${${variable}} "${generated}" PARENT_SCOPE)
 endfunction()

@@ -12,6 +12,7 @@ Act look(const ApiContext& context, const Call& call, std::string_view what) {
       .text("role", to_string(credential.role))
       .text("address", call.request.peer)
       .text("path", call.request.path);
+  if (!credential.account.empty()) act.text("account", credential.account);
   if (credential.scope.is_all()) {
     act.text("scope", "all");
   } else {

@@ -18,6 +18,7 @@
 
 namespace yunjian::collector {
 
+class AccountOffice;
 class PackStore;
 class Repeats;
 
@@ -33,6 +34,7 @@ struct ApiContext {
   std::string scratch = {};  // directory for workbooks that are being made
   // Makes one line a durable record of the collector's own stream.
   std::function<ledger::Result<void>(std::string line)> commit_act = {};
+  AccountOffice* accounts = nullptr;
   Catalog* changing = nullptr;  // the catalog, for routes that change it
   Repeats* repeats = nullptr;
   std::mutex* acts = nullptr;        // held while the catalog and the own stream change together
@@ -46,6 +48,7 @@ struct ApiContext {
   std::vector<std::function<std::string()>> metrics = {};
   bool log_open = false;                        // checkpoint and tiles need no credential
   bool metrics_open = false;                    // neither do metrics
+  std::uint64_t requests_per_s = 0;             // of one credential; 0: no limit
   const std::atomic<bool>* stopping = nullptr;  // long scans end early
 };
 
@@ -61,10 +64,5 @@ Outcome<void> record_look(const ApiContext& context, const Act& act);
 
 // The act of a look with everything that all looks say.
 Act look(const ApiContext& context, const Call& call, std::string_view what);
-
-// Log messages are for the unit itself, its county and the authority.
-inline bool may_see_events(const Credential& credential) {
-  return credential.role != Role::provider;
-}
 
 }  // namespace yunjian::collector

@@ -1,10 +1,12 @@
 #include "collector/api/inventory_routes.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "collector/api/json.h"
+#include "collector/api/name_page.h"
 #include "collector/api/parameters.h"
-#include "collector/api/record_routes.h"
+#include "collector/api/unit_counts.h"
 #include "ledger/base/bytes.h"
 #include "ledger/batch.h"
 #include "ledger/wire.h"
@@ -14,60 +16,6 @@ namespace yunjian::collector {
 using ledger::Time;
 
 namespace {
-
-// Pages through a list sorted by name.
-struct NamePage {
-  std::string after;
-  std::uint64_t limit = page_max;
-  std::string question;
-};
-
-Outcome<NamePage> read_name_page(const ApiContext& context, const Call& call) {
-  auto parameters = Parameters::read(call.request, {"limit", "cursor"});
-  if (!parameters) return handed_on(parameters);
-  auto limit = parameters->number("limit", {.otherwise = page_max, .min = 1, .max = page_max});
-  if (!limit) return handed_on(limit);
-  NamePage page{.after = {}, .limit = *limit, .question = parameters->question()};
-  if (const auto cursor = parameters->optional_text("cursor")) {
-    const auto after = context.cursors->open_name(*cursor, page.question);
-    if (!after) return bad_request("Parameter 'cursor' is not one that was given for this list.");
-    page.after = *after;
-  }
-  return page;
-}
-
-// `{"items":[…],"cursor":…}` over what lies behind the page's start. `name` and `write` take one
-// item.
-template <typename Items, typename Name, typename Write>
-Response answer_list(const ApiContext& context, const NamePage& page, const Items& items,
-                     const std::pair<Name, Write>& how) {
-  const auto& [name, write] = how;
-  Json json;
-  json.begin_object().key("items").begin_array();
-  std::uint64_t written = 0;
-  std::string last;
-  bool more = false;
-  for (const auto& item : items) {
-    if (!page.after.empty() && name(item) <= page.after) continue;
-    if (written == page.limit) {
-      more = true;
-      break;
-    }
-    write(json, item);
-    last = name(item);
-    ++written;
-  }
-  json.end_array();
-  if (more) {
-    json.member("cursor", std::string_view(context.cursors->seal_name(last, page.question)));
-  } else {
-    json.null_member("cursor");
-  }
-  json.end_object();
-  Response response;
-  response.body = json.take();
-  return response;
-}
 
 // The newest stream of a host, and how the host stands by it.
 struct HostState {
@@ -131,6 +79,15 @@ void write_stream(Json& json, const StreamInfo& stream) {
       .end_object();
 }
 
+// A list says of which units it told something.
+Outcome<Response> recorded_list(const ApiContext& context, const Call& call,
+                                const UnitCounts& counts, Response response) {
+  Act act = look(context, call, "query");
+  counts.tell(act);
+  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
+  return response;
+}
+
 }  // namespace
 
 Outcome<Response> list_hosts(const ApiContext& context, const Call& call) {
@@ -145,13 +102,16 @@ Outcome<Response> list_hosts(const ApiContext& context, const Call& call) {
   });
   const auto newest = newest_streams(streams);
   const Time now = context.clock->wall();
-  return answer_list(
+  UnitCounts counts;
+  Response response = answer_list(
       context, *page, *hosts,
       std::pair([](const Host& host) { return host.id; },
                 [&](Json& json, const Host& host) {
+                  counts.add(host.unit);
                   const auto state = newest.find(host.id);
                   write_host(json, host, state == newest.end() ? HostState{} : state->second, now);
                 }));
+  return recorded_list(context, call, counts, std::move(response));
 }
 
 Outcome<Response> list_streams(const ApiContext& context, const Call& call) {
@@ -161,46 +121,55 @@ Outcome<Response> list_streams(const ApiContext& context, const Call& call) {
   std::erase_if(streams, [&](const StreamInfo& stream) {
     return !call.credential.scope.allows(stream.state.unit);
   });
-  return answer_list(context, *page, streams,
-                     std::pair([](const StreamInfo& stream) { return stream.id; }, &write_stream));
+  UnitCounts counts;
+  Response response = answer_list(context, *page, streams,
+                                  std::pair([](const StreamInfo& stream) { return stream.id; },
+                                            [&](Json& json, const StreamInfo& stream) {
+                                              counts.add(stream.state.unit);
+                                              write_stream(json, stream);
+                                            }));
+  return recorded_list(context, call, counts, std::move(response));
 }
 
 Outcome<Response> BatchReader::get_batch(const ApiContext& context, const Call& call) {
   auto parameters = Parameters::read(call.request, {});
   if (!parameters) return handed_on(parameters);
-  if (!may_see_events(call.credential)) {
-    return forbidden("Batches hold log messages, which this credential's role does not see.");
+  if (!call.credential.scope.has_messages()) {
+    return forbidden("Batches hold log messages, which this credential does not see.");
   }
   const auto number = ledger::parse_decimal(call.parts[1]);
   if (!ledger::parse_stream_id(call.parts[0]) || !number) return not_found();
   auto batch = context.log->batch(call.parts[0], *number);
   if (!batch && batch.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!batch) return storage_problem(batch.error());
-  if (!call.credential.scope.allows(batch->unit)) return not_found();
-  if (auto recorded = record_first_look(context, call); !recorded) return handed_on(recorded);
+  if (!call.credential.scope.allows_messages(batch->unit)) return not_found();
+  auto sealed = ledger::read_header(batch->frame.header, context.log->suite());
+  if (!sealed) return storage_problem(sealed.error());
+  const Taken taken = take(context, call, batch->hollow ? 0 : sealed->header.records);
+  if (std::has_single_bit(taken.batches)) {
+    Act act = look(context, call, "export");
+    act.text("stream", call.parts[0]).number("batches", taken.batches);
+    UnitCounts counts;
+    counts.add(batch->unit, taken.records);
+    counts.tell(act);
+    if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
+  }
   Response response;
   response.content_type = "application/octet-stream";
   ledger::append_frame(response.body, batch->frame.header, batch->frame.body);
   return response;
 }
 
-Outcome<void> BatchReader::record_first_look(const ApiContext& context, const Call& call) {
+BatchReader::Taken BatchReader::take(const ApiContext& context, const Call& call,
+                                     std::uint64_t records) {
   const Time now = context.clock->wall();
-  const std::string key = call.credential.id + ' ' + call.parts[0];
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = looked_.find(key);
-    if (found != looked_.end() && now >= found->second && now - found->second < look_lasts) {
-      return {};
-    }
-  }
-  Act act = look(context, call, "export");
-  act.text("stream", call.parts[0]);
-  if (auto recorded = record_look(context, act); !recorded) return recorded;
   const std::lock_guard lock(mutex_);
-  if (looked_.size() >= looks_max) looked_.clear();
-  looked_[key] = now;
-  return {};
+  if (taken_.size() >= looks_max) taken_.clear();
+  Taken& taken = taken_[call.credential.id + ' ' + call.parts[0]];
+  if (now < taken.begun || now - taken.begun >= look_lasts) taken = {.begun = now};
+  ++taken.batches;
+  taken.records += records;
+  return taken;
 }
 
 }  // namespace yunjian::collector

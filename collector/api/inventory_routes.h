@@ -16,17 +16,24 @@ Outcome<Response> list_hosts(const ApiContext& context, const Call& call);
 Outcome<Response> list_streams(const ApiContext& context, const Call& call);
 
 // GET /v1/streams/{stream}/batches/{n}: frames as they came over the wire. An auditor reads all of
-// them, so a look at a stream is recorded once an hour for each credential, before the first frame
-// leaves. Any thread.
+// them, so looks at one stream by one credential are recorded together for an hour: before the
+// first, second, fourth, eighth … frame leaves, how many batches and records that makes. Any
+// thread.
 class BatchReader {
  public:
   Outcome<Response> get_batch(const ApiContext& context, const Call& call);
 
  private:
-  Outcome<void> record_first_look(const ApiContext& context, const Call& call);
+  // What one credential took of one stream since `begun`.
+  struct Taken {
+    ledger::Time begun{};
+    std::uint64_t batches = 0;
+    std::uint64_t records = 0;
+  };
+  Taken take(const ApiContext& context, const Call& call, std::uint64_t records);
 
   std::mutex mutex_;
-  std::map<std::string, ledger::Time> looked_;  // credential and stream -> when that was recorded
+  std::map<std::string, Taken> taken_;  // by credential and stream
 };
 inline constexpr std::chrono::hours look_lasts{1};
 inline constexpr std::size_t looks_max = 100'000;

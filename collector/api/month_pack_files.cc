@@ -6,11 +6,13 @@
 
 #include "collector/api/inventory_routes.h"
 #include "collector/api/parameters.h"
+#include "collector/api/unit_counts.h"
 #include "collector/report/month_types.h"
 #include "collector/report/pack_store.h"
 #include "collector/report/render.h"
 #include "ledger/base/bytes.h"
 #include "ledger/checkpoint.h"
+#include "ledger/suite.h"
 
 namespace yunjian::collector {
 
@@ -262,7 +264,7 @@ Outcome<Response> get_report(const ApiContext& context, const Call& call) {
   if (!month || dot == std::string::npos) return not_found();
   const ReportName name{.report = file.substr(0, dot), .format = file.substr(dot + 1)};
   if (!is_report(name.report) || media_type(name.format).empty()) return not_found();
-  auto scope = narrowed(context, call.credential.scope, *parameters);
+  auto scope = narrowed(context, call.credential.scope.for_figures(), *parameters);
   if (!scope) return handed_on(scope);
   const bool chinese = *language == "zh";
   auto kept = chinese ? kept_file(context, *scope, *month, file)
@@ -274,9 +276,12 @@ Outcome<Response> get_report(const ApiContext& context, const Call& call) {
                                   .format = name.format,
                                   .language = chinese ? Language::zh : Language::en});
   if (!bytes) return handed_on(bytes);
-  if (auto recorded = record_look(context, look(context, call, "report")); !recorded) {
-    return handed_on(recorded);
-  }
+  Act act = look(context, call, "report");
+  UnitCounts counts;
+  for (const std::string& unit : scope->listed()) counts.add(unit, 0);
+  counts.tell(act);
+  act.text("sha256", ledger::to_hex(ledger::as_view(ledger::sha256(*bytes))));
+  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
   return report_response(name, call.parts[0], std::move(*bytes));
 }
 

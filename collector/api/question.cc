@@ -37,14 +37,13 @@ Outcome<Question> Question::read(const ApiContext& context, const Call& call,
                   .plan = std::move(plan),
                   .scope = call.credential.scope,
                   .from = *from,
-                  .to = *to,
-                  .events = may_see_events(call.credential)};
+                  .to = *to};
 }
 
 bool Question::select(Selection& selection) const {
   selection.from = from;
   selection.to = to;
-  if (!events) selection.lanes = {Lane::usage, Lane::hour};
+  if (!scope.has_messages()) selection.lanes = {Lane::usage, Lane::hour};
   return apply_plan(query, plan, selection);
 }
 

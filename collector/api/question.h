@@ -18,7 +18,6 @@ struct Question {
   Scope scope;
   ledger::Time from{};
   ledger::Time to{};
-  bool events = false;  // the credential may see event records
 
   static Outcome<Question> read(const ApiContext& context, const Call& call,
                                 const Parameters& parameters);

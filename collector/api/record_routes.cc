@@ -5,6 +5,7 @@
 #include "collector/api/item_json.h"
 #include "collector/api/parameters.h"
 #include "collector/api/question.h"
+#include "collector/api/unit_counts.h"
 #include "ledger/base/bytes.h"
 #include "ledger/batch.h"
 
@@ -21,6 +22,7 @@ struct Page {
   bool lines = false;       // NDJSON
   bool nothing = false;     // no record can match
   std::string explanation;  // JSON, when asked for
+  std::string unit;         // whose data it is, when it can be nobody else's
 };
 
 // Order, limit and cursor of a page; what it is a page of is the caller's.
@@ -60,7 +62,7 @@ Outcome<Response> answer_page(const ApiContext& context, const Call& call, const
                               Act act) {
   Json json;
   if (!page.lines) json.begin_object().key("items").begin_array();
-  std::uint64_t items = 0;
+  UnitCounts counts;
   RecordKey last;
   ledger::Result<ScanStats> stats;
   if (!page.nothing) {
@@ -69,11 +71,11 @@ Outcome<Response> answer_page(const ApiContext& context, const Call& call, const
           write_item(json, record);
           if (page.lines) json.end_line();
           last = record.key;
-          ++items;
+          counts.add(record.unit);
         });
   }
   if (!stats) return read_problem(stats.error(), call.request);
-  const bool more = !stats->complete && items > 0;
+  const bool more = !stats->complete && counts.records() > 0;
   const std::string cursor = more ? context.cursors->seal(last, page.question) : "";
   if (page.lines) {
     json.begin_object();
@@ -84,19 +86,13 @@ Outcome<Response> answer_page(const ApiContext& context, const Call& call, const
   if (!page.explanation.empty()) json.raw_member("explain", page.explanation);
   json.end_object();
   if (page.lines) json.end_line();
-  act.number("results", items);
+  if (!page.unit.empty()) counts.add(page.unit, 0);
+  counts.tell(act);
   if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
   Response response;
   response.content_type = page.lines ? "application/x-ndjson" : "application/json";
   response.body = json.take();
   return response;
-}
-
-bool is_usage(std::string_view line) {
-  auto record = ledger::parse_record(line);
-  if (!record) return false;
-  const auto kind = (*record)->find("kind");
-  return kind == "usage" || kind == "usage_hour";
 }
 
 }  // namespace
@@ -124,9 +120,10 @@ Outcome<Response> get_record(const ApiContext& context, const Call& call) {
   auto record = context.records->record(call.credential.scope, call.parts[0], *number);
   if (!record && record.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!record) return storage_problem(record.error());
-  if (!may_see_events(call.credential) && !is_usage(record->line)) return not_found();
   Act act = look(context, call, "query");
-  act.number("results", 1);
+  UnitCounts counts;
+  counts.add(record->unit);
+  counts.tell(act);
   if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
   Json json;
   write_item(json, {.key = record->key,
@@ -162,6 +159,7 @@ Outcome<Response> host_usage(const ApiContext& context, const Call& call) {
   page->scan.filter.hosts = {std::string(call.parts[0])};
   Act act = look_at_records(context, call, *parameters);
   act.text("host", call.parts[0]);
+  page->unit = (*host)->unit;
   return answer_page(context, call, *page, std::move(act));
 }
 

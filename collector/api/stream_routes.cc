@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <utility>
 
 #include "collector/api/coverage.h"
 #include "collector/api/item_json.h"
 #include "collector/api/question.h"
 #include "collector/api/record_csv.h"
+#include "collector/api/unit_counts.h"
 #include "ledger/base/bytes.h"
 #include "ledger/batch.h"
+#include "ledger/suite.h"
 
 namespace yunjian::collector {
 
@@ -52,11 +55,27 @@ Refusal too_many(std::string_view what, std::uint64_t max) {
 // What both kinds of answers need while they go on.
 struct Stream {
   const ApiContext& context;
+  Credential credential;
   Question question;
   std::shared_ptr<Place> place;
   const std::atomic<bool>* cancelled = nullptr;  // of the request
   Act end_act;                                   // recorded when the answer has ended
 
+  // Told again before the first, second, fourth … piece that brings something leaves, so that what
+  // left is known within a factor of two when the answer breaks off.
+  Outcome<void> tell(std::string_view step, const UnitCounts& counts) const {
+    Act act = end_act;
+    act.text("step", step);
+    counts.tell(act);
+    return record_look(context, act);
+  }
+
+  // The credential may still see what it saw when the answer began. Asked for each piece, so a
+  // token that is revoked ends what it opened.
+  bool is_allowed() const {
+    const auto now = context.catalog->credential_of(credential.id, context.clock->wall());
+    return now && *now && (*now)->role == credential.role && (*now)->scope == credential.scope;
+  }
   bool is_cancelled() const { return cancelled != nullptr && *cancelled; }
 };
 
@@ -70,7 +89,7 @@ class ExportSource : public BodySource {
         after_(std::move(after)) {}
 
   Piece next() override {
-    if (stream_.is_cancelled()) return {.bytes = {}, .broken = true};
+    if (stream_.is_cancelled() || !stream_.is_allowed()) return {.bytes = {}, .broken = true};
     ScanQuery query;
     query.order = Order::oldest_first;
     query.after = after_;
@@ -89,13 +108,21 @@ class ExportSource : public BodySource {
       more = !stats->complete;
     }
     if (!csv_) piece.bytes += json_.take_lines();
-    if (!more) end(piece);
+    if (!more) {
+      end(piece);
+      return piece;
+    }
+    hash_.update(piece.bytes);
+    if (std::has_single_bit(++pages_) && !stream_.tell("going", counts_)) {
+      return {.bytes = {}, .broken = true};
+    }
     return piece;
   }
 
  private:
   void take(const StoredRecord& record, std::string& bytes) {
     coverage_.add(record.key.stream, record.key.number);
+    counts_.add(record.unit);
     after_ = record.key;
     if (csv_) {
       append_csv(bytes, record);
@@ -125,7 +152,10 @@ class ExportSource : public BodySource {
     }
     piece.last = true;
     Act act = stream_.end_act;
-    act.number("results", coverage_.records());
+    hash_.update(piece.bytes);
+    const ledger::Hash hash = hash_.finish();
+    act.text("step", "end").text("sha256", ledger::to_hex(ledger::as_view(hash)));
+    counts_.tell(act);
     if (!record_look(stream_.context, act)) piece = {.bytes = {}, .broken = true};
   }
 
@@ -134,8 +164,11 @@ class ExportSource : public BodySource {
   const bool resumed_;
   std::optional<RecordKey> after_;
   bool begun_ = false;
+  std::uint64_t pages_ = 0;
   Json json_;
   Coverage coverage_;
+  UnitCounts counts_;
+  ledger::Sha256 hash_;
 };
 
 // What was committed since the last look, looked for once a second.
@@ -149,10 +182,16 @@ class TailSource : public BodySource {
       : stream_(std::move(stream)), asked_(std::move(asked)), seen_(seen), limits_(limits) {}
 
   Piece next() override {
+    if (!stream_.is_allowed()) return {.bytes = {}, .broken = true};
     const Time now = stream_.context.clock->wall();
     bool ended = now >= limits_.end || stream_.is_cancelled();
     if (!ended && !look(now - tail_lag)) return {.bytes = {}, .broken = true};
     ended = ended || given_ >= limits_.records;
+    const bool due = given_ >= told_at_;
+    if (due || ended) {
+      if (!stream_.tell(ended ? "end" : "going", counts_)) return {.bytes = {}, .broken = true};
+      while (told_at_ <= given_) told_at_ *= 2;
+    }
     if (ended) end();
     return {.bytes = json_.take_lines(),
             .last = ended,
@@ -188,6 +227,7 @@ class TailSource : public BodySource {
                                                  write_item(json_, record);
                                                  json_.end_line();
                                                  after_ = record.key;
+                                                 counts_.add(record.unit);
                                                  ++given_;
                                                });
     if (!stats) return stream_.is_cancelled();
@@ -214,6 +254,8 @@ class TailSource : public BodySource {
   std::optional<Time> window_end_;
   std::optional<RecordKey> after_;
   std::uint64_t given_ = 0;
+  std::uint64_t told_at_ = 1;
+  UnitCounts counts_;
   Json json_;
 };
 
@@ -232,17 +274,14 @@ Outcome<std::optional<RecordKey>> read_after(const ApiContext& context, const Ca
   auto record = context.records->record(call.credential.scope, stream, *number);
   if (!record && record.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!record) return storage_problem(record.error());
-  if (!may_see_events(call.credential) && glance(record->line).lane == Lane::event) {
-    return not_found();
-  }
   return std::optional<RecordKey>(std::move(record->key));
 }
 
 Outcome<Response> begin(const Stream& stream, std::string_view type,
                         std::shared_ptr<BodySource> source) {
-  if (auto recorded = record_look(stream.context, stream.end_act); !recorded) {
-    return handed_on(recorded);
-  }
+  Act act = stream.end_act;
+  act.text("step", "begin");
+  if (auto recorded = record_look(stream.context, act); !recorded) return handed_on(recorded);
   Response response;
   response.content_type = type;
   response.source = std::move(source);
@@ -267,7 +306,11 @@ Outcome<Response> StreamRoutes::get_export(const ApiContext& context, const Call
     if (const auto value = parameters->optional_text(name)) act.text(name, *value);
   }
   const bool csv = *format == "csv";
-  const Stream stream{context, *std::move(question), std::move(place), cancel_flag(context, call),
+  const Stream stream{context,
+                      call.credential,
+                      *std::move(question),
+                      std::move(place),
+                      cancel_flag(context, call),
                       std::move(act)};
   auto source = std::make_shared<ExportSource>(stream, csv, *std::move(after));
   return begin(stream, csv ? "text/csv; charset=utf-8" : "application/x-ndjson", std::move(source));
@@ -299,7 +342,11 @@ Outcome<Response> StreamRoutes::get_tail(const ApiContext& context, const Call& 
   }
   auto place = Place::take(tails_, tails_max);
   if (!place) return too_many("tails", tails_max);
-  const Stream stream{context, *std::move(question), std::move(place), cancel_flag(context, call),
+  const Stream stream{context,
+                      call.credential,
+                      *std::move(question),
+                      std::move(place),
+                      cancel_flag(context, call),
                       look_at_records(context, call, *parameters)};
   const TailSource::Limits limits{.end = now + std::chrono::seconds(*seconds), .records = *limit};
   auto source = std::make_shared<TailSource>(stream, asked, seen, limits);

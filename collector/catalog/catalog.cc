@@ -20,7 +20,13 @@ namespace {
 // A value the catalog cannot hold: stored numbers are signed.
 constexpr std::uint64_t number_max = static_cast<std::uint64_t>(INT64_MAX);
 
+// Whoever saw this unit would see the collector's own stream.
+constexpr std::string_view own_unit = "collector";
+
 Result<void> check_unit(const Unit& unit) {
+  if (unit.id == own_unit) {
+    return ledger::fail(ErrorKind::reject, "unit id 'collector' is the collector's own");
+  }
   if (ledger::is_unit_id(unit.id)) return {};
   return ledger::fail(ErrorKind::reject,
                       fmt::format("unit id '{}': use 1 to 64 of a-z 0-9 . _ -, a letter or digit "

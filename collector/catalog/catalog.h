@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/catalog/account.h"
 #include "collector/catalog/finding.h"
 #include "collector/catalog/registry.h"
 #include "collector/store/scope.h"
@@ -50,17 +51,6 @@ struct Renewal {
   ledger::Time issued = {};
 };
 
-enum class Role { authority, county, unit, provider };
-std::string_view to_string(Role role);
-ledger::Result<Role> parse_role(std::string_view text);
-
-struct Credential {
-  std::string id = {};    // short public id of the token
-  std::string name = {};  // whose it is
-  Role role = Role::unit;
-  Scope scope = Scope::units({});
-};
-
 struct TokenSpec {
   std::string name = {};
   Role role = Role::unit;
@@ -74,6 +64,8 @@ struct TokenInfo {
   TokenSpec spec;
   ledger::Time created = {};
   bool revoked = false;
+  std::string account = {};
+  std::string made_by = {};  // "" = the account itself, or no account
 };
 
 struct EnrolTokenSpec {
@@ -111,6 +103,8 @@ inline constexpr std::chrono::hours repeated_answers_kept{24};
 
 // The public id of an API or enrol token.
 std::string token_id(std::string_view secret);
+// What stands for the secret of a client certificate, which has none; no token holds a colon.
+std::string certificate_secret(std::string_view sha256);
 
 // Units, hosts, agents and credentials: SQL through SOCI, SQLite embedded. Any thread (one
 // connection under a mutex, WAL mode, synchronous=FULL). Rows that affect reports are projections
@@ -142,8 +136,25 @@ class Catalog {
                                         ledger::Time now);  // its id
   ledger::Result<std::optional<Credential>> credential(std::string_view secret,
                                                        ledger::Time now) const;
+  // The same for a token that is known by its id already; also says whether it is still good.
+  ledger::Result<std::optional<Credential>> credential_of(std::string_view token_id,
+                                                          ledger::Time now) const;
   ledger::Result<std::vector<TokenInfo>> tokens() const;
   ledger::Result<bool> revoke_token(std::string_view id);  // false: no such token
+  // A token of an account: what it may do is what the account may. `made_by`: see TokenInfo.
+  struct AccountToken {
+    std::string account;
+    std::string made_by;
+    ledger::Time expires;
+  };
+  ledger::Result<std::string> add_account_token(std::string_view secret, const AccountToken& spec,
+                                                ledger::Time now);
+
+  ledger::Result<void> add_account(const Account& account);  // reject: the id is taken
+  ledger::Result<bool> close_account(std::string_view id);   // false: none such
+  ledger::Result<std::vector<Account>> accounts() const;     // by id
+  ledger::Result<void> put_grant(const Grant& grant);        // new, or as it is now
+  ledger::Result<std::vector<Grant>> grants() const;         // in the order they were proposed
 
   ledger::Result<std::string> add_enrol_token(std::string_view secret, const EnrolTokenSpec& spec,
                                               ledger::Time now);

@@ -68,6 +68,18 @@ constexpr std::array added_tables = {
     "CREATE TABLE IF NOT EXISTS renewal ("
     " agent TEXT PRIMARY KEY, key_sha256 TEXT NOT NULL, certificate_sha256 TEXT NOT NULL,"
     " certificate TEXT NOT NULL, issued TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS account ("
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, created TEXT NOT NULL, closed BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS account_token ("
+    " token TEXT PRIMARY KEY REFERENCES token(id), account TEXT NOT NULL REFERENCES account(id),"
+    " made_by TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS granted ("
+    " id TEXT PRIMARY KEY, kind TEXT NOT NULL, holder TEXT NOT NULL, role TEXT NOT NULL,"
+    " units TEXT NOT NULL, county TEXT NOT NULL, token TEXT NOT NULL, reason TEXT NOT NULL,"
+    " valid_from TEXT NOT NULL, valid_until TEXT NOT NULL, proposed_by TEXT NOT NULL,"
+    " proposed TEXT NOT NULL, approved_by TEXT NOT NULL, approved TEXT NOT NULL,"
+    " revoked_by TEXT NOT NULL, revoked TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS granted_by_holder ON granted(holder)",
 };
 
 void set_durability(soci::session& sql) {

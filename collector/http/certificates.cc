@@ -339,16 +339,18 @@ Result<std::string> CertificateAuthority::issue_client(std::string_view csr_pem,
   auto request = verified_csr(csr_pem);
   if (!request) return failure(request);
   const auto validity = std::max(subject.validity, client_validity_min);
-  const CertificateSpec spec{.organization = "incarnation-" + std::to_string(subject.incarnation),
-                             .common_name = subject.agent,
-                             .key = X509_REQ_get0_pubkey(request->get()),
-                             .not_before = now - std::min(backdated, validity / 9),
-                             .not_after = now + validity,
-                             .extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
-                                            {NID_key_usage, "critical,digitalSignature"},
-                                            {NID_ext_key_usage, "clientAuth"},
-                                            {NID_subject_key_identifier, "hash"},
-                                            {NID_authority_key_identifier, "keyid:always"}}};
+  const CertificateSpec spec{
+      .organization =
+          subject.is_account ? "account" : "incarnation-" + std::to_string(subject.incarnation),
+      .common_name = subject.agent,
+      .key = X509_REQ_get0_pubkey(request->get()),
+      .not_before = now - std::min(backdated, validity / 9),
+      .not_after = now + validity,
+      .extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
+                     {NID_key_usage, "critical,digitalSignature"},
+                     {NID_ext_key_usage, "clientAuth"},
+                     {NID_subject_key_identifier, "hash"},
+                     {NID_authority_key_identifier, "keyid:always"}}};
   auto certificate =
       make_certificate(spec, {impl_->certificate.get(), impl_->key.get()}, *impl_->random);
   if (!certificate) return failure(certificate);

@@ -44,11 +44,13 @@ ledger::Result<void> save_pair(ledger::FileSystem& files, const CertificatePlace
                                const CertificatePair& pair);
 ledger::Result<CertificatePair> load_pair(ledger::FileSystem& files, const CertificatePlace& place);
 
-// Whom a client certificate names: CN = agent id, O = "incarnation-<n>".
+// Whom a client certificate names: CN = agent id, O = "incarnation-<n>"; or an account, O =
+// "account".
 struct ClientSubject {
-  std::string agent;
+  std::string agent;  // or the account
   std::uint64_t incarnation = 1;
   std::chrono::seconds validity = client_validity;  // from now on; at least client_validity_min
+  bool is_account = false;
 };
 
 // Issues the certificates of one collector: P-256 with SHA-256, random 128-bit serials. It keeps no

@@ -28,7 +28,8 @@ struct HttpLimits {
   std::chrono::milliseconds handler_timeout{60'000};
 };
 
-enum class ClientCertificate { none, required };
+// optional: whoever shows one must show a good one, and may show none.
+enum class ClientCertificate { none, optional, required };
 
 struct ListenerOptions {
   std::string address = "0.0.0.0";  // literal; "::" takes IPv4 too
@@ -36,7 +37,7 @@ struct ListenerOptions {
   std::string certificate_pem;      // chain, the server's own first
   std::string private_key_pem;
   ClientCertificate client_certificate = ClientCertificate::none;
-  std::string client_ca_pem;  // with `required`
+  std::string client_ca_pem;  // with `optional` and `required`
   Handler* handler = nullptr;
   std::size_t workers = 8;  // threads that run the handler
   std::size_t requests_queued_max = 1024;

@@ -3,12 +3,14 @@
 #include <atomic>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "collector/http/testing/test_server.h"
 
 namespace yunjian::collector {
 namespace {
 
+using testing::eventually;
 using testing::loopback_listener;
 using testing::request_text;
 using testing::TestAuthority;
@@ -125,6 +127,32 @@ TEST_CASE_FIXTURE(Fixture, "a head beyond its limit is answered 431 and closed")
   REQUIRE(answer);
   CHECK(answer->status == 431);
   CHECK(client.closed_by_server());
+}
+
+TEST_CASE("heads and bodies that drip in are cut off, and others are served meanwhile") {
+  TestAuthority authority;
+  CountingHandler handler;
+  auto options = loopback_listener(authority, handler);
+  options.limits.head_timeout = options.limits.body_timeout = std::chrono::milliseconds(300);
+  options.limits.bytes_per_s_min = 1U << 20U;
+  TestServer server(authority, options);
+  std::vector<TlsClient> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(server.client());
+    slow.back().send(i % 2 == 0 ? "GET /a HTTP/1.1\r\nHost: a\r\nX: "
+                                : "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n");
+  }
+  TlsClient good = server.client();
+  int served = 0;
+  // A byte each time a good request was answered: never silent, never done.
+  CHECK(eventually([&] {
+    for (TlsClient& client : slow) client.send("x");
+    const auto answer = good.exchange(request_text("GET", "/a"));
+    served += answer && answer->body == "reached" ? 1 : 0;
+    return server.counters().timeouts == slow.size();
+  }));
+  CHECK(served > 1);
+  CHECK(handler.count == served);
 }
 
 TEST_CASE_FIXTURE(Fixture, "thousands of damaged requests leave the server answering") {

@@ -216,6 +216,30 @@ TEST_CASE_FIXTURE(Fixture, "with client certificates required only ours for clie
   CHECK(eventually([&] { return server.counters().handshakes_failed == 4; }));
 }
 
+TEST_CASE_FIXTURE(Fixture, "with client certificates optional none is fine and a bad one is not") {
+  options.client_certificate = ClientCertificate::optional;
+  const TestServer server = serve();
+  const auto answer = [&](const CertificatePair* identity) {
+    auto client = server.connect(identity);
+    auto got = client ? client->exchange(request_text("GET", "/a"))
+                      : ledger::Result<testing::ClientResponse>(ledger::failure(client));
+    return got ? got->body : std::string("refused");
+  };
+  CHECK(answer(nullptr) == "GET /a  ");
+  const CertificatePair good = authority.client("li");
+  CHECK(answer(&good) == "GET /a li ");
+  CHECK(answer(&authority.server) == "refused");  // its purpose is another
+  const CertificatePair expired = authority.client("li", authority.now - std::chrono::days(91));
+  CHECK(answer(&expired) == "refused");
+  const CertificatePair future = authority.client("li", authority.now + std::chrono::days(30));
+  CHECK(answer(&future) == "refused");
+  TestAuthority other;
+  const CertificatePair foreign = other.client("li");
+  CHECK(answer(&foreign) == "refused");
+  const CertificatePair self_signed = other.authority.pair();
+  CHECK(answer(&self_signed) == "refused");
+}
+
 TEST_CASE_FIXTURE(Fixture, "connections beyond the limits are closed at once and come back later") {
   options.limits.connections_per_peer_max = 2;
   const TestServer server = serve();

@@ -42,11 +42,12 @@ bool restrict_protocol(SSL_CTX* context) {
          SSL_CTX_set_num_tickets(context, 0) == 1;
 }
 
-void ask_for_certificate(ssl::context& context, const std::string& ca_pem) {
-  context.add_certificate_authority(boost::asio::buffer(ca_pem));
+void ask_for_certificate(ssl::context& context, const ListenerOptions& options) {
+  context.add_certificate_authority(boost::asio::buffer(options.client_ca_pem));
   // Purpose "client" (EKU clientAuth) is what OpenSSL checks by itself on the server side.
-  SSL_CTX_set_verify(context.native_handle(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-                     nullptr);
+  const bool required = options.client_certificate == ClientCertificate::required;
+  SSL_CTX_set_verify(context.native_handle(),
+                     SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   SSL_CTX_set_verify_depth(context.native_handle(), 1);
 }
 
@@ -57,8 +58,8 @@ ssl::context build(const ListenerOptions& options) {
   }
   context.use_certificate_chain(boost::asio::buffer(options.certificate_pem));
   context.use_private_key(boost::asio::buffer(options.private_key_pem), ssl::context::pem);
-  if (options.client_certificate == ClientCertificate::required) {
-    ask_for_certificate(context, options.client_ca_pem);
+  if (options.client_certificate != ClientCertificate::none) {
+    ask_for_certificate(context, options);
   }
   return context;
 }

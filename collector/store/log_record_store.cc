@@ -290,7 +290,7 @@ Result<std::string> LogRecordStore::lines(const Scope& scope, std::string_view s
                                           std::uint64_t batch) {
   auto row = log_.batch_row(stream, batch);
   if (!row) return failure(row);
-  if (!*row || !scope.allows((*row)->unit)) {
+  if (!*row || !scope.allows_messages((*row)->unit)) {
     return fail(ErrorKind::reject, fmt::format("there is no batch {} of {}", batch, stream));
   }
   return log_.lines(stream, batch);
@@ -298,11 +298,12 @@ Result<std::string> LogRecordStore::lines(const Scope& scope, std::string_view s
 
 Result<OwnedRecord> LogRecordStore::record(const Scope& scope, std::string_view stream,
                                            std::uint64_t number) {
+  const auto absent = [&] {
+    return fail(ErrorKind::reject, fmt::format("there is no record {} of {}", number, stream));
+  };
   auto found = log_.row_of_record(stream, number);
   if (!found) return failure(found);
-  if (!*found || !scope.allows((*found)->unit)) {
-    return fail(ErrorKind::reject, fmt::format("there is no record {} of {}", number, stream));
-  }
+  if (!*found || !scope.allows((*found)->unit)) return absent();
   const BatchRow& row = **found;
   if (row.hollow) {
     return fail(ErrorKind::reject,
@@ -318,6 +319,7 @@ Result<OwnedRecord> LogRecordStore::record(const Scope& scope, std::string_view 
   }
   const std::string_view line = lines->at(number - row.first_record);
   const LineGlance seen = glance(line);
+  if (seen.lane == Lane::event && !scope.allows_messages(row.unit)) return absent();
   return OwnedRecord{{seen.time.value_or(row.received), std::string(row.stream), number},
                      std::string(row.host),
                      std::string(row.unit),

@@ -30,11 +30,10 @@ bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& r
   if (row.time_max < query.from || row.time_min >= query.to) return false;
   if (row.received < query.received_from) return false;
   if (!has_host(query.filter.hosts, row.host)) return false;
-  if (!std::ranges::any_of(
-          lanes, [&](Lane lane) { return wants(query, lane) && has_lane(row.span, lane); })) {
-    return false;
-  }
-  return scope.allows(row.unit);
+  return scope.allows(row.unit) && std::ranges::any_of(lanes, [&](Lane lane) {
+           return wants(query, lane) && has_lane(row.span, lane) &&
+                  (lane != Lane::event || scope.allows_messages(row.unit));
+         });
 }
 
 bool is_wanted_entry(const Selection& query, const Scope& scope, const ledger::LaneEntry& entry) {
@@ -61,6 +60,7 @@ Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& 
       if (!entries) return failure(entries);
       for (const ledger::LaneEntry& entry : **entries) {
         if (!is_wanted_entry(query, scope, entry)) continue;
+        if (lane == Lane::event && !scope.allows_messages(entry.unit)) continue;
         if (lane == Lane::event && !query.filter.words.empty()) {
           auto may = may_have_words(*part, entry, query.filter);
           if (!may) return failure(may);
@@ -94,7 +94,8 @@ Result<SearchSources> find_sources(const EvidenceLog& log, const Scope& scope,
   sources.view = std::move(*view);
   for (std::size_t i = 0; i < sources.view.rows.size(); ++i) {
     const BatchRow& row = sources.view.rows[i];
-    sources.chunks.push_back({row.time_min, row.time_max, i, nullptr, 0, {}});
+    sources.chunks.push_back(
+        {row.time_min, row.time_max, i, nullptr, 0, {}, scope.allows_messages(row.unit)});
   }
   for (const PartPtr& part : sources.view.parts->parts()) {
     if (is_cancelled(query)) return cancelled_error();
@@ -108,12 +109,13 @@ Result<void> ChunkReader::read(const SearchSources& sources, const Chunk& chunk,
   if (is_cancelled(tools_.query)) return cancelled_error();
   ++stats_.batches;
   if (chunk.part) return read_block(chunk, wish, visit);
-  return read_batch(sources.view, sources.view.rows[chunk.row], wish, visit);
+  return read_batch(sources.view, chunk, wish, visit);
 }
 
-Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const BatchRow& row,
+Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const Chunk& chunk,
                                      const Wish& wish, const Visit& visit) {
   const Selection& query = tools_.query;
+  const BatchRow& row = view.rows[chunk.row];
   auto body = tools_.log.body(view, row);
   if (!body) return failure(body);
   if (auto decoded = decoder_.decode(*body, decoded_); !decoded) {
@@ -140,6 +142,7 @@ Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const BatchR
                              row.unit,
                              row.received};
     if (record.time < query.from || record.time >= query.to || !wants(query, seen.lane)) continue;
+    if (seen.lane == Lane::event && !chunk.messages) continue;
     if (wish.wanted && !wish.wanted(record)) continue;
     if (!gate.admits({.key = {record.time, std::string(row.stream), record.number},
                       .host = row.host,

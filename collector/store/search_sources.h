@@ -17,6 +17,7 @@ struct Chunk {
   PartPtr part;
   std::size_t lane = 0;
   ledger::LaneEntry entry;
+  bool messages = true;  // of a batch: its event records may be seen
 };
 
 struct SearchSources {
@@ -72,7 +73,7 @@ class ChunkReader {
   const ScanStats& stats() const { return stats_; }
 
  private:
-  ledger::Result<void> read_batch(const EvidenceLog::View& view, const BatchRow& row,
+  ledger::Result<void> read_batch(const EvidenceLog::View& view, const Chunk& chunk,
                                   const Wish& wish, const Visit& visit);
   ledger::Result<void> read_block(const Chunk& chunk, const Wish& wish, const Visit& visit);
 

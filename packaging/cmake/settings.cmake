@@ -44,6 +44,12 @@ if(YUNJIAN_SANITIZE)
   endif()
 endif()
 
+# Every target counts where it has been; tests/fuzz links the fuzzer itself.
+option(YUNJIAN_FUZZ "build tests/fuzz, with clang" OFF)
+if(YUNJIAN_FUZZ)
+  target_compile_options(yunjian_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(YUNJIAN_MOLD mold)
 find_program(YUNJIAN_LLD ld.lld)
 if(YUNJIAN_MOLD)

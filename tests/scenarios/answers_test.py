@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Each curl example of collector/api/README.md, run against a collector with a host's log.
 
+There is one for each operation of /openapi.json.
+
 Ports, certificate and token are the lab's; `…` in an example stands for them, and a time in it
 for the days around now. What an example answers must be what the page says it is: items, counts,
 an export that says that it is whole.
@@ -34,6 +36,34 @@ def examples():
     return re.findall(r'^`?(curl .*?)`?(?: gives .*)?$', text, re.MULTILINE)
 
 
+def read(bench, path):
+    status, body = bench.get(path)
+    assert status == 200, body
+    return json.loads(body)
+
+
+def certificate_request(bench):
+    """PEM with its line ends written as JSON does."""
+    made = bench.run(
+        *('openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'),
+        *('-nodes', '-keyout', bench.dir / 'zhao.key', '-subj', '/CN=zhao'),
+    )
+    return made.replace('\n', '\\n')
+
+
+def roster_leaf(bench):
+    """Index of a leaf that has a list: the first roster comes soon after the start."""
+
+    def found():
+        size = read(bench, '/v1/log')['size']
+        for leaf in range(size):
+            if bench.get(f'/v1/log/lists/{leaf}')[0] == 200:
+                return str(leaf)
+        return None
+
+    return lab.wait_until('a roster', 120, found)
+
+
 def around_now(command):
     today = datetime.datetime.now(datetime.timezone.utc).date()
     day = datetime.timedelta(days=1)
@@ -41,51 +71,103 @@ def around_now(command):
     return re.sub(r'to=\d{4}-\d\d-\d\d', f'to={today + 2 * day}', command)
 
 
-def run(bench, command):
+# What an address may answer besides 200: these files are not a witness's or an agent's.
+REFUSED = {
+    '/v1/log/witnessed': {404},
+    '/v1/log/cosignatures': {400, 422},
+    '/v1/log/endorsements': {400, 422},
+    '/v1/reports/$MONTH/pack/manifest': {404},
+    '/v1/findings/$FINDING': {404},
+    '/enrol/v1': {400, 401, 403, 422},
+}
+
+
+def run(bench, command, names):
     """Standard output, or the file that the example writes."""
     credential = '--cacert ca.pem -H "Authorization: Bearer $TOKEN"'
-    options = f'--no-progress-meter --fail-with-body {credential}'
-    command = around_now(command).replace(credential, '…')
-    command = command.replace('…', options).replace('seconds=60', 'seconds=4')
+    silent = '--no-progress-meter'
+    command = around_now(command)
+    if command.startswith('curl …'):
+        command = command.replace('…', credential, 1)
+    command = command.replace('curl ', f'curl {silent} ', 1)
+    command = command.replace('seconds=60', 'seconds=4')
     work = bench.dir / 'work'
     work.mkdir(exist_ok=True)
     (work / 'ca.pem').write_bytes(bench.ca.read_bytes())
-    environment = dict(os.environ, URL=bench.url, TOKEN=bench.token)
+    for name in ('cosigned.txt', 'endorsement.txt'):
+        (work / name).write_text('not a note\n', encoding='utf-8')
+    environment = dict(os.environ, URL=bench.url, TOKEN=bench.token, **names)
     done = subprocess.run(
-        ['bash', '-c', command],
+        ['bash', '-uc', command],
         cwd=work,
         env=environment,
         capture_output=True,
-        text=True,
         timeout=120,
     )
     assert done.returncode == 0, f'{command}\n{done.stdout}{done.stderr}'
     target = re.search(r'> (\S+)$', command)
-    return (work / target.group(1)).read_text(encoding='utf-8') if target else done.stdout
+    return (work / target.group(1)).read_bytes() if target else done.stdout
 
 
-def check(command, text):
-    path = re.search(r'\$URL/v1/(\w+)', command).group(1)
-    if path == 'search':
+def path_of(command):
+    return re.search(r'\$URL(/[^?"]*)', command).group(1)
+
+
+def check_records(name, command, text):
+    """The routes about records, whose answers are known."""
+    if name == 'search':
         items = json.loads(text)['items']
         assert items and items[0]['class_uid'] == 3002, text
-    elif path == 'hits':
+    elif name == 'hits':
         assert sum(item['records'] for item in json.loads(text)['items']) >= LINES, text
-    elif path == 'facets':
+    elif name == 'facets':
         assert json.loads(text)['items'][0]['distinct'] == 5, text
-    elif path == 'fields':
+    elif name == 'fields':
         assert any(item['field'] == 'message' for item in json.loads(text)['items']), text
-    elif path == 'tail':
+    elif name == 'tail':
         assert 'cursor' in json.loads(text.splitlines()[-1]), text
-    elif path == 'exports' and 'format=csv' in command:
+    elif name == 'exports' and 'format=csv' in command:
         lines = text.splitlines()
         assert lines[-1].startswith('#complete,') and len(lines) >= LINES + 2, lines[-1]
-    elif path == 'exports':
+    elif name == 'exports':
         end = json.loads(text.splitlines()[-1])
         assert end['complete'] and end['records'] >= LINES, end
-    else:
-        raise AssertionError(f'no check for {path}')
-    return path
+
+
+def check(command, answer, names):
+    """Fails unless the answer is what the page says; remembers ids that later examples name."""
+    path = path_of(command)
+    text = answer.decode('utf-8', 'replace')
+    problem = json.loads(text) if text.startswith('{"type":') else None
+    if problem:
+        assert problem['status'] in REFUSED.get(path, ()), f'{command}\n{text}'
+        return
+    assert text, command
+    name = path.split('/')[2] if path.startswith('/v1/') else ''
+    check_records(name, command, text)
+    if name == 'access':
+        assert any(look['path'] == '/v1/search' for look in json.loads(text)['items']), text
+    if path == '/v1/grants' and '-d' in command:
+        names['GRANT'] = json.loads(text)['id']
+    if path == '/v1/tokens' and '-d' in command:
+        names['MADE'] = json.loads(text)['id']
+    if path.endswith('/approve'):
+        assert json.loads(text)['state'] == 'valid', text
+
+
+def operations(bench):
+    """(method, pattern) of each operation of the document, as a regular expression."""
+    found = {}
+    for path, methods in read(bench, '/openapi.json')['paths'].items():
+        pattern = re.sub(r'\{\w+\}', '[^/]+', path.replace('{path}', '.+'))
+        for method in methods:
+            found[(method, path)] = re.compile(pattern + r'\Z')
+    return found
+
+
+def answered(command):
+    post = re.search(r' (-d|--data-binary|-X POST) ', command)
+    return ('post' if post else 'get'), path_of(command)
 
 
 def main():
@@ -99,11 +181,26 @@ def main():
         lab.wait_until(
             'all lines', 120, lambda: len(bench.search('class_uid: 3002', limit=1000)) == LINES
         )
-        seen = {check(command, run(bench, command)) for command in examples()}
-        assert seen == {'search', 'hits', 'facets', 'fields', 'tail', 'exports'}, seen
+        second = bench.collect('token', 'create', '--role', 'authority', '--name', 'second')
+        streams = read(bench, '/v1/streams')['items']
+        names = {
+            'SECOND': second.strip(),
+            'STREAM': next(s['stream'] for s in streams if s['host'] == 'web-01'),
+            'HOST': 'web-01',
+            'FINDING': 'web-01:reclaim:2026-10',
+            'LEAF': roster_leaf(bench),
+            'CSR': certificate_request(bench),
+            'MONTH': f'{datetime.datetime.now(datetime.timezone.utc):%Y-%m}',
+        }
+        commands = examples()
+        for command in commands:
+            check(command, run(bench, command, names), names)
+        asked = [answered(command) for command in commands]
+        for (method, path), pattern in operations(bench).items():
+            assert any(m == method and pattern.match(p) for m, p in asked), f'{method} {path}'
         assert agent.stop() == 0
         assert bench.collector.stop() == 0
-    print(f'{len(seen)} routes answer as the page says')
+    print(f'{len(commands)} examples answer as the page says')
 
 
 if __name__ == '__main__':

@@ -2,9 +2,10 @@
 
 #include "collector/catalog/catalog.h"
 #include "collector/catalog/database.h"
+#include "collector/catalog/granted.h"
 #include "ledger/base/bytes.h"
 
-// The part of the catalog that holds credentials: API tokens, enrol tokens and reservations.
+// The part of the catalog that holds enrol tokens and reservations.
 
 namespace yunjian::collector {
 
@@ -15,38 +16,6 @@ using soci::into;
 using soci::use;
 
 namespace {
-
-constexpr std::size_t token_id_digits = 12;
-
-// The public name of a token: a prefix of the hash of a secret with 256 bits of its own.
-std::string id_of(const std::string& hash) { return hash.substr(0, token_id_digits); }
-
-std::set<std::string, std::less<>> select_units(soci::session& sql, const std::string& statement,
-                                                const std::string& key) {
-  std::set<std::string, std::less<>> units;
-  std::string unit;
-  soci::statement rows = (sql.prepare << statement, use(key), into(unit));
-  rows.execute();
-  while (rows.fetch()) units.insert(unit);
-  return units;
-}
-
-std::set<std::string, std::less<>> units_of_token(soci::session& sql, const std::string& id) {
-  return select_units(sql, "SELECT unit FROM token_unit WHERE token = :id ORDER BY unit", id);
-}
-
-Scope scope_of(soci::session& sql, Role role, const std::string& id, const std::string& county) {
-  switch (role) {
-    case Role::authority:
-    case Role::provider:
-      return Scope::all();
-    case Role::county:
-      return Scope::units(select_units(sql, "SELECT id FROM unit WHERE county = :county", county));
-    case Role::unit:
-      return Scope::units(units_of_token(sql, id));
-  }
-  return Scope::units({});
-}
 
 struct EnrolRow {
   std::string id, unit, agent, expires;
@@ -86,117 +55,13 @@ ledger::Failure unknown_enrol_token() {
                       "`yunjian-collector enrol-token` on this collector");
 }
 
-void insert_token(soci::session& sql, const std::string& hash, const TokenSpec& spec, Time now) {
-  const std::string id = id_of(hash);
-  const std::string role(to_string(spec.role));
-  const std::string created = ledger::format_time(now);
-  const std::string expires = ledger::format_time(spec.expires);
-  sql << "INSERT INTO token(id, secret_sha256, name, role, county, created, expires, revoked)"
-         " VALUES (:id, :hash, :name, :role, :county, :created, :expires, 0)",
-      use(id), use(hash), use(spec.name), use(role), use(spec.county), use(created), use(expires);
-  std::string unit;
-  soci::statement add = (sql.prepare << "INSERT INTO token_unit(token, unit) VALUES (:id, :unit)"
-                                        " ON CONFLICT DO NOTHING",
-                         use(id), use(unit));
-  for (const auto& each : spec.units) {
-    unit = each;
-    add.execute(true);
-  }
-}
-
 }  // namespace
-
-std::string_view to_string(Role role) {
-  switch (role) {
-    case Role::authority:
-      return "authority";
-    case Role::county:
-      return "county";
-    case Role::unit:
-      return "unit";
-    case Role::provider:
-      return "provider";
-  }
-  return "unit";
-}
-
-Result<Role> parse_role(std::string_view text) {
-  for (const Role role : {Role::authority, Role::county, Role::unit, Role::provider}) {
-    if (to_string(role) == text) return role;
-  }
-  return ledger::fail(ErrorKind::reject,
-                      fmt::format("role '{}' is none of authority, county, unit, provider", text));
-}
-
-std::string token_id(std::string_view secret) { return id_of(secret_hash(secret)); }
-
-Result<std::string> Catalog::add_token(std::string_view secret, const TokenSpec& spec, Time now) {
-  return with_database(*impl_, [&](soci::session& sql) -> Result<std::string> {
-    const std::string hash = secret_hash(secret);
-    soci::transaction all(sql);
-    insert_token(sql, hash, spec, now);
-    all.commit();
-    return id_of(hash);
-  });
-}
-
-Result<std::optional<Credential>> Catalog::credential(std::string_view secret, Time now) const {
-  return with_database(*impl_, [&](soci::session& sql) -> Result<std::optional<Credential>> {
-    const std::string hash = secret_hash(secret);
-    std::string id, name, role_text, county, expires;
-    sql << "SELECT id, name, role, county, expires FROM token"
-           " WHERE secret_sha256 = :hash AND revoked = 0",
-        use(hash), into(id), into(name), into(role_text), into(county), into(expires);
-    if (!sql.got_data() || stored_time(expires) <= now) return std::optional<Credential>();
-    auto role = parse_role(role_text);
-    if (!role) return ledger::failure(role, "token " + id);
-    return std::optional<Credential>(Credential{
-        .id = id, .name = name, .role = *role, .scope = scope_of(sql, *role, id, county)});
-  });
-}
-
-Result<std::vector<TokenInfo>> Catalog::tokens() const {
-  return with_database(*impl_, [&](soci::session& sql) -> Result<std::vector<TokenInfo>> {
-    std::string id, name, role_text, county, created, expires;
-    long long revoked = 0;
-    soci::statement rows = (sql.prepare << "SELECT id, name, role, county, created, expires,"
-                                           " revoked FROM token ORDER BY created, id",
-                            into(id), into(name), into(role_text), into(county), into(created),
-                            into(expires), into(revoked));
-    rows.execute();
-    std::vector<TokenInfo> found;
-    while (rows.fetch()) {
-      auto role = parse_role(role_text);
-      if (!role) return ledger::failure(role, "token " + id);
-      const auto units = units_of_token(sql, id);
-      found.push_back({.id = id,
-                       .spec = {.name = name,
-                                .role = *role,
-                                .units = {units.begin(), units.end()},
-                                .county = county,
-                                .expires = stored_time(expires)},
-                       .created = stored_time(created),
-                       .revoked = revoked != 0});
-    }
-    return found;
-  });
-}
-
-Result<bool> Catalog::revoke_token(std::string_view id) {
-  return with_database(*impl_, [&](soci::session& sql) -> Result<bool> {
-    const std::string wanted(id);
-    soci::statement update =
-        (sql.prepare << "UPDATE token SET revoked = 1 WHERE id = :id", use(wanted));
-    update.execute(true);
-    return update.get_affected_rows() > 0;
-  });
-}
 
 Result<std::string> Catalog::add_enrol_token(std::string_view secret, const EnrolTokenSpec& spec,
                                              Time now) {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::string> {
     const std::string hash = secret_hash(secret);
-    const std::string id = id_of(hash);
+    const std::string id = hash.substr(0, token_id_digits);
     const auto uses = static_cast<long long>(spec.uses);
     const std::string created = ledger::format_time(now);
     const std::string expires = ledger::format_time(spec.expires);
