@@ -11,6 +11,7 @@
 #include <rapidjson/reader.h>
 
 #include "ledger/base/bytes.h"
+#include "ledger/record_plain.h"
 
 namespace yunjian::ledger {
 namespace {
@@ -337,7 +338,7 @@ bool is_canonical(const ParsedRecord& record, std::string_view line) {
 
 }  // namespace
 
-Result<std::unique_ptr<ParsedRecord>> parse_record(std::string_view line, bool* canonical) {
+Result<std::unique_ptr<ParsedRecord>> parse_flat_json(std::string_view line) {
   FlatHandler handler;
   handler.storage.reserve(line.size());
   handler.members.reserve(16);
@@ -359,6 +360,16 @@ Result<std::unique_ptr<ParsedRecord>> parse_record(std::string_view line, bool* 
     record->fields.push_back({storage.substr(member.key.begin, member.key.size),
                               storage.substr(member.value.begin, member.value.size),
                               member.is_string});
+  }
+  return record;
+}
+
+Result<std::unique_ptr<ParsedRecord>> parse_record(std::string_view line, bool* canonical) {
+  std::unique_ptr<ParsedRecord> record = read_plain_record(line);
+  if (record == nullptr) {
+    auto parsed = parse_flat_json(line);
+    if (!parsed) return parsed;
+    record = std::move(*parsed);
   }
   if (canonical != nullptr) *canonical = is_canonical(*record, line);
   return record;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "ledger/base/bytes.h"
+#include "ledger/record_plain.h"
 
 namespace yunjian::ledger {
 namespace {
@@ -124,6 +125,63 @@ TEST_CASE("a long line is cut at characters and its pieces join to the line") {
   }
   CHECK(split_message("short", 200).size() == 1);
   CHECK(split_message("", 200).size() == 1);
+}
+
+// As text: fields with their kinds.
+std::string shown(const ParsedRecord& record) {
+  std::string out;
+  for (const RecordField& field : record.fields) {
+    out.append(field.key).append(field.is_string ? "=s:" : "=n:").append(field.value).append("|");
+  }
+  return out;
+}
+
+TEST_CASE("a line that is read without the parser is what the parser reads, whatever its bytes") {
+  const std::vector<std::string> seeds = {
+      R"({"time":"2026-11-22T08:16:05.123456Z","kind":"event","message":"login 17 of 中文 user"})",
+      R"({"time":"2026-11-22T08:16:05.123456Z","kind":"usage","n":60,"cpu.used":1.25,"m":0})",
+      R"({"a":"","b":-1,"c":1e5,"d":01,"e":1.,"f":123456789012345678901,"a":"twice"})",
+      R"({"m":"quote \" slash \\ tab \t \u4e2d"} )",
+      "{\"m\":\"bad \xff\xc0\xaf\xed\xa0\x80 bytes\",\"n\":3}",
+      R"({"x":{"y":1}})",
+      R"({"x":[1]})",
+      R"({"x":true})",
+      "{}",
+      "",
+      "{\"x\":\"\x01\"}"};
+  std::mt19937 random(7);
+  std::size_t plain = 0;
+  const auto compare = [&](const std::string& line) {
+    const auto quick = read_plain_record(line);
+    if (quick == nullptr) return;
+    ++plain;
+    const auto parsed = parse_flat_json(line);
+    CAPTURE(line);
+    REQUIRE(parsed);
+    REQUIRE(shown(*quick) == shown(**parsed));
+  };
+  constexpr std::string_view likely = "\"\\{}:,.0129-eE \xe4\xb8\xad\xff\x1f\x7f";
+  for (const std::string& seed : seeds) {
+    compare(seed);
+    for (int i = 0; i < 20000 && !seed.empty(); ++i) {
+      std::string line = seed;
+      for (std::size_t changes = 1 + random() % 3; changes > 0; --changes) {
+        const std::size_t at = random() % line.size();
+        const char c = likely[random() % likely.size()];
+        if (random() % 3 == 0) {
+          line.insert(at, 1, c);
+        } else if (random() % 3 == 0 && line.size() > 1) {
+          line.erase(at, 1);
+        } else {
+          line[at] = c;
+        }
+      }
+      compare(line);
+    }
+  }
+  CHECK(plain > 10000);
+  CHECK(read_plain_record(seeds[0]) != nullptr);
+  CHECK(read_plain_record(seeds[1]) != nullptr);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "ledger/merkle.h"
 #include "ledger/note.h"
+#include "ledger/sha256_stream.h"
 #include "ledger/testing/seeded_random.h"
 
 namespace yunjian::ledger {
@@ -88,6 +89,16 @@ TEST_CASE("an unknown suite is refused with the known ones named") {
   const auto suite = find_suite("rsa-md5");
   REQUIRE_FALSE(suite);
   CHECK(suite.error().message.find("sm2-sm3") != std::string::npos);
+}
+
+TEST_CASE("SHA-256 in pieces is that of the whole") {
+  Sha256Stream stream;
+  stream.add("abc");
+  stream.add("");
+  stream.add("def");
+  CHECK(stream.finish() == sha256("abcdef"));
+  CHECK(to_hex(as_view(Sha256Stream().finish())) ==
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 }  // namespace

@@ -51,32 +51,63 @@ std::uint16_t LaneBlockBuilder::column_of(std::size_t position, const RecordFiel
   return found->second;
 }
 
+namespace {
+
+// Compares a line with what the reader will write, piece by piece.
+class LineMatch {
+ public:
+  LineMatch(std::string_view line, std::string& scratch) : rest_(line), scratch_(scratch) {}
+
+  bool take(std::string_view text) {
+    if (!rest_.starts_with(text)) return false;
+    rest_.remove_prefix(text.size());
+    return true;
+  }
+  // A string that stands in a line as it is has nothing in it that is written otherwise.
+  bool take_string(std::string_view value) {
+    if (rest_.size() >= value.size() + 2 && rest_.front() == '"' &&
+        rest_[value.size() + 1] == '"' && rest_.substr(1, value.size()) == value) {
+      rest_.remove_prefix(value.size() + 2);
+      return true;
+    }
+    scratch_.clear();
+    append_json_string(scratch_, value);
+    return take(scratch_);
+  }
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  std::string& scratch_;
+};
+
+}  // namespace
+
 // Whether the fields, written as the reader will, are the line. Fills shape_.
 bool LaneBlockBuilder::gives_back(const ParsedRecord& record, const Row& row) {
   shape_.clear();
-  rebuilt_.assign("{");
-  bool has_time = false;
   if (columns_.size() + record.fields.size() + derived_fields_max > block_columns_max ||
       record.fields.size() > shape_fields_max || has_key_twice(record)) {
     return false;
   }
+  LineMatch line(row.line, rebuilt_);
+  bool has_time = false;
+  bool is_first = true;
   for (const RecordField& field : record.fields) {
-    if (rebuilt_.size() > 1) rebuilt_.push_back(',');
-    append_json_string(rebuilt_, field.key);
-    rebuilt_.push_back(':');
+    if (!line.take(is_first ? "{" : ",")) return false;
+    is_first = false;
+    if (!line.take_string(field.key) || !line.take(":")) return false;
     if (!has_time && field.is_string && field.key == "time") {
-      rebuilt_.push_back('"');
+      has_time = true;
+      rebuilt_.assign("\"");
       append_time(rebuilt_, row.time);
       rebuilt_.push_back('"');
-      has_time = true;
-    } else if (field.is_string) {
-      append_json_string(rebuilt_, field.value);
-    } else {
-      rebuilt_ += field.value;
+      if (!line.take(rebuilt_)) return false;
+    } else if (field.is_string ? !line.take_string(field.value) : !line.take(field.value)) {
+      return false;
     }
   }
-  rebuilt_.push_back('}');
-  return rebuilt_ == row.line;
+  return line.take(is_first ? "{}" : "}") && line.at_end();
 }
 
 void LaneBlockBuilder::add_whole(std::string_view line, const ParsedRecord* record) {

@@ -148,6 +148,10 @@ Result<bool> PartReader::may_have(const LaneEntry& entry, std::uint64_t hash) co
   return has;
 }
 
+Result<std::string> PartReader::bloom(const LaneEntry& entry) const {
+  return file_->read_at(entry.bloom_offset, entry.bloom_lines * bloom_line_bytes);
+}
+
 Result<std::shared_ptr<const PartReader::Headers>> PartReader::headers(std::uint64_t block) const {
   const PartCache::Key key{number_, kind_headers, block};
   if (auto kept = cache_->find(key)) {
@@ -176,10 +180,8 @@ Result<std::vector<StreamEntry>> PartReader::entries_of(std::string_view stream)
   const auto from = std::ranges::lower_bound(groups, stream, {}, &StreamGroup::first);
   for (auto at = from == groups.begin() ? from : from - 1; at != groups.end(); ++at) {
     if (at->first > stream) break;
-    auto bytes = piece(at->offset, PartPiece::streams);
-    if (!bytes) return failure(bytes);
-    auto entries = decode_streams(*bytes);
-    if (!entries) return at_fault(std::move(entries).error());
+    auto entries = stream_group(static_cast<std::size_t>(at - groups.begin()));
+    if (!entries) return failure(entries);
     for (StreamEntry& entry : *entries) {
       if (entry.stream == stream) found.push_back(std::move(entry));
     }
@@ -230,16 +232,8 @@ Result<std::string> PartReader::leaf(std::uint64_t index) const {
     return fail(ErrorKind::reject, fmt::format("leaf {} is not in part {}", index, path_));
   }
   const auto group = (std::ranges::upper_bound(footer_.leaf_map, index, {}, &LeafGroup::first)) - 1;
-  auto bytes = piece(group->offset, PartPiece::leaf_map);
-  if (!bytes) return failure(bytes);
-  Unpacker in(*bytes);
-  auto list = unpack(in);
-  if (!list) return at_fault(std::move(list).error());
-  Unpacker reader(*list);
-  const std::uint64_t count =
-      std::min<std::uint64_t>(leaf_map_max, footer_.leaf_end - group->first);
-  auto rows = get_integers(reader, count);
-  if (!rows) return at_fault(std::move(rows).error());
+  auto rows = leaf_rows(static_cast<std::size_t>(group - footer_.leaf_map.begin()));
+  if (!rows) return failure(rows);
   if (index - group->first >= rows->size()) {
     return at_fault(Error{ErrorKind::corrupt, "its map of leaves is cut", {}});
   }
@@ -263,6 +257,29 @@ Result<std::string> PartReader::leaf(std::uint64_t index) const {
     }
   }
   return at_fault(Error{ErrorKind::corrupt, fmt::format("leaf {} is missing", index), {}});
+}
+
+Result<std::vector<std::uint64_t>> PartReader::leaf_rows(std::size_t group) const {
+  const LeafGroup& wanted = footer_.leaf_map.at(group);
+  auto bytes = piece(wanted.offset, PartPiece::leaf_map);
+  if (!bytes) return failure(bytes);
+  Unpacker in(*bytes);
+  auto list = unpack(in);
+  if (!list) return at_fault(std::move(list).error());
+  Unpacker reader(*list);
+  const std::uint64_t count =
+      std::min<std::uint64_t>(leaf_map_max, footer_.leaf_end - wanted.first);
+  auto rows = get_integers(reader, count);
+  if (!rows) return at_fault(std::move(rows).error());
+  return rows;
+}
+
+Result<std::vector<StreamEntry>> PartReader::stream_group(std::size_t group) const {
+  auto bytes = piece(footer_.stream_groups.at(group).offset, PartPiece::streams);
+  if (!bytes) return failure(bytes);
+  auto entries = decode_streams(*bytes);
+  if (!entries) return at_fault(std::move(entries).error());
+  return entries;
 }
 
 Result<std::vector<PartLeaf>> PartReader::leaves(std::size_t group) const {

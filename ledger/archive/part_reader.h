@@ -49,6 +49,8 @@ class PartReader {
   // Whether a record of the block may hold the token of this hash.
   Result<bool> may_have(const LaneEntry& entry, std::uint64_t hash) const;
 
+  Result<std::string> bloom(const LaneEntry& entry) const;  // the whole filter
+
   struct Headers {
     HeaderBlock block;
     std::vector<std::string> notes;
@@ -68,6 +70,8 @@ class PartReader {
   // The lines of a row that has them, in the order of their numbers.
   Result<std::vector<std::string>> lines(const PartRow& row) const;
   Result<std::vector<PartLeaf>> leaves(std::size_t group) const;
+  Result<std::vector<StreamEntry>> stream_group(std::size_t group) const;
+  Result<std::vector<std::uint64_t>> leaf_rows(std::size_t group) const;  // of the leaf map
   Result<PartForkBody> fork_body(std::size_t number) const;
 
   // Reads every byte of the file and compares checksums, padding and places.

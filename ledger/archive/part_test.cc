@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "ledger/archive/bloom.h"
+#include "ledger/archive/part_index.h"
 #include "ledger/archive/part_reader.h"
 #include "ledger/archive/part_writer.h"
+#include "ledger/archive/tokens.h"
 #include "ledger/record.h"
 #include "ledger/testing/memory_file_system.h"
 #include "ledger/testing/seeded_random.h"
@@ -387,6 +390,132 @@ TEST_CASE("hostile blocks are errors, never more") {
     std::string line;
     for (std::size_t row = 0; row < block->rows(); ++row) block->append_line(row, line);
   }
+}
+
+// As a collector gives times: a line without one has that of its commit.
+std::vector<Batch> timed_sample(std::size_t per_agent, const Suite& suite = default_suite()) {
+  auto batches = sample(per_agent, suite);
+  for (Batch& batch : batches) {
+    for (std::size_t i = 0; i < batch.lines.size(); ++i) {
+      if (!batch.lines[i].starts_with("{\"time\"")) batch.times[i] = batch.row.received;
+    }
+  }
+  return batches;
+}
+
+IndexRules rules_of(const PartWriter::Options& options) {
+  return {options.rule_version, options.derive};
+}
+
+// The faults of a part, one a line.
+std::string index_faults(const std::shared_ptr<const PartReader>& part,
+                         const IndexRules& rules = rules_of(options(default_suite(), 0))) {
+  const auto check = check_part_index(part, rules);
+  REQUIRE_MESSAGE(check, (check ? "" : check.error().message));
+  CHECK(check->kept.size() == std::min<std::uint64_t>(check->faults, index_faults_max));
+  std::string all;
+  for (const std::string& text : check->kept) all += text + "\n";
+  return all;
+}
+
+// The frame at `offset` with another payload of the same length, under a good checksum.
+void put_payload(std::string& file, std::uint64_t offset, std::string_view payload) {
+  const std::size_t padded = (payload.size() + 7) / 8 * 8;
+  file.replace(offset + 8, payload.size(), payload);
+  std::string checksum;
+  put_u64be(checksum, XXH3_64bits_withSeed(file.data() + offset, 8 + padded,
+                                           (std::uint64_t{5} << 40) ^ offset));
+  file.replace(offset + 8 + padded, 8, checksum);
+}
+
+std::shared_ptr<const PartReader> reopen(MemoryFileSystem& files, std::string bytes) {
+  files.overwrite("/parts/" + part_name(5), std::move(bytes));
+  auto part = PartReader::open(files, "/parts", 5);
+  REQUIRE_MESSAGE(part, (part ? "" : part.error().message));
+  REQUIRE((*part)->check(files));  // nothing is damaged
+  return *part;
+}
+
+TEST_CASE("an honest part's index follows from its lines, in each suite") {
+  for (const Suite* suite : all_suites()) {
+    MemoryFileSystem files;
+    const auto part = write(files, timed_sample(60, *suite), *suite);
+    CHECK(index_faults(part) == "");
+    const auto check = check_part_index(part, {});
+    REQUIRE(check);
+    CHECK(check->blocks > 3);
+    CHECK(check->rows > 100);
+    CHECK_FALSE(check->other_rules);
+  }
+}
+
+TEST_CASE("a derived field that does not follow from its record is named with the record") {
+  MemoryFileSystem files;
+  const auto batches = timed_sample(30);
+  const auto part = write(files, batches);
+  IndexRules honest = rules_of(options(default_suite(), 0));
+  const auto said = honest.derive;
+  honest.derive = [&](const ParsedRecord& record, std::vector<ExtraField>& fields) {
+    said(record, fields);
+    if (!fields.empty() && record.find("message")->find("login 6 of user 0") == 0) {
+      fields.back().value = "user x";
+    }
+  };
+  const std::string faults = index_faults(part, honest);
+  CHECK(std::ranges::count(faults, '\n') == 3);  // one of each agent
+  CHECK(faults.find("actor.user.name is not what follows") != std::string::npos);
+  CHECK(faults.find(batches[6].row.stream + " record " +
+                    std::to_string(batches[6].row.first_record)) != std::string::npos);
+  honest.version = 4;
+  const auto others = check_part_index(part, honest);
+  REQUIRE(others);
+  CHECK(others->faults == 0);
+  CHECK(others->other_rules);
+}
+
+TEST_CASE("times that are not those of the lines are told") {
+  MemoryFileSystem files;
+  auto batches = timed_sample(30);
+  const auto whole = std::ranges::find_if(batches, [](const Batch& batch) {
+    return std::ranges::find(batch.lines, "no record \xff at all") != batch.lines.end();
+  });
+  REQUIRE(whole != batches.end());
+  whole->times.back() += std::chrono::hours(24);  // hides it from a search by time
+  const std::string faults = index_faults(write(files, batches));
+  CHECK(faults.find("its time") != std::string::npos);
+  CHECK(faults.find(whole->row.stream) != std::string::npos);
+}
+
+TEST_CASE("a token filter, an index and a map that hide records are told") {
+  MemoryFileSystem files;
+  const auto part = write(files, timed_sample(30));
+  const std::string path = "/parts/" + part_name(5);
+  const std::string good = *files.content(path);
+  const auto entries = part->lane_group(0, 0);
+  REQUIRE(entries);
+
+  std::string bad = good;
+  const LaneEntry& first = (*entries)->front();
+  std::string blooms = read_frame(**files.open_read(path), 5, first.bloom_offset - 8)->payload;
+  const std::uint64_t another = token_hash("another");
+  blooms.replace(0, bloom_line_bytes, make_bloom({&another, 1}));
+  put_payload(bad, first.bloom_offset - 8, blooms);
+  CHECK(index_faults(reopen(files, bad)).find("event block 0: its token filter") !=
+        std::string::npos);
+
+  bad = good;
+  auto moved = **entries;
+  moved[0].facts.time_min += std::chrono::microseconds(1);
+  put_payload(bad, part->footer().lane_groups[0][0].offset, encode_lane_index(moved));
+  CHECK(index_faults(reopen(files, bad)).find("event block 0") != std::string::npos);
+
+  bad = good;
+  auto streams = part->stream_group(0);
+  REQUIRE(streams);
+  --streams->front().last_batch;
+  put_payload(bad, part->footer().stream_groups[0].offset, encode_streams(*streams));
+  CHECK(index_faults(reopen(files, bad)).find("stream index 0") != std::string::npos);
+  CHECK(index_faults(reopen(files, good)) == "");
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+#include "ledger/record_plain.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ledger/base/bytes.h"
+
+namespace yunjian::ledger {
+namespace {
+
+constexpr std::size_t number_chars_max = 18;
+constexpr std::size_t usual_fields = 12;
+
+bool ends_text(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+// Whether some of 8 bytes may end a text; may err towards true.
+bool may_end_text(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101U;
+  constexpr std::uint64_t high = 0x8080808080808080U;
+  const auto has_zero = [](std::uint64_t v) { return (v - ones) & ~v & high; };
+  const std::uint64_t below = (word - ones * 0x20) & ~word & high;
+  return (below | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'))) != 0;
+}
+
+// The first byte from `at` on that is a quote, a backslash or below 0x20; the size when none is.
+std::size_t end_of_text(std::string_view line, std::size_t at) {
+  while (at < line.size()) {
+    if (at + 8 <= line.size()) {
+      std::uint64_t word;
+      std::memcpy(&word, line.data() + at, 8);
+      if (!may_end_text(word)) {
+        at += 8;
+        continue;
+      }
+    }
+    for (const std::size_t stop = std::min(at + 8, line.size()); at < stop; ++at) {
+      if (ends_text(line[at])) return at;
+    }
+  }
+  return at;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Behind a number that begins at `at`; `at` when there is none of the usual form.
+std::size_t end_of_number(std::string_view line, std::size_t at) {
+  std::size_t end = at;
+  while (end < line.size() && is_digit(line[end])) ++end;
+  if (end == at || (line[at] == '0' && end > at + 1)) return at;
+  if (end < line.size() && line[end] == '.') {
+    const std::size_t fraction = ++end;
+    while (end < line.size() && is_digit(line[end])) ++end;
+    if (end == fraction) return at;
+  }
+  return end - at <= number_chars_max ? end : at;
+}
+
+// One pass over a line; at_ stands behind what was taken.
+class Reader {
+ public:
+  explicit Reader(std::string_view line) : line_(line) {}
+
+  bool take(char c) {
+    if (at_ >= line_.size() || line_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  bool take_text(std::string_view& text) {
+    if (!take('"')) return false;
+    const std::size_t end = end_of_text(line_, at_);
+    if (end >= line_.size() || line_[end] != '"') return false;
+    text = line_.substr(at_, end - at_);
+    at_ = end + 1;
+    return true;
+  }
+  bool take_field(RecordField& field) {
+    if (!take_text(field.key) || !take(':')) return false;
+    field.is_string = at_ < line_.size() && line_[at_] == '"';
+    if (field.is_string) return take_text(field.value);
+    const std::size_t end = end_of_number(line_, at_);
+    field.value = line_.substr(at_, end - at_);
+    at_ = end;
+    return !field.value.empty();
+  }
+  bool at_end() const { return at_ == line_.size(); }
+
+ private:
+  const std::string_view line_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ParsedRecord> read_plain_record(std::string_view line) {
+  auto record = std::make_unique<ParsedRecord>();
+  record->storage.assign(line);
+  record->fields.reserve(usual_fields);
+  Reader reader(record->storage);
+  if (!reader.take('{')) return nullptr;
+  do {
+    RecordField field{};
+    if (!reader.take_field(field)) return nullptr;
+    record->fields.push_back(field);
+  } while (reader.take(','));
+  if (!reader.take('}') || !reader.at_end()) return nullptr;
+  if (!is_valid_utf8(line)) return nullptr;
+  return record;
+}
+
+}  // namespace yunjian::ledger
