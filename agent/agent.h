@@ -80,6 +80,12 @@ class Agent {
   // Only ships and takes receipts.
   ledger::Result<void> deliver();
   bool drained() const { return !old_under_way_ && delivery_.drained(); }
+  // What a log answered that goes on for the dead one of this agent; else empty.
+  const std::string& successor() const {
+    return old_under_way_ ? old_.successor() : delivery_.successor();
+  }
+  // The newest checkpoint note that this agent was given; may be empty.
+  const std::string& newest_checkpoint() const;
   // Sources are not read now to stay within the budget: their descriptors are not worth waiting
   // for.
   bool held() const { return held_ > std::chrono::milliseconds(0); }
@@ -116,7 +122,6 @@ class Agent {
   bool polls_now(bool woken, Moment now);
   void show_status(bool at_once);
   std::chrono::milliseconds next_step() const;
-  const std::string& newest_checkpoint() const;
 
   Parts parts_;
   Sealer* sealer_;

@@ -44,8 +44,23 @@ TEST_CASE("What was not used for a while is no licence for a long burst") {
   CHECK(budget.hold(minutes(60)) == seconds(10));  // two tenths were saved, one second is owed
 }
 
+TEST_CASE("No more is written a second than was given, whatever a step writes at once") {
+  BudgetUse use;
+  Budget budget({.disk_bytes_per_s = 1'000'000}, [&] { return use; });
+  milliseconds boot(0);
+  while (boot < minutes(10)) {
+    const milliseconds hold = budget.hold(boot);
+    boot += hold;
+    if (hold > milliseconds(0)) continue;
+    use.disk_bytes += 4'500'000;  // a full run and its states
+    boot += milliseconds(30);
+  }
+  CHECK(use.disk_bytes <= 607'000'000);  // two seconds were saved, one step is owed
+  CHECK(use.disk_bytes >= 590'000'000);
+}
+
 TEST_CASE("Beyond its memory the agent reads a little each minute, never nothing for ever") {
-  BudgetUse use{.cpu = {}, .memory_bytes = 33U << 20};
+  BudgetUse use{.cpu = {}, .memory_bytes = 33U << 20, .disk_bytes = 0};
   Budget budget({.memory_bytes = 32U << 20}, [&] { return use; });
   int reads = 0;
   for (milliseconds boot(0); boot < minutes(10); boot += seconds(1)) {

@@ -20,6 +20,8 @@ using ledger::Result;
 constexpr std::uint64_t cpu_percent_max = 10'000;
 constexpr std::uint64_t memory_mib_min = 24;
 constexpr std::uint64_t upload_bytes_per_s_min = 4096;
+// Two heartbeats' worth: each seal of a minute writes a few blocks of several files.
+constexpr std::uint64_t disk_bytes_per_s_min = 65536;
 constexpr std::uint64_t spool_days_limit = 3660;
 constexpr std::uint64_t spool_bytes_min = 64U << 20;  // some segments of bodies and headers
 
@@ -56,6 +58,7 @@ Result<void> read_limits(Table& root, AgentConfig& config) {
   table->read("cpu_percent", config.cpu_percent);
   table->read("memory_mib", config.memory_mib);
   table->read("upload_bytes_per_s", config.upload_bytes_per_s);
+  table->read("disk_bytes_per_s", config.disk_bytes_per_s);
   if (config.cpu_percent > cpu_percent_max) {
     table->refuse("cpu_percent", "is a share of one core: 5, or 200 for two cores");
   }
@@ -65,6 +68,10 @@ Result<void> read_limits(Table& root, AgentConfig& config) {
   if (config.upload_bytes_per_s != 0 && config.upload_bytes_per_s < upload_bytes_per_s_min) {
     table->refuse("upload_bytes_per_s",
                   fmt::format("must be at least {}, or 0", upload_bytes_per_s_min));
+  }
+  if (config.disk_bytes_per_s != 0 && config.disk_bytes_per_s < disk_bytes_per_s_min) {
+    table->refuse("disk_bytes_per_s",
+                  fmt::format("must be at least {}, or 0", disk_bytes_per_s_min));
   }
   return table->finish();
 }
@@ -145,6 +152,9 @@ std::string describe_config(const AgentConfig& config) {
   if (config.memory_mib > 0) out += fmt::format("limit    {} MiB of memory\n", config.memory_mib);
   if (config.upload_bytes_per_s > 0) {
     out += fmt::format("limit    {} bytes a second to the collector\n", config.upload_bytes_per_s);
+  }
+  if (config.disk_bytes_per_s > 0) {
+    out += fmt::format("limit    {} bytes a second to the disk\n", config.disk_bytes_per_s);
   }
   return out;
 }

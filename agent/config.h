@@ -51,7 +51,8 @@ struct AgentConfig {
   std::uint64_t cpu_percent = 0;  // of one core
   std::uint64_t memory_mib = 0;
   std::uint64_t upload_bytes_per_s = 0;
-  std::string sha256;  // of the text it was read from, hex
+  std::uint64_t disk_bytes_per_s = 0;  // written
+  std::string sha256;                  // of the text it was read from, hex
 };
 
 // `name` stands in messages. Reject: not TOML, an unknown key, a value of the wrong type or out of

@@ -30,6 +30,7 @@ bytes_max = 100000000
 cpu_percent = 5
 memory_mib = 40
 upload_bytes_per_s = 50000
+disk_bytes_per_s = 200000
 [[file]]
 paths = ["/var/log/auth.log*", "/var/log/syslog"]
 exclude = ["*.gz"]
@@ -64,6 +65,7 @@ idle_s = 30
   CHECK(config->cpu_percent == 5);
   CHECK(config->memory_mib == 40);
   CHECK(config->upload_bytes_per_s == 50'000);
+  CHECK(config->disk_bytes_per_s == 200'000);
   REQUIRE(config->files.size() == 2);
   CHECK(config->files[0].from_end);
   CHECK(config->files[0].exclude.front() == "*.gz");
@@ -97,6 +99,7 @@ TEST_CASE("What is wrong is named with its line and column") {
       {"state = \"/s\"\n[spool]\nbytes_max = 5\n", "spool.bytes_max: must be at least"},
       {"state = \"/s\"\n[limits]\nmemory_mib = 5\n", "limits.memory_mib: must be at least 24"},
       {"state = \"/s\"\n[limits]\nupload_bytes_per_s = 5\n", "limits.upload_bytes_per_s: must"},
+      {"state = \"/s\"\n[limits]\ndisk_bytes_per_s = 5\n", "limits.disk_bytes_per_s: must"},
       {"state = \"/s\"\n[limits]\ncpu_percent = 100000\n", "limits.cpu_percent: is a share"},
       {"state = \"/s\"\n[audit]\nlog = \"audit.log\"\n", "audit.log: must be an absolute path"},
       {"state = \"/s\"\n[audit]\nsocket = \"events\"\n", "audit.socket: must be an absolute"},

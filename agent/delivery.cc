@@ -17,7 +17,8 @@ Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite,
       spool_(&spool),
       shipper_(&shipper),
       hasher_(suite.hasher()),
-      next_(std::max(spool.receipted(), spool.first_batch())) {
+      next_(options.again_from.value_or(std::max(spool.receipted(), spool.first_batch()))),
+      again_below_(options.again_from) {
   if (!options.fork_known.empty()) end(DeliveryState::forked, std::move(options.fork_known));
 }
 
@@ -27,11 +28,13 @@ bool Delivery::take_report(ledger::Time now) {
   if (report.clock_offset) clock_offset_ = report.clock_offset;
   if (report.receipted_below > 0) {
     spool_->mark_receipted(report.receipted_below);
+    if (again_below_) again_below_ = std::max(*again_below_, report.receipted_below);
     last_receipt_ = now;
     checkpoint_ = std::move(report.checkpoint);
     changed = true;
   }
   if (state_ != DeliveryState::shipping) return changed;
+  successor_ = std::move(report.successor);
   if (report.error != error_) {
     error_ = report.error;
     changed = true;
@@ -106,8 +109,8 @@ Result<std::optional<BodyLoss>> Delivery::fill(Post& post, std::uint64_t below) 
   return std::optional<BodyLoss>();
 }
 
-bool Delivery::drained() const {
-  return state_ != DeliveryState::shipping || spool_->receipted() >= spool_->next_batch();
+bool Delivery::has_receipts(std::uint64_t below) const {
+  return again_below_.value_or(spool_->receipted()) >= std::min(below, spool_->next_batch());
 }
 
 void Delivery::end(DeliveryState state, std::string error) {

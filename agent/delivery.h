@@ -19,6 +19,8 @@ enum class DeliveryState {
 struct DeliveryOptions {
   std::string stream = {};      // whose spool it is; empty = the one of the shipper's options
   std::string fork_known = {};  // error of an earlier run that met a fork: nothing is shipped then
+  // Everything held from this batch on is shipped, whatever has a receipt: another log takes it.
+  std::optional<std::uint64_t> again_from = {};
 };
 
 // Carries batches from the spool to the shipper and its news back. Lives on the loop thread.
@@ -36,8 +38,12 @@ class Delivery {
   void declared(const BodyLoss& loss) { spool_->declare_lost(loss.last); }
 
   // Nothing is left to be shipped, or nothing can be.
-  bool drained() const;
+  bool drained() const { return state_ != DeliveryState::shipping || has_receipts(); }
+  // All batches below `below` that are held have a receipt of the log that takes them now.
+  bool has_receipts(std::uint64_t below = ~std::uint64_t{0}) const;
   DeliveryState state() const { return state_; }
+  // What a log answered that goes on for the dead one of this stream; else empty.
+  const std::string& successor() const { return successor_; }
   const std::string& error() const {
     return error_;
   }  // of the last attempt; empty when it went well
@@ -56,10 +62,12 @@ class Delivery {
   Spool* spool_;
   Shipper* shipper_;
   std::unique_ptr<ledger::Hasher> hasher_;
-  std::uint64_t next_;              // batch to be given next
-  std::optional<SpoolEntry> held_;  // batch next_, read but not given yet
+  std::uint64_t next_;                        // batch to be given next
+  std::optional<std::uint64_t> again_below_;  // receipted anew below this
+  std::optional<SpoolEntry> held_;            // batch next_, read but not given yet
   DeliveryState state_ = DeliveryState::shipping;
   std::string error_;
+  std::string successor_;
   std::string checkpoint_;
   std::optional<ledger::Time> last_receipt_;
   std::optional<std::chrono::milliseconds> clock_offset_;

@@ -60,6 +60,9 @@ class Enrolment {
   Result<void> prepare_keys();
   Result<Pending> load_pending() const;
   Result<void> fetch_ca();
+  Result<void> keep_ca();
+  bool is_as_ended(const ledger::Enrolment& enrolment) const;
+  Result<ledger::SealContext> former_context() const;
   Result<void> reserve_in_its_suite();
   Result<void> reserve();
   Result<void> complete();
@@ -102,6 +105,7 @@ Result<void> check_options(const EnrolOptions& options) {
             "beginning with a letter or digit): give one with --host",
             options.host));
   }
+  if (options.succession) return {};
   auto fingerprint = parse_fingerprint(options.ca_fingerprint);
   if (!fingerprint) return failure(fingerprint, "--ca-fingerprint");
   return {};
@@ -124,7 +128,7 @@ Result<AgentIdentity> Enrolment::run() {
   if (!done) return failure(done);
   if (*done) return **done;
 
-  if (auto step = fetch_ca(); !step) return failure(step);
+  if (auto step = options_.succession ? keep_ca() : fetch_ca(); !step) return failure(step);
   if (auto step = reserve_in_its_suite(); !step) return failure(step);
   if (auto step = complete(); !step) return failure(step);
   if (auto step = move_old_aside(); !step) return failure(step);
@@ -223,8 +227,23 @@ Result<void> Enrolment::fetch_ca() {
   return replace_file(*tools_.files, paths_.pending_ca, ca_, 0644);
 }
 
+// The log that goes on for a dead one has its CA.
+Result<void> Enrolment::keep_ca() {
+  auto there = tools_.files->exists(paths_.ca);
+  if (!there) return failure(there);
+  auto ca = tools_.files->read_file(*there ? paths_.ca : paths_.pending_ca);
+  if (!ca) return failure(ca);
+  ca_ = std::move(*ca);
+  return *there ? replace_file(*tools_.files, paths_.pending_ca, ca_, 0644) : Result<void>();
+}
+
 Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>> members) {
-  members.emplace_back("token", options_.token);
+  if (options_.succession) {
+    members.emplace_back("enrolment", options_.succession->leaf);
+    members.emplace_back("head", options_.succession->head);
+  } else {
+    members.emplace_back("token", options_.token);
+  }
   members.emplace_back("key", ledger::to_base64(pending_.key->public_key()));
   members.emplace_back("csr", request_);
   auto answer = tools_.server->post(format_json(members), paths_.pending_ca);
@@ -271,10 +290,11 @@ Result<void> Enrolment::reserve() {
   text_ = answer->text("text");
   auto enrolment = ledger::parse_enrolment(text_);
   if (!enrolment) return failure(enrolment, "the collector's enrolment text");
-  const bool good =
-      enrolment->origin == answer->text("origin") && enrolment->agent == answer->text("agent") &&
-      enrolment->incarnation == answer->number("incarnation") && enrolment->host == options_.host &&
-      enrolment->suite == suite_->name() && enrolment->first_key == pending_.key->public_key();
+  const bool good = enrolment->origin == answer->text("origin") &&
+                    enrolment->agent == answer->text("agent") &&
+                    enrolment->incarnation == answer->number("incarnation") &&
+                    enrolment->host == options_.host && enrolment->suite == suite_->name() &&
+                    enrolment->first_key == pending_.key->public_key() && is_as_ended(*enrolment);
   if (!good) {
     return fail(
         ErrorKind::reject,
@@ -291,6 +311,16 @@ Result<void> Enrolment::reserve() {
                .unit = enrolment->unit,
                .token_hash = pending_.token_hash};
   return {};
+}
+
+// The next incarnation of the agent that asks, behind its last header.
+bool Enrolment::is_as_ended(const ledger::Enrolment& enrolment) const {
+  if (!options_.succession) return true;
+  const EnrolSuccession& from = *options_.succession;
+  const std::string& last = from.head.empty() ? from.leaf : from.head;
+  return enrolment.agent == from.ended.agent && enrolment.unit == from.ended.unit &&
+         enrolment.incarnation == from.ended.incarnation + 1 &&
+         enrolment.previous == suite_->hasher()->leaf(last);
 }
 
 // Second POST: our signature under the text.
@@ -335,7 +365,8 @@ Result<void> Enrolment::check_leaf(const JsonObject& answer) {
   if (!checked) return failure(checked, "the enrolment leaf");
   auto note = ledger::parse_note(leaf_);
   if (!note) return failure(note, "the enrolment leaf");
-  if (log->name() != identity_.origin || note->text != text_) {
+  if (log->name() != identity_.origin || note->text != text_ ||
+      (options_.succession && options_.succession->vkey != identity_.vkey)) {
     return fail(ErrorKind::reject, "the enrolment in the log is not the text that was signed");
   }
   auto receipt = verify_receipt(answer.text("receipt"), *log, suite_->hasher()->leaf(leaf_));
@@ -427,14 +458,29 @@ Result<void> Enrolment::open_stream() {
     if (ratchet->identity().enrolment_leaf == leaf && ratchet->next_batch() == 0) return {};
     return fail(ErrorKind::corrupt, paths_.ratchet + " belongs to another stream: move it away");
   }
+  auto context = former_context();
+  if (!context) return failure(context);
   auto ratchet = ledger::Ratchet::create(*tools_.files, paths_.ratchet,
-                                         {.origin = identity_.origin,
-                                          .agent = identity_.agent,
-                                          .incarnation = identity_.incarnation,
-                                          .enrolment_leaf = leaf},
-                                         *pending_.key);
+                                         {.identity = {.origin = identity_.origin,
+                                                       .agent = identity_.agent,
+                                                       .incarnation = identity_.incarnation,
+                                                       .enrolment_leaf = leaf},
+                                          .first_key = *pending_.key,
+                                          .context = std::move(*context)});
   if (!ratchet) return failure(ratchet);
   return {};
+}
+
+// Where the sources of the stream that ended go on. Another enrolment begins without: whether what
+// the former stream sealed will ever be shipped is not known.
+Result<ledger::SealContext> Enrolment::former_context() const {
+  if (!options_.succession) return ledger::SealContext();
+  const ledger::Enrolment& ended = options_.succession->ended;
+  const StatePaths old(
+      ledger::join_path(paths_.old, ledger::stream_id(ended.agent, ended.incarnation)));
+  auto ratchet = ledger::Ratchet::open(*tools_.files, old.ratchet);
+  if (!ratchet) return failure(ratchet);
+  return ratchet->context();
 }
 
 }  // namespace

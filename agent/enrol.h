@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,6 +10,7 @@
 #include "agent/state_directory.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/random.h"
+#include "ledger/leaves.h"
 
 namespace yunjian::agent {
 
@@ -23,12 +26,22 @@ class EnrolServer {
 
 std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy);
 
+// In place of a token: what an agent of a dead log shows the one that goes on for it.
+struct EnrolSuccession {
+  std::string vkey;  // of the new log
+  std::string leaf;  // the enrolment of the stream that ends
+  std::string head;  // its last header; empty: it sealed nothing
+  ledger::Enrolment ended;
+};
+
 struct EnrolOptions {
   std::string token;
   std::string ca_fingerprint;
   std::string state;  // directory
   std::string host;   // as the reports name it
   std::string suite;  // empty: the one that the collector's log uses
+  // The CA is then the one that the state directory holds, and sources go on where they were.
+  std::optional<EnrolSuccession> succession = {};
 };
 
 struct EnrolTools {

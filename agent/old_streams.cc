@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/own_record.h"
+#include "agent/succession.h"
 
 namespace yunjian::agent {
 namespace {
@@ -33,7 +34,14 @@ Result<std::optional<OldStream>> look_at(ledger::FileSystem& files, const std::s
   if (!forked) return failure(forked);
   if (*forked) old.why_not = "forked";
   if (identity->agent != now.agent) old.why_not = "another-agent";
-  if (identity->vkey != now.vkey) old.why_not = "another-log";
+  if (identity->vkey != now.vkey) {
+    const auto inherited = read_inherited(files, paths);
+    if (inherited && inherited->vkey == now.vkey) {
+      old.again_from = inherited->batch;
+    } else {
+      old.why_not = "another-log";
+    }
+  }
   return std::optional<OldStream>(std::move(old));
 }
 
@@ -48,7 +56,7 @@ Result<std::string> lost_record(ledger::Time now, const OldStream& old, Spool& s
       {"stream", old.stream},
       {"batches", first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last)}};
   std::uint64_t records_begin = 0;
-  for (const std::uint64_t batch : {first, last}) {
+  for (std::uint64_t batch = first; batch <= last; batch = batch < last ? last : last + 1) {
     auto note = spool.header(batch);
     if (!note) return failure(note);
     const auto sealed = *note ? ledger::read_header(**note, suite)
@@ -94,8 +102,31 @@ Result<void> OldStreams::begin() {
   auto spool = Spool::open(*parts_.files, StatePaths(old.directory).spool, SpoolLimits{});
   if (!spool) return failure(spool, old.directory);
   spool_.emplace(std::move(*spool));
-  delivery_.emplace(*spool_, *parts_.shipper, *parts_.suite,
-                    DeliveryOptions{.stream = old.stream, .fork_known = old.why_not});
+  if (auto settled = settle_doubt(); !settled) return failure(settled, old.directory);
+  delivery_.emplace(
+      *spool_, *parts_.shipper, *parts_.suite,
+      DeliveryOptions{
+          .stream = old.stream, .fork_known = old.why_not, .again_from = old.again_from});
+  return {};
+}
+
+// What its ratchet has not committed may not leave the host, here as in the running stream: the
+// frames might not be those that were prepared. A state that is damaged can seal nothing else any
+// more: then every whole frame is what the stream holds.
+Result<void> OldStreams::settle_doubt() {
+  const OldStream& old = parts_.streams[current_];
+  auto ratchet = ledger::Ratchet::open(*parts_.files, StatePaths(old.directory).ratchet);
+  if (!ratchet && ratchet.error().kind != ledger::ErrorKind::corrupt &&
+      ratchet.error().kind != ledger::ErrorKind::reject) {
+    return failure(ratchet);
+  }
+  if (ratchet && ratchet->in_doubt()) {
+    auto stored = spool_->settle(ratchet->next_batch(), ratchet->in_doubt_batches());
+    if (!stored) return failure(stored);
+    auto recovered = ratchet->recover(*stored);
+    if (!recovered && recovered.error().kind != ledger::ErrorKind::corrupt) return recovered;
+  }
+  below_ = ratchet ? ratchet->next_batch() : spool_->next_batch();
   return {};
 }
 
@@ -105,7 +136,7 @@ Result<bool> OldStreams::deliver(ledger::Time now, std::vector<std::string>& rec
       if (auto begun = begin(); !begun) return failure(begun);
     }
     delivery_->take_report(now);
-    auto lost = delivery_->feed(spool_->next_batch());
+    auto lost = delivery_->feed(below_);
     if (!lost) return failure(lost);
     if (*lost) {
       records.push_back(
@@ -113,9 +144,11 @@ Result<bool> OldStreams::deliver(ledger::Time now, std::vector<std::string>& rec
       delivery_->declared(**lost);
       continue;
     }
-    if (!delivery_->drained()) return true;
-    const bool all = spool_->receipted() >= spool_->next_batch();
-    if (auto ended = end(now, all ? std::string() : delivery_->error(), records); !ended) {
+    const bool all = delivery_->has_receipts(below_);
+    if (!all && !delivery_->drained()) return true;
+    std::string why_not = all ? std::string() : delivery_->error();
+    if (all && spool_->next_batch() > below_) why_not = "not-committed";
+    if (auto ended = end(now, std::move(why_not), records); !ended) {
       return failure(ended);
     }
   }
@@ -126,7 +159,7 @@ Result<void> OldStreams::end(ledger::Time now, std::string why_not,
                              std::vector<std::string>& records) {
   OldStream& old = parts_.streams[current_];
   if (!why_not.empty() && !spool_->empty()) {
-    if (old.why_not.empty()) old.why_not = "refused";
+    if (old.why_not.empty()) old.why_not = why_not == "not-committed" ? why_not : "refused";
     auto record = lost_record(now, old, *spool_, *parts_.suite);
     if (!record) return failure(record);
     records.push_back(std::move(*record));
@@ -153,6 +186,11 @@ Result<void> OldStreams::sealed() {
 const std::string& OldStreams::error() const {
   static const std::string none;
   return delivery_ ? delivery_->error() : none;
+}
+
+const std::string& OldStreams::successor() const {
+  static const std::string none;
+  return delivery_ ? delivery_->successor() : none;
 }
 
 }  // namespace yunjian::agent

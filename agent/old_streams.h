@@ -15,6 +15,8 @@ struct OldStream {
   std::string directory;
   std::string stream;
   std::string why_not;  // it cannot go on being shipped: forked, another agent, another log
+  // Inherited from a dead log: all that is held from this batch on is shipped to the new one.
+  std::optional<std::uint64_t> again_from = {};
 };
 
 // Those that are not settled yet, oldest first.
@@ -26,7 +28,8 @@ ledger::Result<std::vector<OldStream>> find_old_streams(ledger::FileSystem& file
 // stream is shipped: their streams go on in the same log under the new certificate. What cannot go
 // on stays where it is, and a gap record of the present stream names it.
 //
-// Life of an old stream: its spool is opened -> shipped until all is receipted, or it cannot go on
+// Life of an old stream: its spool is opened, a seal that a crash left in doubt is settled as at
+// any start -> shipped until all is receipted, or it cannot go on
 // -> settled: a file in its directory, durable behind the record that names what is lost, says that
 // nobody needs to look again. One thread (the loop).
 class OldStreams {
@@ -45,9 +48,11 @@ class OldStreams {
   // The records given out so far are durable.
   ledger::Result<void> sealed();
   const std::string& error() const;  // of the delivery under way; empty when it goes well
+  const std::string& successor() const;
 
  private:
   ledger::Result<void> begin();
+  ledger::Result<void> settle_doubt();
   ledger::Result<void> end(ledger::Time now, std::string why_not,
                            std::vector<std::string>& records);
 
@@ -55,6 +60,7 @@ class OldStreams {
   std::size_t current_ = 0;
   std::optional<Spool> spool_;
   std::optional<Delivery> delivery_;
+  std::uint64_t below_ = 0;             // the stream's batches that its ratchet committed
   std::vector<std::string> to_settle_;  // directories
 };
 

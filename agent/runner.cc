@@ -13,6 +13,7 @@
 #include "agent/ship/certificate_renewal.h"
 #include "agent/ship/curl_uploader.h"
 #include "agent/source_plan.h"
+#include "agent/succession.h"
 #include "agent/unused_pages.h"
 #include "agent/wake.h"
 #include "ledger/base/bytes.h"
@@ -36,6 +37,9 @@ constexpr std::size_t shown_bytes_max = 4096;
 // An enrolment that has just ended, or the run before, lets go of the state within this.
 constexpr milliseconds lock_wait{5000};
 constexpr milliseconds lock_pause{100};
+// A change to another log that was put off is not tried again before this.
+constexpr milliseconds offers_pause = std::chrono::minutes(10);
+constexpr seconds change_pause_max{60};
 
 // One descriptor for each tailed file.
 void raise_descriptor_limit() {
@@ -66,7 +70,8 @@ std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) 
       running.spool_days_max != fresh.spool_days_max)
     keys.emplace_back("spool");
   if (running.cpu_percent != fresh.cpu_percent || running.memory_mib != fresh.memory_mib ||
-      running.upload_bytes_per_s != fresh.upload_bytes_per_s)
+      running.upload_bytes_per_s != fresh.upload_bytes_per_s ||
+      running.disk_bytes_per_s != fresh.disk_bytes_per_s)
     keys.emplace_back("limits");
   return fmt::format("{}", fmt::join(keys, ", "));
 }
@@ -89,18 +94,32 @@ void adopt(AgentConfig& running, AgentConfig fresh) {
   fresh.cpu_percent = running.cpu_percent;
   fresh.memory_mib = running.memory_mib;
   fresh.upload_bytes_per_s = running.upload_bytes_per_s;
+  fresh.disk_bytes_per_s = running.disk_bytes_per_s;
   running = std::move(fresh);
 }
 
 // Everything a run owns, in the order in which it must be built; destroyed the other way round.
 class Run {
  public:
-  explicit Run(RunOptions options)
-      : options_(std::move(options)), config_(options_.config), paths_(config_.state) {}
+  struct Host {  // of the process: outlives its runs
+    Wake& wake;
+    ledger::ServiceManager& service;
+    milliseconds offers_from{0};  // offers of other logs are looked at from this time since boot on
+  };
+  Run(RunOptions options, const Host& host)
+      : options_(std::move(options)),
+        config_(options_.config),
+        paths_(config_.state),
+        host_(host),
+        service_(host_.service),
+        wake_(&host_.wake) {}
 
   Result<void> build();
   Result<void> loop();
   Result<void> finish();
+  // Whether it ended for the log that goes on for ours. Its change is prepared then.
+  bool changes_log() const { return offer_.has_value(); }
+  const AgentConfig& config() const { return config_; }
 
  private:
   Result<std::unique_ptr<ledger::File>> wait_for_lock();
@@ -109,21 +128,27 @@ class Run {
   Result<std::string> read_optional(const std::string& path);
   Result<void> prepare_renewal();
   Result<void> start_shipper(std::string& checkpoint);
+  Result<void> end_for_successor();
 
+  void tell_of_dead_log();
+  void look_at_offer();
   void reload();
   void release_unused_pages();
 
   RunOptions options_;
   AgentConfig config_;
   StatePaths paths_;
+  const Host host_;
+  ledger::ServiceManager& service_;
+  Wake* wake_;
+  std::optional<SuccessorOffer> offer_;
+  std::string refused_offer_;  // logged once
   SpoolLimits limits_;
   ledger::PosixFileSystem files_;
   ledger::SystemClock clock_;
   ledger::SystemRandom random_;
-  ledger::ServiceManager service_ = ledger::ServiceManager::from_environment();
   std::unique_ptr<ledger::File> lock_;
   AgentIdentity identity_;
-  std::optional<Wake> wake_;
   std::optional<Spool> spool_;
   CurlUploader* uploader_ = nullptr;  // of the shipper; its thread's
   std::optional<CertificateRenewal> renewal_;
@@ -135,9 +160,6 @@ class Run {
 };
 
 Result<void> Run::build() {
-  auto wake = Wake::open();
-  if (!wake) return failure(wake);
-  wake_.emplace(std::move(*wake));
   auto lock = wait_for_lock();
   if (!lock) return failure(lock);
   lock_ = std::move(*lock);
@@ -156,9 +178,10 @@ Result<void> Run::build() {
     options.interval_s = config_.usage_interval_s;
     usage = std::make_unique<UsageFeed>(std::move(options), clock_);
   }
-  budget_.emplace(
-      BudgetLimits{.cpu_percent = config_.cpu_percent, .memory_bytes = config_.memory_mib << 20},
-      [this] { return read_budget_use(files_); });
+  budget_.emplace(BudgetLimits{.cpu_percent = config_.cpu_percent,
+                               .memory_bytes = config_.memory_mib << 20,
+                               .disk_bytes_per_s = config_.disk_bytes_per_s},
+                  [this] { return read_budget_use(files_); });
   auto old_streams = find_old_streams(files_, paths_, identity_);
   if (!old_streams) return failure(old_streams);
   auto fork_known = read_optional(paths_.fork);
@@ -185,7 +208,33 @@ Result<void> Run::build() {
                              .log = options_.log});
   if (!agent) return failure(agent);
   agent_ = std::move(*agent);
+  tell_of_dead_log();
   return {};
+}
+
+// The newest checkpoint of a dead log that this host was given: the log that goes on for it may not
+// know of so much.
+void Run::tell_of_dead_log() {
+  auto old_streams = find_old_streams(files_, paths_, identity_);
+  if (!old_streams) return;
+  for (const OldStream& old : *old_streams) {
+    if (!old.again_from) continue;
+    const auto checkpoint = read_optional(StatePaths(old.directory).checkpoint);
+    if (checkpoint && !checkpoint->empty())
+      agent_->tell("checkpoint", {{"checkpoint", *checkpoint}});
+  }
+}
+
+void Run::look_at_offer() {
+  const std::string& problem = agent_->successor();
+  if (problem.empty() || problem == refused_offer_ || clock_.boot() < host_.offers_from) return;
+  auto offer = read_offer(problem, identity_, agent_->newest_checkpoint());
+  if (offer) {
+    offer_ = std::move(*offer);
+    return;
+  }
+  refused_offer_ = problem;
+  options_.log(offer.error().message);
 }
 
 Result<std::unique_ptr<ledger::File>> Run::wait_for_lock() {
@@ -304,13 +353,14 @@ Result<void> Run::loop() {
   options_.log("runs as " + identity_.stream() + " for host " + identity_.host);
   service_.ready();
   Wake::Reason reason;
-  while (!reason.stop) {
+  while (!reason.stop && !offer_) {
     if (reason.reload) {
       reload();
       descriptors = agent_->wake_descriptors();
     }
     auto wait = agent_->step(reason.source);
     if (!wait) return failure(wait);
+    look_at_offer();
     service_.status(agent_->summary());
     service_.alive(clock_.boot());
     release_unused_pages();
@@ -364,7 +414,19 @@ void Run::reload() {
   adopt(config_, std::move(*fresh));
 }
 
+// What cannot be prepared leaves the old stream as it is.
+Result<void> Run::end_for_successor() {
+  options_.log("the log " + identity_.origin +
+               " is lost; another one goes on for it: seals the end of this stream and changes");
+  if (auto stopped = agent_->stop(); !stopped) return failure(stopped);
+  if (auto closed = agent_->close(); !closed) return closed;
+  auto prepared = prepare_succession(files_, paths_, *offer_);
+  if (!prepared) options_.log("the change is put off: " + prepared.error().message);
+  return {};
+}
+
 Result<void> Run::finish() {
+  if (offer_) return end_for_successor();
   service_.stopping();
   options_.log("stops: seals what is open and ships for at most 10 s");
   const milliseconds deadline = clock_.boot() + ship_at_stop;
@@ -379,6 +441,40 @@ Result<void> Run::finish() {
   return agent_->close();
 }
 
+enum class Change { none, stopped };
+
+// Carries out the change to another log that is prepared in the state directory, if one is. Tried
+// until the new log answers: from its second step on it may hold the next incarnation already.
+Result<Change> change_log(const RunOptions& options, const Run::Host& host) {
+  ledger::PosixFileSystem files;
+  ledger::SystemClock clock;
+  ledger::SystemRandom random;
+  const StatePaths paths(options.config.state);
+  auto under_way = read_succession(files, paths);
+  if (!under_way) return failure(under_way);
+  if (!*under_way) return Change::none;
+  auto server = make_successor_server(files, paths,
+                                      {.urls = options.config.urls, .proxy = options.config.proxy});
+  for (seconds pause{1};; pause = std::min(pause * 2, change_pause_max)) {
+    auto done =
+        carry_out(**under_way, paths,
+                  {.files = &files, .random = &random, .clock = &clock, .server = server.get()});
+    if (done) return Change::none;
+    const auto identity = read_identity(files, paths);
+    const bool changed = !identity || identity->stream() != (*under_way)->stream;
+    if (done.error().kind == ledger::ErrorKind::reject && !changed) {
+      options.log("the change to the new log is put off: " + done.error().message);
+      if (auto given_up = give_up_succession(files, paths); !given_up) return failure(given_up);
+      return Change::none;
+    }
+    options.log("the change to the new log is tried again: " + done.error().message);
+    for (seconds waited{0}; waited < pause; waited += seconds(1)) {
+      host.service.alive(clock.boot());
+      if (host.wake.wait({}, seconds(1)).stop) return Change::stopped;
+    }
+  }
+}
+
 }  // namespace
 
 Result<void> run_agent(RunOptions options) {
@@ -386,10 +482,22 @@ Result<void> run_agent(RunOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   // Two threads, few allocations: arenas for each would only cost memory.
   mallopt(M_ARENA_MAX, 1);
-  Run run(std::move(options));
-  if (auto built = run.build(); !built) return failure(built);
-  if (auto ended = run.loop(); !ended) return failure(ended);
-  return run.finish();
+  auto wake = Wake::open();
+  if (!wake) return failure(wake);
+  auto service = ledger::ServiceManager::from_environment();
+  Run::Host host{.wake = *wake, .service = service};
+  for (;;) {
+    auto changed = change_log(options, host);
+    if (!changed) return failure(changed);
+    if (*changed == Change::stopped) return {};
+    Run run(options, host);
+    if (auto built = run.build(); !built) return failure(built);
+    if (auto ended = run.loop(); !ended) return failure(ended);
+    if (auto finished = run.finish(); !finished) return finished;
+    if (!run.changes_log()) return {};
+    options.config = run.config();
+    host.offers_from = ledger::SystemClock().boot() + offers_pause;
+  }
 }
 
 }  // namespace yunjian::agent

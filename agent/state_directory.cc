@@ -27,7 +27,9 @@ StatePaths::StatePaths(std::string state_directory)
       tls_next_certificate(join_path(directory, "tls-next.crt")),
       ca(join_path(directory, "ca.pem")),
       spool(join_path(directory, "spool")),
-      old(join_path(directory, "old")) {}
+      old(join_path(directory, "old")),
+      succession(join_path(directory, "succession.json")),
+      inherited(join_path(directory, "inherited.json")) {}
 
 namespace {
 

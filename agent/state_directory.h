@@ -28,7 +28,9 @@ struct StatePaths {
   std::string tls_next_certificate;
   std::string ca;
   std::string spool;
-  std::string old;  // earlier incarnations, one directory each
+  std::string old;         // earlier incarnations, one directory each
+  std::string succession;  // a change to the log that goes on for a dead one, under way
+  std::string inherited;   // in old/<stream>: from where the new log takes it
 };
 
 // What enrolment fixed, except keys.

@@ -238,6 +238,7 @@ std::string AgentBook::save() const {
       fmt::format("own {} {} {}\ncounts {} {} {} {}\n", own_agent_.empty() ? "-" : own_agent_,
                   time(own_start_), time(last_all_), counts_.rosters, counts_.roster_lines,
                   counts_.retirements, counts_.endorsements);
+  if (!successor_.empty()) out += fmt::format("successor {}\n", successor_);
   for (const auto& [id, agent] : agents_) {
     out += fmt::format(
         "agent {} {} {} {} {} {} {} {} {}\n", id, agent.unit, agent.host, agent.at.incarnation,
@@ -293,6 +294,8 @@ bool AgentBook::load_line(std::string_view line) {
     told.at.batches = words.number();
     told.live = words.number() == 1;
     agent.told = told;
+  } else if (name == "successor") {
+    successor_ = words.word();
   } else if (name == "enrolment") {
     const std::uint64_t leaf = words.number();
     enrolments_[leaf] = words.hash();

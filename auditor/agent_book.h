@@ -42,6 +42,9 @@ class AgentBook {
   void own_sealed(std::uint64_t leaf, const ledger::BatchHeader& header);
   void retirement(std::uint64_t leaf, std::string_view text);
   void endorsement(std::uint64_t leaf, std::string_view note);
+  // The text of the successor leaf in base64, kept with the rest; empty: there is none.
+  void succeed(std::string successor) { successor_ = std::move(successor); }
+  const std::string& successor() const { return successor_; }
   // `lines` have the root that the roster names.
   void roster(std::uint64_t leaf, const ledger::Roster& roster, std::string_view lines);
   void finish();
@@ -109,6 +112,7 @@ class AgentBook {
   std::deque<Moved> moved_;
   std::map<std::string, Position> at_size_;  // while a roster is checked
   std::string own_agent_;
+  std::string successor_;
   std::optional<ledger::Time> own_start_;
   std::optional<ledger::Time> last_all_;
   bool gap_told_ = false;

@@ -89,6 +89,12 @@ void add_verify(CLI::App& app, VerifyOptions& options, VerifyFiles& given) {
   add_verify_keys(*verify, options);
   verify->add_option("--state", options.state,
                      "保存已核验检查点的目录 / directory that remembers what was verified");
+  verify
+      ->add_option(
+          "--predecessor", options.predecessor,
+          "本日志所接续的、已失日志的数据目录(尽其所存) / data directory of the dead log that "
+          "this one goes on for, as far as it is left")
+      ->excludes(offline);
   verify->add_flag("--json", options.json, "输出 JSON / print JSON");
   verify->add_flag("--strict", options.strict, "提示也算作无法判定 / notices make the exit code 4")
       ->excludes(offline);

@@ -28,7 +28,7 @@ std::uint64_t Findings::count(FindingKind kind) const {
 int Findings::exit_code(bool strict) const {
   using enum FindingKind;
   if (count(tampered) > 0) return 1;
-  if (count(missing) > 0) return 2;
+  if (count(missing) > 0 || count(lost) > 0) return 2;
   if (count(cannot_tell) > 0 || (strict && count(notice) > 0)) return 4;
   return count(declared_gap) > 0 ? 3 : 0;
 }
@@ -38,6 +38,7 @@ std::string_view to_string(FindingKind kind) {
     case FindingKind::tampered:
       return "tampered";
     case FindingKind::missing:
+    case FindingKind::lost:
       return "missing";
     case FindingKind::cannot_tell:
       return "cannot tell";

@@ -8,7 +8,9 @@
 namespace yunjian::auditor {
 
 // What a check found, in the words of the exit code. notice changes no code (unless --strict).
-enum class FindingKind { tampered, missing, cannot_tell, declared_gap, notice };
+// lost: missing too, but with a log that is dead; what is here holds, so that a later check is
+// measured by it.
+enum class FindingKind { tampered, missing, lost, cannot_tell, declared_gap, notice };
 
 struct Finding {
   FindingKind kind;

@@ -64,6 +64,67 @@ StreamCheck::StreamCheck(const ledger::Suite& suite, std::string origin,
       head_(enrolment_leaf),
       next_key_(enrolment.first_key) {}
 
+void StreamCheck::inherit(const std::string& dead_origin) {
+  inherited_ = true;
+  begun_ = false;
+  origin_ = dead_origin;
+}
+
+void StreamCheck::know_dead_end(const DeadEnd& end, bool held) {
+  dead_end_ = end;
+  dead_held_ = held;
+}
+
+// What was before is only known when the dead log was verified so far.
+void StreamCheck::begin_inherited(const ledger::SealedHeader& sealed, const std::string& place,
+                                  CheckTools& tools) {
+  begun_ = true;
+  const BatchHeader& header = sealed.header;
+  if (header.batch == 0) return;
+  first_batch_ = next_batch_ = header.batch;
+  first_record_ = next_record_ = header.first_record;
+  head_ = header.previous;
+  usage_.lost();
+  usage_next_ = header.batch;
+  last_sealed_ = header.sealed;
+  next_key_.clear();
+  if (!dead_end_ || dead_end_->batches != header.batch) return;
+  next_key_ = dead_end_->next_key;
+  if (dead_end_->head == header.previous && dead_end_->records == header.first_record) return;
+  tools.found(FindingKind::tampered, place, "与原日志中已核验的末批不相接",
+              "it does not follow the last batch that was verified in the dead log");
+}
+
+void StreamCheck::check_dead_end(const BatchHeader& header, const Hash& leaf_hash,
+                                 const std::string& place, CheckTools& tools) {
+  if (!dead_end_ || header.batch + 1 != dead_end_->batches || leaf_hash == dead_end_->head) return;
+  tools.found(FindingKind::tampered, place, "与原日志中已核验的同号批次不同:两段历史",
+              "the dead log held another batch of this number: two histories");
+}
+
+// What was lost with the dead log. A batch of it that was read there is not.
+void StreamCheck::finish_inherited(CheckTools& tools) {
+  const std::uint64_t from = dead_end_ && dead_held_ ? dead_end_->batches : 0;
+  const std::uint64_t record = dead_end_ && dead_held_ ? dead_end_->records : 0;
+  const std::uint64_t until = begun_ || !dead_end_ ? first_batch_ : dead_end_->batches;
+  if (until > from) {
+    counts_.batches_missing += until - from;
+    tools.found(FindingKind::lost,
+                fmt::format("stream {} batch {}..{} records {}..{}", id_, from, until - 1, record,
+                            first_record_ == 0 ? 0 : first_record_ - 1),
+                fmt::format("主机 {} 的这些批次随原日志丢失,无人补交", host_),
+                fmt::format("these batches of host {} were lost with the dead log, and nobody gave "
+                            "them again",
+                            host_));
+  }
+  if (!next_ || reached_end()) return;
+  tools.found(FindingKind::lost, fmt::format("stream {} from batch {}", id_, next_batch_),
+              fmt::format("主机 {} 的流未到达其后一代登记所指的末批", host_),
+              fmt::format("the stream of host {} does not reach the header that the enrolment of "
+                          "the next incarnation names (leaf {})",
+                          host_, next_->leaf));
+}
+
 void StreamCheck::start_behind(const BatchHeader& header, const Hash& leaf_hash) {
   head_ = leaf_hash;
   next_key_ = header.next_key;
@@ -98,7 +159,8 @@ void StreamCheck::check_header(const ledger::SealedHeader& sealed, const std::st
     tools.found(FindingKind::tampered, place, "未接续上一批次的哈希:历史被改写",
                 "it does not follow the hash of the batch before: history was rewritten");
   }
-  if (!ledger::header_signed_by(sealed, *suite_, origin_, next_key_)) {
+  // The key that signed the first inherited batch was announced in what is lost.
+  if (!next_key_.empty() && !ledger::header_signed_by(sealed, *suite_, origin_, next_key_)) {
     tools.found(FindingKind::tampered, place, "签名不是上一批次宣布的密钥所作",
                 "it is not signed by the key that the batch before announced");
   }
@@ -135,6 +197,12 @@ void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_has
   const BatchHeader& header = sealed.header;
   const std::string place = place_of(id_, header);
   const auto start = SteadyClock::now();
+  if (!begun_) begin_inherited(sealed, place, tools);
+  if (inherited_) check_dead_end(header, leaf_hash, place, tools);
+  if (reached_end()) {
+    tools.found(FindingKind::tampered, place, "后一代登记已指明此前一批为末批",
+                "the enrolment of the next incarnation names the batch before as the last");
+  }
   const bool follows = order(header, place, tools);
   if (!follows && header.batch < next_batch_) return;
   if (follows) check_header(sealed, place, tools);
@@ -262,6 +330,7 @@ void StreamCheck::note_gap(std::string_view line) {
 }
 
 void StreamCheck::finish(CheckTools& tools) {
+  if (inherited_) finish_inherited(tools);
   for (const auto& [number, body] : absent_) {
     const std::string place = fmt::format("stream {} batch {} records {}..{}", id_, number,
                                           body.first_record, body.first_record + body.records - 1);
@@ -289,6 +358,15 @@ std::string StreamCheck::save() const {
                      counts_.bodies, counts_.records_read, counts_.batches_missing,
                      counts_.silences, counts_.hours.checked, counts_.hours.not_checked);
   ledger::append_field(out, "usage", fmt::format("{} {}", usage_next_, usage_.save()));
+  if (inherited_) {
+    out += fmt::format("inherited {} {} {} {}\n", origin_, begun_ ? 1 : 0, first_batch_,
+                       first_record_);
+  }
+  if (next_) {
+    out += fmt::format("followed {} {} {}\n", next_->leaf,
+                       ledger::to_base64(ledger::as_view(next_->head)),
+                       ledger::to_base64(next_->bytes));
+  }
   for (const auto& [name, ranges] : {std::pair("declared", &declared_), {"purged", &purged_}}) {
     for (const auto& range : *ranges)
       out += fmt::format("{} {} {}\n", name, range.first, range.second);
@@ -326,6 +404,20 @@ void StreamCheck::load_line(std::string_view line, bool& good) {
                                  &counts_.hours.checked, &counts_.hours.not_checked}) {
       *count = words.number();
     }
+  } else if (name == "inherited") {
+    inherited_ = true;
+    origin_ = words.word();
+    begun_ = words.number() == 1;
+    first_batch_ = words.number();
+    first_record_ = words.number();
+  } else if (name == "followed") {
+    NextEnrolment next;
+    next.leaf = words.number();
+    next.head = words.hash();
+    auto bytes = ledger::from_base64(words.word());
+    words.need(bytes.has_value());
+    if (bytes) next.bytes = std::move(*bytes);
+    next_ = std::move(next);
   } else if (name == "usage") {
     usage_next_ = words.number();
     words.need(usage_.load(words.rest()));

@@ -50,6 +50,25 @@ struct StreamCounts {
   void add(const StreamCounts& other);
 };
 
+// Where a stream ended in a dead log, as far as that was verified.
+struct DeadEnd {
+  std::uint64_t batches = 0;
+  std::uint64_t records = 0;
+  ledger::Hash head{};   // leaf hash of its last header, or of its enrolment
+  std::string next_key;  // raw, announced there
+};
+struct DeadLog {
+  std::map<std::string, DeadEnd> streams;
+  bool held = false;  // its batches were read now; else they were verified once
+};
+
+// The enrolment behind an inherited stream: it names the header that the stream ends with.
+struct NextEnrolment {
+  std::uint64_t leaf = 0;
+  std::string bytes;
+  ledger::Hash head{};
+};
+
 // A host that is on seals once a minute; a longer pause than this is told.
 inline constexpr std::chrono::seconds silence_after{180};
 
@@ -60,6 +79,16 @@ class StreamCheck {
  public:
   StreamCheck(const ledger::Suite& suite, std::string origin, const ledger::Enrolment& enrolment,
               const ledger::Hash& enrolment_leaf);
+
+  // The stream is of a dead log: it may begin here at any batch.
+  void inherit(const std::string& dead_origin);
+  // Where it ended in the dead log; `held`: its batches were read there now.
+  void know_dead_end(const DeadEnd& end, bool held);
+  // Behind it the agent went on in this log; not called when nothing had been sealed.
+  void ends_before(NextEnrolment next) { next_ = std::move(next); }
+  const std::optional<NextEnrolment>& next() const { return next_; }
+  bool is_inherited() const { return inherited_; }
+  bool reached_end() const { return next_ && head_ == next_->head; }
 
   // Goes on behind this header, whose own place in the stream is not checked: of an export.
   void start_behind(const ledger::BatchHeader& header, const ledger::Hash& leaf_hash);
@@ -77,6 +106,7 @@ class StreamCheck {
   const std::string& host() const { return host_; }
   const ledger::Hash& head() const { return head_; }
   const std::string& next_key() const { return next_key_; }
+  DeadEnd end() const { return {next_batch_, next_record_, head_, next_key_}; }
   const StreamCounts& counts() const { return counts_; }
 
   // Where the check stands, as lines of a state file, and back. Reject: not such lines.
@@ -99,6 +129,11 @@ class StreamCheck {
   void check_header(const ledger::SealedHeader& sealed, const std::string& place,
                     CheckTools& tools);
   void check_pause(const ledger::BatchHeader& header, CheckTools& tools);
+  void begin_inherited(const ledger::SealedHeader& sealed, const std::string& place,
+                       CheckTools& tools);
+  void check_dead_end(const ledger::BatchHeader& header, const ledger::Hash& leaf_hash,
+                      const std::string& place, CheckTools& tools);
+  void finish_inherited(CheckTools& tools);
   bool check_lines(const NumberedBody& wanted, std::string_view joined, CheckTools& tools,
                    std::string& problem);
   bool check_body(const NumberedBody& wanted, std::string_view body, CheckTools& tools,
@@ -118,6 +153,13 @@ class StreamCheck {
   std::uint64_t next_batch_ = 0;
   std::uint64_t next_record_ = 0;
   ledger::Time last_sealed_{};
+  bool inherited_ = false;
+  bool begun_ = true;              // false: an inherited stream without a batch yet
+  std::uint64_t first_batch_ = 0;  // that is here, and its first record
+  std::uint64_t first_record_ = 0;
+  std::optional<DeadEnd> dead_end_;
+  bool dead_held_ = false;
+  std::optional<NextEnrolment> next_;
   std::map<std::uint64_t, AbsentBody> absent_;
   Ranges declared_;
   Ranges purged_;

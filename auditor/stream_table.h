@@ -29,6 +29,12 @@ class StreamTable {
  public:
   explicit StreamTable(const ledger::Verifier& log) : log_(log), tools_(log.suite()) {}
 
+  // The log goes on for a dead one; before any of its streams.
+  void succeed(const ledger::Verifier& dead, const DeadLog* known) {
+    dead_ = dead;
+    dead_log_ = known;
+  }
+
   void take(const StreamTask& task);
   void finish();  // bodies that are still absent
 
@@ -43,6 +49,7 @@ class StreamTable {
   std::uint64_t enrolments() const { return enrolments_; }
   std::uint64_t streams() const { return streams_.size(); }
   StreamCounts counts() const;
+  void add_ends(std::map<std::string, DeadEnd>& ends) const;  // where each stream stands
   CheckTools& tools() { return tools_; }
 
   // For a state file: streams, one after another, each ended by an empty line.
@@ -53,14 +60,24 @@ class StreamTable {
 
  private:
   void enrolment(const StreamTask& task);
+  void inherited(const StreamTask& task, const ledger::Enrolment& enrolment);
+  void check_before(const StreamTask& task, const ledger::Enrolment& enrolment,
+                    StreamCheck* before);
+  void check_end(const StreamCheck& stream);
+  void tell_dead_end(StreamCheck& stream) const;
   void batch(const StreamTask& task);
   void late_body(const StreamTask& task);
 
   ledger::Verifier log_;
+  std::optional<ledger::Verifier> dead_;
+  const DeadLog* dead_log_ = nullptr;  // may be null
   CheckTools tools_;
   std::map<std::string, StreamCheck, std::less<>> streams_;
   std::vector<Enrolled> unendorsed_;
   std::uint64_t enrolments_ = 0;
 };
+
+// Where the streams stood that save() wrote; what cannot be read is left out.
+std::map<std::string, DeadEnd> stream_ends(std::string_view saved, const ledger::Verifier& log);
 
 }  // namespace yunjian::auditor

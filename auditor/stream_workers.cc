@@ -82,6 +82,11 @@ std::size_t StreamWorkers::place_of(std::string_view agent) const {
 
 StreamTable& StreamWorkers::table_of(std::string_view agent) { return *tables_[place_of(agent)]; }
 
+void StreamWorkers::succeed(const ledger::Verifier& dead, const DeadLog* known) {
+  drain();
+  for (const auto& table : tables_) table->succeed(dead, known);
+}
+
 void StreamWorkers::give(std::string_view agent, StreamTask task) {
   const std::size_t place = place_of(agent);
   if (workers_.empty()) return tables_[place]->take(task);

@@ -21,6 +21,8 @@ class StreamWorkers {
   StreamWorkers(const StreamWorkers&) = delete;
   StreamWorkers& operator=(const StreamWorkers&) = delete;
 
+  // Waits for what is waiting, then tells all tables.
+  void succeed(const ledger::Verifier& dead, const DeadLog* known);
   void give(std::string_view agent, StreamTask task);
   // Returns when nothing waits; until the next give() the tables may be read.
   void drain();

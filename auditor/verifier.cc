@@ -142,6 +142,13 @@ void LogVerifier::resume(Evidence& evidence) {
   frontier_ = std::move(*resumed);
   if (pinned_->size == saved.size && frontier_.root() != pinned_->root) return;
   bool good = book_.load(saved.book);
+  if (good && !book_.successor().empty()) {
+    auto text = ledger::from_base64(book_.successor());
+    const auto parsed =
+        text ? ledger::parse_successor(*text) : Result<ledger::Successor>(ledger::failure(text));
+    if (parsed) succeed(*parsed);
+    good = parsed.has_value();
+  }
   std::string_view streams = saved.streams;
   while (good && !streams.empty()) {
     const std::size_t end = std::min(streams.find("\n\n"), streams.size() - 1);
@@ -219,6 +226,7 @@ void LogVerifier::signed_leaf(std::string_view name, std::string_view text) {
   if (name == "roster") return roster(text);
   if (name == "purge") return purge(text);
   if (name == "retirement") return book_.retirement(leaf_, text);
+  if (name == "successor") return successor(text);
   if (name != "report" || ledger::parse_report(text)) return;
   found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "月报叶子无法解读",
          "the report leaf cannot be read", leaf_});
@@ -314,6 +322,40 @@ void LogVerifier::roster(std::string_view text) {
     return;
   }
   if (const auto lines = list(roster->list)) book_.roster(leaf_, *roster, *lines);
+}
+
+void LogVerifier::successor(std::string_view text) {
+  auto parsed = ledger::parse_successor(text);
+  const std::string place = fmt::format("leaf {}", leaf_);
+  if (!parsed || leaf_ != 1 || parsed->origin != log_.name()) {
+    found({FindingKind::tampered, place, "接续叶子无效或不在第 1 位",
+           parsed ? "the successor leaf is of another log or not leaf 1" : parsed.error().message,
+           leaf_});
+    return;
+  }
+  book_.succeed(ledger::to_base64(text));
+  succeed(*parsed);
+}
+
+// Everything about the dead log is of the key that the successor leaf names.
+void LogVerifier::succeed(const ledger::Successor& successor) {
+  const auto dead = ledger::Verifier::from_vkey(successor.previous);
+  ledger::require(dead.has_value(), "the successor leaf was parsed");
+  successor_ = successor;
+  const auto known = settings_.dead_log ? settings_.dead_log(*dead) : Result<DeadLog>(DeadLog());
+  if (known) dead_log_ = *known;
+  workers_.succeed(*dead, &dead_log_);
+  const auto named = ledger::open_checkpoint(successor.checkpoint, *dead);
+  found({FindingKind::notice, "leaf 1",
+         fmt::format("本日志接续已失的日志 {}(其检查点有 {} 个叶子)", dead->name(),
+                     named ? named->tree.size : 0),
+         fmt::format("this log goes on for the dead log {} (whose checkpoint has {} leaves)",
+                     dead->name(), named ? named->tree.size : 0),
+         1});
+  if (known) return;
+  const bool tampered = known.error().kind == ErrorKind::reject;
+  found({tampered ? FindingKind::tampered : FindingKind::cannot_tell, "leaf 1",
+         "原日志不符: " + known.error().message, known.error().message, 1});
 }
 
 void LogVerifier::purge(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "auditor/saved_check.h"
 #include "auditor/stream_workers.h"
 #include "ledger/note.h"
+#include "ledger/successor.h"
 
 namespace yunjian::auditor {
 
@@ -48,6 +50,7 @@ struct VerifyResult {
   std::uint64_t resumed_at = 0;  // leaves before this one were verified in an earlier run
   std::string checkpoint;  // the note, when it is by the log's key and the leaves have its root
   ledger::TreeHead tree;   // of the checkpoint; size 0 when there is no usable one
+  std::map<std::string, DeadEnd> ends;  // where each stream stands
 };
 
 struct VerifySettings {
@@ -59,6 +62,9 @@ struct VerifySettings {
   // Gets what is needed to go on from here, now and then; only while nothing is wrong.
   std::function<void(const SavedCheck&)> save;
   std::optional<SavedCheck> resume;
+  // What is known of the dead log that this one goes on for. Reject: another key than the dead
+  // log's is named. Called once, at its leaf or when the check resumes.
+  std::function<ledger::Result<DeadLog>(const ledger::Verifier& dead)> dead_log;
 };
 
 // The whole check of one log, in levels: notes and cosignatures -> log consistency with `pinned` ->
@@ -96,6 +102,9 @@ class LogVerifier : public EvidenceVisitor {
   void fork(std::string_view text);
   void roster(std::string_view text);
   void purge(std::string_view text);
+  void successor(std::string_view text);
+  void succeed(const ledger::Successor& successor);
+  bool check_shown_dead(const ShownCheckpoints::Where& where);
   std::optional<std::string> list(const ledger::ListHead& head);
   void check_sizes();
   void check_shown(Evidence& evidence);
@@ -112,6 +121,8 @@ class LogVerifier : public EvidenceVisitor {
   AgentBook book_;  // writes into result_.findings
   StreamWorkers workers_;
   ShownCheckpoints shown_;
+  std::optional<ledger::Successor> successor_;
+  DeadLog dead_log_;
   std::optional<ledger::TreeHead> witnessed_;
   Evidence* evidence_ = nullptr;  // during run()
   std::uint64_t leaf_ = 0;        // that is being checked

@@ -31,6 +31,7 @@ void LogVerifier::gather() {
     result_.counts.enrolments += table->enrolments();
     result_.counts.streams += table->streams();
     result_.counts.batches.add(table->counts());
+    table->add_ends(result_.ends);
     shown_.merge(std::move(table->tools().shown));
     streams_took_.headers += table->tools().time.headers;
     streams_took_.bodies += table->tools().time.bodies;
@@ -65,6 +66,7 @@ void LogVerifier::check_shown_one(TileReader& tiles, const ShownCheckpoints::Whe
     found({kind, where.place, std::move(zh), std::move(en), where.leaf});
   };
   const auto shown = ledger::open_checkpoint(where.note, log_);
+  if (!shown && check_shown_dead(where)) return;
   if (!shown) {
     return tell(FindingKind::notice, "代理所记的检查点不是本日志的: " + shown.error().message,
                 "a checkpoint in it is not this log's: " + shown.error().message);
@@ -92,6 +94,30 @@ void LogVerifier::check_shown_one(TileReader& tiles, const ShownCheckpoints::Whe
                    shown->tree.size),
        fmt::format("host {} was given another tree of {} leaves: one key signed two histories",
                    where.host, shown->tree.size));
+}
+
+// Of the dead log: what its agents were given may be more than the successor leaf names. True: it
+// was a checkpoint of that log.
+bool LogVerifier::check_shown_dead(const ShownCheckpoints::Where& where) {
+  if (!successor_) return false;
+  const auto dead = ledger::Verifier::from_vkey(successor_->previous);
+  const auto named = ledger::open_checkpoint(successor_->checkpoint, *dead);
+  const auto shown = ledger::open_checkpoint(where.note, *dead);
+  if (!shown || !named) return false;
+  ++result_.counts.checkpoints_shown;
+  if (shown->tree.size > named->tree.size) {
+    found({FindingKind::lost, where.place,
+           fmt::format("主机 {} 曾收到原日志 {} 个叶子的检查点,接续叶子只称 {} 个", where.host,
+                       shown->tree.size, named->tree.size),
+           fmt::format("host {} was given a checkpoint of {} leaves of the dead log, the successor "
+                       "leaf names one of {}",
+                       where.host, shown->tree.size, named->tree.size),
+           where.leaf});
+  } else if (shown->tree.size == named->tree.size && shown->tree != named->tree) {
+    found({FindingKind::tampered, where.place, "原日志的同一密钥签了两段历史",
+           "one key of the dead log signed two histories", where.leaf});
+  }
+  return true;
 }
 
 void LogVerifier::fill_levels() {

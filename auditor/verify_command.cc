@@ -87,6 +87,37 @@ Result<void> add_saved(ledger::FileSystem& files, const VerifyOptions& options,
   return {};
 }
 
+// What is held of a dead log: all that its data directory still gives; else where the streams stood
+// when `state` was written. Reject: another key is pinned for that log.
+Result<DeadLog> read_dead_log(ledger::FileSystem& files, const VerifyOptions& options,
+                              const ledger::Verifier& dead) {
+  DeadLog known;
+  std::optional<ledger::TreeHead> pinned;
+  if (!options.state.empty()) {
+    auto state = PinnedState::open(files, options.state, dead);
+    if (!state) return ledger::failure(state, "the dead log");
+    pinned = state->tree();
+    if (options.predecessor.empty()) {
+      auto saved = read_saved_check(files, saved_check_path(options.state, dead));
+      if (!saved || !*saved) return known;
+      known.streams = stream_ends((*saved)->streams, dead);
+      return known;
+    }
+  }
+  if (options.predecessor.empty()) return known;
+  DirectoryEvidence evidence(files, options.predecessor, dead.suite());
+  auto result = LogVerifier(dead, pinned, {}).run(evidence);
+  if (!result) return ledger::failure(result, options.predecessor);
+  if (result->findings.count(FindingKind::tampered) > 0) {
+    return ledger::fail(
+        ledger::ErrorKind::reject,
+        options.predecessor + ": the dead log is tampered with; verify it by itself");
+  }
+  known.streams = std::move(result->ends);
+  known.held = true;
+  return known;
+}
+
 struct Run {
   ledger::FileSystem& files;
   const VerifyOptions& options;
@@ -118,7 +149,9 @@ int verify(Run& run) {
   fmt::print("{}", run.options.json ? format_json(report) : format_text(report));
   const int code = result->findings.exit_code(run.options.strict);
   // Only a log that held in full becomes what later runs are measured by.
-  if (run.state && !result->checkpoint.empty() && (code == 0 || code == 3 || code == 4)) {
+  const bool held = code == 0 || code == 3 || code == 4 ||
+                    (code == 2 && result->findings.count(FindingKind::missing) == 0);
+  if (run.state && !result->checkpoint.empty() && held) {
     auto saved = run.state->save(result->checkpoint, result->tree);
     if (!saved)
       return complain(exit_cannot_tell, "cannot keep the state: " + saved.error().message);
@@ -142,6 +175,9 @@ int run_verify(ledger::FileSystem& files, const VerifyOptions& options) {
     }
     run.state = std::move(*opened);
   }
+  run.settings.dead_log = [&](const ledger::Verifier& dead) {
+    return read_dead_log(files, options, dead);
+  };
   if (auto added = add_saved(files, options, run.log, run.settings); !added) {
     return complain(exit_cannot_tell, added.error().message);
   }

@@ -16,6 +16,7 @@ struct VerifyOptions {
   std::string data;                      // or a copied data directory
   std::string vkey;                      // the text itself
   std::string state;                     // directory, may be empty
+  std::string predecessor;               // data directory of the dead log, may be empty
   std::vector<std::string> authorities;  // vkeys whose endorsements count
   std::vector<std::string> witnesses;    // vkeys whose cosignatures count
   std::uint64_t quorum = 1;              // of them

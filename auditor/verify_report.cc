@@ -136,7 +136,7 @@ std::string format_text(const VerifyReport& report) {
                        finding.zh, finding.en);
   }
   for (const FindingKind kind :
-       {FindingKind::tampered, FindingKind::missing, FindingKind::cannot_tell,
+       {FindingKind::tampered, FindingKind::missing, FindingKind::lost, FindingKind::cannot_tell,
         FindingKind::declared_gap, FindingKind::notice}) {
     const std::uint64_t count = result.findings.count(kind);
     if (count <= Findings::kept_per_kind_max) continue;

@@ -33,7 +33,9 @@ class StreamCheck {
     if (!enrolment) return ledger::failure(enrolment);
     previous_ = *enrolment;
     key_ = stream_.state.first_key;
-    for (std::uint64_t number = 0; number < stream_.state.next_batch; ++number) {
+    const std::uint64_t begin = stream_.state.first_batch;
+    begun_ = begin == 0;
+    for (std::uint64_t number = begin; number < stream_.state.next_batch; ++number) {
       if (auto good = check(number, tally); !good) return good;
     }
     ++tally.streams;
@@ -53,6 +55,7 @@ class StreamCheck {
   const std::unique_ptr<ledger::Hasher> hasher_;
   ledger::BodyDecoder decoder_;
   ledger::Hash previous_{};
+  bool begun_ = true;  // false: what came before is of a lost log
   std::string key_;
   std::string lines_;
 };
@@ -63,10 +66,12 @@ Result<void> StreamCheck::check(std::uint64_t number, Tally& tally) {
   auto sealed = ledger::read_header(batch->frame.header, log_.suite());
   if (!sealed) return ledger::failure(sealed);
   const auto& header = sealed->header;
-  if (header.batch != number || header.previous != previous_) {
+  if (header.batch != number || (begun_ && header.previous != previous_)) {
     return wrong(number, "it does not continue the batch before it");
   }
-  if (!ledger::header_signed_by(*sealed, log_.suite(), log_.verifier().name(), key_)) {
+  const auto dead = stream_.state.inherited ? log_.predecessor() : std::nullopt;
+  const std::string& origin = dead ? dead->name() : log_.verifier().name();
+  if (begun_ && !ledger::header_signed_by(*sealed, log_.suite(), origin, key_)) {
     return wrong(number, "its signature is not by the key that was announced");
   }
   auto leaf = log_.leaf(batch->leaf);
@@ -79,6 +84,7 @@ Result<void> StreamCheck::check(std::uint64_t number, Tally& tally) {
   }
   previous_ = hasher_->leaf(batch->frame.header);
   key_ = header.next_key;
+  begun_ = true;
   ++tally.batches;
   tally.records += header.records;
   return {};

@@ -202,7 +202,7 @@ Result<void> Collector::serve() {
                                      // the log anyway.
                                      (void)own_->record(act.line());
                                    }});
-  make_handlers(std::move(*urls));
+  make_handlers(std::move(*urls), *cursor_key);
   auto options = listeners();
   if (!options) return ledger::failure(options);
   auto server = Server::start(std::move(*options));
@@ -214,16 +214,8 @@ Result<void> Collector::serve() {
   return record("start");
 }
 
-void Collector::make_handlers(std::vector<std::string> ingest_urls) {
+void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::string& secret) {
   verifier_ = std::make_unique<BatchVerifier>(*log_, tools_.clock);
-  ingest_ = std::make_unique<IngestHandler>(IngestHandler::Parts{
-      .verifier = *verifier_,
-      .catalog = *catalog_,
-      .authority = *authority_,
-      .clock = tools_.clock,
-      .certificate_validity = options_.config.certificate_validity,
-      .record = [this](std::string line) { return own_->record(std::move(line)); },
-      .full = &disk_full_});
   enrol_ = std::make_unique<EnrolHandler>(
       EnrolmentOffice::Parts{.log = *log_,
                              .catalog = *catalog_,
@@ -233,6 +225,21 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls) {
                              .certificate_validity = options_.config.certificate_validity},
       EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
   repeats_ = std::make_unique<Repeats>(*catalog_, tools_.clock);
+  succession_ = std::make_unique<SuccessionDesk>(SuccessionDesk::Parts{.log = *log_,
+                                                                       .catalog = *catalog_,
+                                                                       .verifier = *verifier_,
+                                                                       .enrol = *enrol_,
+                                                                       .clock = tools_.clock,
+                                                                       .secret = secret});
+  ingest_ = std::make_unique<IngestHandler>(IngestHandler::Parts{
+      .verifier = *verifier_,
+      .catalog = *catalog_,
+      .authority = *authority_,
+      .clock = tools_.clock,
+      .certificate_validity = options_.config.certificate_validity,
+      .record = [this](std::string line) { return own_->record(std::move(line)); },
+      .full = &disk_full_,
+      .succession = succession_.get()});
   ApiContext context{
       .catalog = catalog_.get(),
       .log = log_.get(),

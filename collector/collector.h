@@ -71,7 +71,7 @@ class Collector {
   ledger::Result<void> open_log();
   ledger::Result<void> ask_witnesses();
   void add_witness_parts(ApiContext& context);
-  void make_handlers(std::vector<std::string> ingest_urls);
+  void make_handlers(std::vector<std::string> ingest_urls, const std::string& secret);
   ledger::Result<std::vector<std::string>> ingest_urls() const;
   ledger::Result<void> serve_admin();
   ledger::Result<std::vector<ListenerOptions>> listeners();
@@ -105,6 +105,7 @@ class Collector {
   std::unique_ptr<AccountOffice> accounts_;
   std::unique_ptr<AdminCommands> admin_;
   std::unique_ptr<BatchVerifier> verifier_;
+  std::unique_ptr<SuccessionDesk> succession_;
   std::unique_ptr<IngestHandler> ingest_;
   std::unique_ptr<EnrolHandler> enrol_;
   std::unique_ptr<Repeats> repeats_;

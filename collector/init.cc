@@ -169,6 +169,12 @@ Result<void> Init::read_predecessor() {
   if (options_.successor_of.empty()) return {};
   auto facts = read_log_facts(files_, DataDirectory{options_.ca_from}.log_facts());
   if (!facts) return ledger::failure(facts, "--ca-from");
+  if (facts->suite != options_.suite) {
+    return ledger::fail(ErrorKind::reject,
+                        fmt::format("the lost log uses the suite {}: give --suite {}, so that its "
+                                    "agents can go on",
+                                    facts->suite->name(), facts->suite->name()));
+  }
   predecessor_ = facts->vkey;
   // Everything else that a verifier would refuse is refused here.
   const ledger::Successor leaf{.origin = options_.origin,

@@ -226,18 +226,23 @@ Ratchet::~Ratchet() = default;
 
 Result<Ratchet> Ratchet::create(FileSystem& files, const std::string& path, Identity identity,
                                 const PrivateKey& first_key) {
+  return create(files, path, {std::move(identity), first_key, {}});
+}
+
+Result<Ratchet> Ratchet::create(FileSystem& files, const std::string& path, Opening opening) {
   auto there = files.exists(path);
   if (!there) return failure(there);
   if (*there) return fail(ErrorKind::reject, "the sealing state " + path + " is there already");
   auto impl = std::make_unique<Impl>();
   impl->files = &files;
   impl->path = path;
-  impl->suite = &first_key.suite();
+  impl->suite = &opening.first_key.suite();
   impl->hasher = impl->suite->hasher();
   State first;
-  first.previous = identity.enrolment_leaf;
-  first.identity = std::move(identity);
-  first.key = first_key.secret();
+  first.previous = opening.identity.enrolment_leaf;
+  first.identity = std::move(opening.identity);
+  first.key = opening.first_key.secret();
+  first.context = std::move(opening.context);
   auto stored = impl->store(first);
   if (!stored) return failure(stored);
   return Ratchet(std::move(impl));

@@ -51,7 +51,14 @@ class Ratchet {
     Hash enrolment_leaf{};  // previous of batch 0
   };
 
-  // Writes the first state: `first_key` signs batch 0. Fails when the file is there.
+  struct Opening {
+    Identity identity;
+    const PrivateKey& first_key;  // signs batch 0
+    SealContext context;          // what the owner wants to go on from
+  };
+  // Writes the first state. Fails when the file is there.
+  static Result<Ratchet> create(FileSystem& files, const std::string& path, Opening opening);
+  // The same without a context.
   static Result<Ratchet> create(FileSystem& files, const std::string& path, Identity identity,
                                 const PrivateKey& first_key);
   // Reads the state; reject when there is none, corrupt when its checksum is wrong.

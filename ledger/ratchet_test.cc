@@ -311,6 +311,49 @@ TEST_CASE("a damaged state is refused at every bit") {
   CHECK_FALSE(Ratchet::create(files, state_path, {}, *default_suite().generate(random).value()));
 }
 
+// The state as the version before wrote it: a run was one batch, and an absent one a dash.
+std::string as_version_1(std::string text) {
+  const auto replace = [&text](const std::string& old, const std::string& with) {
+    const std::size_t at = text.find(old);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, old.size(), with);
+  };
+  replace("yunjian/state/v2", "yunjian/state/v1");
+  const bool in_doubt = text.find("\nrun 1\n") != std::string::npos;
+  replace(in_doubt ? "run 1\n" : "run 0\n", in_doubt ? "" : "prepared -\n");
+  text.resize(text.rfind("checksum "));
+  return text + "checksum " + to_hex(as_view(sha256(text))) + "\n";
+}
+
+TEST_CASE("the state that the version before wrote is read, in doubt or not, and goes on") {
+  for (const bool in_doubt : {false, true}) {
+    CAPTURE(in_doubt);
+    MemoryFileSystem files;
+    SeededRandom random(3);
+    std::string first;
+    enrol(files, random, &first);
+    {
+      Owner owner(files, random);
+      REQUIRE(owner.start());
+      REQUIRE(owner.seal());
+    }
+    if (in_doubt) {
+      auto cut = Ratchet::open(files, state_path);
+      REQUIRE(cut->prepare(random, content_of("2", 3), {"2", "hour2"}));
+    }
+    files.overwrite(state_path, as_version_1(files.content(state_path).value()));
+    const auto read = Ratchet::open(files, state_path);
+    REQUIRE(read);
+    CHECK(read->in_doubt() == in_doubt);
+    CHECK(read->next_batch() == 1);
+    Owner again(files, random);
+    REQUIRE(again.start());
+    REQUIRE(again.seal());
+    CHECK(files.content(state_path)->starts_with("yunjian/state/v2\n"));
+    check_chain(again.read_frames(), first);
+  }
+}
+
 TEST_CASE("a state that a newer version wrote is refused with a text that says so, and stays") {
   MemoryFileSystem files;
   SeededRandom random(7);

@@ -109,7 +109,7 @@ class Ed25519Sha256 : public Suite {
  public:
   std::string_view name() const override { return "ed25519-sha256"; }
 
-  std::unique_ptr<Hasher> hasher() const override { return make_hasher("SHA256"); }
+  std::unique_ptr<Hasher> hasher() const override { return make_sha256_hasher(); }
 
   Result<std::unique_ptr<PrivateKey>> generate(Random& random) const override {
     std::string seed(32, '\0');
@@ -172,8 +172,6 @@ Result<const Suite*> find_suite(std::string_view name) {
   return fail(ErrorKind::reject,
               "unknown suite '" + std::string(name) + "': ed25519-sha256 and sm2-sm3 are known");
 }
-
-Hash sha256(std::string_view data) { return EvpHasher("SHA256").plain(data); }
 
 struct Sha256::Impl {
   Digest digest{EVP_MD_fetch(nullptr, "SHA256", nullptr)};

@@ -24,6 +24,7 @@ inline const unsigned char* raw(std::string_view bytes) {
 
 // Of a digest of 32 bytes that OpenSSL knows by this name.
 std::unique_ptr<Hasher> make_hasher(const char* algorithm);
+std::unique_ptr<Hasher> make_sha256_hasher();  // the same as of "SHA256", and faster
 
 const Suite& sm2_sm3_suite();
 

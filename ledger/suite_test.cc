@@ -5,6 +5,7 @@
 #include "ledger/merkle.h"
 #include "ledger/note.h"
 #include "ledger/sha256_stream.h"
+#include "ledger/suite_openssl.h"
 #include "ledger/testing/seeded_random.h"
 
 namespace yunjian::ledger {
@@ -26,6 +27,24 @@ TEST_CASE("SM3 gives the published digests, alone and in the RFC 6962 tree") {
   }
   CHECK(to_hex(as_view(tree.root())) ==
         "bc48ba7a709184b5f2a631e1adeb8dc2a0d4c018c1d6cc89b5664fe154c93b38");
+}
+
+TEST_CASE("SHA-256 gives the published digests, again and again, and as EVP does in the tree") {
+  const auto fast = default_suite().hasher();
+  for (int round = 0; round < 2; ++round) {
+    CHECK(to_hex(as_view(fast->plain("abc"))) ==
+          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    CHECK(to_hex(as_view(fast->plain(""))) ==
+          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  }
+  const auto evp = make_hasher("SHA256");
+  std::string data;
+  for (int length = 0; length < 300; ++length) {
+    CHECK(fast->leaf(data) == evp->leaf(data));
+    CHECK(fast->node(fast->plain(data), fast->leaf(data)) ==
+          evp->node(evp->plain(data), evp->leaf(data)));
+    data.push_back(static_cast<char>(length * 7));
+  }
 }
 
 TEST_CASE("an SM2 signature made by the openssl program verifies") {

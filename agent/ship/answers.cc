@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "ledger/record.h"
+
 namespace yunjian::agent {
 
 using ledger::ErrorKind;
@@ -12,6 +14,7 @@ using ledger::Result;
 namespace {
 
 constexpr std::size_t problem_bytes_max = 500;
+constexpr std::string_view successor_type = "urn:yunjian:problem:successor";
 constexpr std::string_view another_log =
     "the collector's log contradicts the checkpoint this agent was given before; nothing is freed "
     "from the "
@@ -58,6 +61,8 @@ AnswerReading read_answer(std::span<const Post::Place> frames, std::string_view 
   reading.retry_after = answer.retry_after;
   if (answer.status != 200) {
     reading.problem = explain_status(answer);
+    const auto problem = ledger::parse_record(answer.body);
+    if (problem && (*problem)->find("type") == successor_type) reading.successor = answer.body;
     return reading;
   }
   const auto lines = ledger::parse_answers(answer.body);

@@ -51,6 +51,10 @@ Result<HttpAnswer> CurlUploader::ask(std::string_view path, std::string_view jso
   return send(path, {.body = json, .content_type = "application/json"});
 }
 
+Result<HttpAnswer> CurlUploader::post_to(std::string_view path, std::string_view frames) {
+  return send(path, {.body = frames, .content_type = "application/octet-stream"});
+}
+
 // One round over the addresses, beginning with the one that answered last.
 Result<HttpAnswer> CurlUploader::send(std::string_view path, CurlSession::Request request) {
   std::string problems;

@@ -28,6 +28,8 @@ class CurlUploader : public Uploader {
 
   // POST of JSON to another path of the same collector, "/ingest/v1/certificate". Ship thread.
   ledger::Result<HttpAnswer> ask(std::string_view path, std::string_view json);
+  // POST of frames to another path. Ship thread.
+  ledger::Result<HttpAnswer> post_to(std::string_view path, std::string_view frames);
   // This host's clock − the collector's; 0 before the first comparison. Ship thread.
   std::chrono::milliseconds clock_offset() const {
     return clock_offset_.value_or(std::chrono::milliseconds(0));

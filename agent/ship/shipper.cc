@@ -136,6 +136,7 @@ bool Shipper::note_reading(const Post& post, std::size_t first, const AnswerRead
   report_.error = reading.problem;
   report_.retry_in = {};
   report_.forked = reading.forked;
+  report_.successor = reading.successor;
   report_.go_back = reading.go_back;
   if (!reading.forked && !reading.go_back) return true;
   waiting_.reset();

@@ -23,6 +23,7 @@ struct ShipReport {
   std::string checkpoint;                // the newest note, with receipted_below
   std::optional<std::uint64_t> go_back;  // give posts from this batch on again
   bool forked = false;                   // nothing more is shipped
+  std::string successor;                 // see AnswerReading; of the last attempt
   std::string error;  // of the last attempt that failed; empty when the last one went well
   std::chrono::milliseconds retry_in{};  // with error
   // This host's clock − the collector's, as the newest answer told; no news otherwise.

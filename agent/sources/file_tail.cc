@@ -106,6 +106,7 @@ bool FileTail::poll(ledger::Time now, RecordSink& sink) {
   follow_events();
   const auto wait = search_now_ ? search_spacing : std::chrono::milliseconds(search_wait_);
   if (elapsed(now, last_search_, wait) && !search(now, sink)) return true;
+  if (!tell_unseen(sink)) return true;
   if (elapsed(now, last_look_, look_interval)) look_for_news(now);
   return read_all(now, sink);
 }
@@ -235,6 +236,10 @@ void FileTail::look_for_news(ledger::Time now) {
 }
 
 bool FileTail::search(ledger::Time now, RecordSink& sink) {
+  if (!std::exchange(compressed_known_, true)) {
+    for (std::size_t i = 0; i < files_.size(); ++i)
+      look_for_unseen(files_[i].file.place().path, now);
+  }
   const FoundFiles found = find_files(options_.patterns, options_.excludes);
   std::set<std::string> unwatched;
   for (const auto& directory : found.directories) {
@@ -282,7 +287,9 @@ void FileTail::mark_rotated(const FoundFiles& found) {
 
 // Starts to follow a file that was not known; false when the sink is full.
 bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink) {
+  if (!tell_unseen(sink)) return false;
   adopt_missed(found.path, found.born_ns);
+  look_for_unseen(found.path, now);
   const bool room = files_.size() < tailed_files_max;
   const int error = room ? attach(found, first_place(found)) : EMFILE;
   if (error == 0) {
@@ -307,6 +314,47 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
   if (!sink.take(line_)) return false;
   reported_.insert(found.path);
   return true;
+}
+
+// A file that was compressed and removed between two looks came behind the one followed before.
+void FileTail::look_for_unseen(const std::string& path, ledger::Time now) {
+  const auto is_followed = [this](const FoundFile& file) { return is_known(file); };
+  const std::uint64_t count =
+      compressed_.unseen(path, list_beside(path), is_followed, gone_of(path));
+  if (count == 0) return;
+  const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
+    return tracked.file.place().path == path;
+  });
+  struct stat status {};
+  const bool known = elder != files_.rend() && fstat(elder->file.descriptor(), &status) == 0;
+  const std::string log = printable(path);
+  const std::string detail = fmt::format(
+      "{} of its files came and were compressed before they could be read: their lines are in the "
+      "compressed copies only",
+      count);
+  write_gap(untold_, now,
+            {.cause = "compressed-unread",
+             .detail = detail,
+             .source = "file",
+             .log = log,
+             .offset = known ? static_cast<std::uint64_t>(status.st_size) : 0});
+}
+
+bool FileTail::tell_unseen(RecordSink& sink) {
+  if (!untold_.empty() && !sink.take(untold_)) return false;
+  untold_.clear();
+  return true;
+}
+
+std::uint64_t FileTail::gone_of(const std::string& path) const {
+  const auto let_go = gone_.find(path);
+  std::uint64_t count = let_go == gone_.end() ? 0 : let_go->second;
+  for (const auto& tracked : files_) {
+    struct stat status {};
+    const bool here = tracked.file.place().path == path && tracked.file.place().rotated;
+    if (here && fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) ++count;
+  }
+  return count;
 }
 
 // Between the last file we followed under a path and the one that owns it now, others may have
@@ -479,7 +527,10 @@ void FileTail::forget_finished(ledger::Time now) {
     if (tracked.file.has_news()) return false;
     if (!elapsed(now, tracked.file.last_active(), options_.rotated_hold)) return false;
     struct stat status {};
-    if (fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) return true;
+    if (fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) {
+      ++gone_[place.path];
+      return true;
+    }
     // As long as nothing was read of the successor, this tells which copies are not its own.
     const auto successor = by_path_.find(place.path);
     return successor != by_path_.end() && files_[successor->second].file.place().offset > 0;

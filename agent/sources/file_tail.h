@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "agent/sources/compressed_rotations.h"
 #include "agent/sources/directory_watch.h"
 #include "agent/sources/file_search.h"
 #include "agent/sources/start_point.h"
@@ -69,6 +71,9 @@ class FileTail : public Source {
   void adopt_missed(const std::string& path, std::int64_t born_before_ns);
   void adopt_born_between(const std::string& path, std::int64_t after_ns, std::int64_t before_ns);
   void adopt_missed_without_owner();
+  void look_for_unseen(const std::string& path, ledger::Time now);
+  bool tell_unseen(RecordSink& sink);
+  std::uint64_t gone_of(const std::string& path) const;
   bool is_copy_of_elder(const Tracked& suspect) const;
   void forget_finished(ledger::Time now);
   bool is_copy(const Tracked& suspect) const;
@@ -91,6 +96,10 @@ class FileTail : public Source {
   std::unordered_map<std::string, std::size_t> by_path_;  // of files that own their path
   std::set<std::pair<std::uint64_t, std::uint64_t>> known_;
   std::set<std::string> reported_;  // paths whose unreadability is recorded
+  CompressedRotations compressed_;
+  std::map<std::string, std::uint64_t> gone_;  // by path: files let go that had no name any more
+  std::string untold_;                         // a gap record that waits for room
+  bool compressed_known_ = false;              // what was there when the source began
   std::vector<char> buffer_;
   std::string line_;
   std::string lost_position_;  // why a restored position could not be used

@@ -204,6 +204,22 @@ TEST_CASE("older rotations of a new log are not read") {
   CHECK(host.sink.messages() == Lines{"1", "2"});
 }
 
+TEST_CASE("a file that came, was compressed and went between two looks is named") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  std::filesystem::remove(host.log());  // its copy, and that of one that nobody saw
+  overwrite(host.directory / "app.log.2.gz", "packed");
+  overwrite(host.directory / "app.log.1.gz", "packed");
+  append(host.log(), "3\n");
+  host.poll();
+  append(host.log(), "4\n");
+  host.poll(11s);
+  CHECK(host.sink.messages() == Lines{"1", "3", "4"});
+  CHECK(host.sink.values("cause") == Lines{"compressed-unread"});
+  CHECK(host.sink.values("offset") == Lines{"2"});
+}
+
 TEST_CASE("a pattern that matches rotated names reads no file twice") {
   Host host("app.log*");
   append(host.log(), "1\n");

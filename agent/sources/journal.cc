@@ -106,6 +106,7 @@ class Journal : public Source {
   std::optional<ledger::Time> last_open_;
   ledger::Time entry_time_{};                  // by the journal's clock, of the entry last read
   std::optional<ledger::Time> previous_time_;  // of the last one that is done with
+  std::optional<std::uint64_t> audit_lost_;    // since boot, as the kernel said last
   JournalEntry entry_;
   std::string line_;
 };
@@ -290,8 +291,14 @@ bool Journal::is_wanted() const {
 
 // Behind the entry that says it, so that a restart in between tells it once.
 bool Journal::tell_loss(ledger::Time now, RecordSink& sink) {
-  const auto loss = entry_.loss();
+  auto loss = entry_.loss();
   if (!loss) return true;
+  if (loss->total) {
+    // A smaller count is of another boot; what the first one holds may have been told before.
+    const bool another_boot = audit_lost_ && *loss->total < *audit_lost_;
+    if (audit_lost_) loss->count = *loss->total - (another_boot ? 0 : *audit_lost_);
+    if (loss->count == 0) return true;
+  }
   const std::string_view said = entry_.message().substr(0, detail_bytes_max);
   const std::string detail =
       ledger::is_valid_utf8(said) ? std::string(said) : ledger::escape_bytes(said);
@@ -301,7 +308,9 @@ bool Journal::tell_loss(ledger::Time now, RecordSink& sink) {
              .source = "journal",
              .count = loss->count,
              .to = entry_time_});
-  return sink.take(line_);
+  if (!sink.take(line_)) return false;
+  if (loss->total) audit_lost_ = loss->total;
+  return true;
 }
 
 bool Journal::hand_over_pieces(RecordSink& sink) {

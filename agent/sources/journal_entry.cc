@@ -72,14 +72,27 @@ void JournalEntry::add(std::string_view field) {
 }
 
 std::optional<JournalEntry::Loss> JournalEntry::loss() const {
+  if (transport_ == "kernel") return audit_loss();
   if (transport_ != "driver") return {};
-  if (message_id_ == suppressed_id) return Loss{.cause = "rate-limited", .count = dropped_};
+  if (message_id_ == suppressed_id) {
+    return Loss{.cause = "rate-limited", .count = dropped_, .total = {}};
+  }
   if (message_id_ != missed_id) return {};
   // "Missed 12 kernel messages"
   std::string_view text = message_;
   text.remove_prefix(std::min(text.find_first_of("0123456789"), text.size()));
   return Loss{.cause = "kernel-missed",
-              .count = number(text.substr(0, text.find_first_not_of("0123456789")))};
+              .count = number(text.substr(0, text.find_first_not_of("0123456789"))),
+              .total = {}};
+}
+
+// "audit: audit_lost=3 audit_rate_limit=0 audit_backlog_limit=8192"
+std::optional<JournalEntry::Loss> JournalEntry::audit_loss() const {
+  constexpr std::string_view lost = "audit: audit_lost=";
+  std::string_view text = message_;
+  if (!text.starts_with(lost)) return {};
+  text.remove_prefix(lost.size());
+  return Loss{.cause = "audit-lost", .count = {}, .total = number(text.substr(0, text.find(' ')))};
 }
 
 std::string_view JournalEntry::log() const {

@@ -21,11 +21,13 @@ class JournalEntry {
 
   bool from_audit() const { return transport_ == "audit"; }
   std::optional<std::uint64_t> severity() const { return severity_; }
-  // Messages that journald's own message says were thrown away: by its rate limit for a unit, or by
-  // the kernel before it read them. Only journald can write with that transport.
+  // What was thrown away: messages, as journald's own message says, by its rate limit for a unit or
+  // by the kernel before it read them; records of the kernel's audit, as the kernel says. Only
+  // those two can write with these transports.
   struct Loss {
     std::string_view cause;
     std::optional<std::uint64_t> count;
+    std::optional<std::uint64_t> total;  // since boot, in place of `count`
   };
   std::optional<Loss> loss() const;
   std::string_view unit() const { return unit_; }
@@ -41,6 +43,7 @@ class JournalEntry {
 
  private:
   std::string_view log() const;
+  std::optional<Loss> audit_loss() const;
 
   std::string message_, unit_, identifier_, command_, transport_, message_id_;
   std::optional<std::uint64_t> severity_, facility_, pid_, uid_, source_time_us_, dropped_;

@@ -351,6 +351,26 @@ TEST_CASE("what journald says it threw away is a gap, told once and only by jour
   CHECK(host.sink.values("detail")[0] == "Suppressed 17 messages from app.service");
 }
 
+TEST_CASE("what the kernel says its audit lost is a gap with the number that is new") {
+  if (!can_write_journals()) return;
+  Host host;
+  Export entries;
+  const auto add = [&](const char* text, const char* transport) {
+    entries.entry({{"MESSAGE", text}, {"_TRANSPORT", transport}, {"SYSLOG_IDENTIFIER", "kernel"}});
+  };
+  add("audit: audit_lost=3 audit_rate_limit=0 audit_backlog_limit=64", "kernel");
+  add("audit: audit_lost=10 audit_rate_limit=0 audit_backlog_limit=64", "kernel");
+  add("audit: audit_lost=10 audit_rate_limit=0 audit_backlog_limit=64", "kernel");
+  add("audit: audit_lost=99 audit_rate_limit=0 audit_backlog_limit=64", "syslog");  // forged
+  add("audit: audit_lost=2 audit_rate_limit=0 audit_backlog_limit=64", "kernel");   // rebooted
+  write_journal(host.file(), entries);
+  host.start();
+  host.poll();
+  CHECK(host.sink.messages().size() == 5);
+  CHECK(host.sink.values("cause") == Lines{"audit-lost", "audit-lost", "audit-lost"});
+  CHECK(host.sink.values("count") == Lines{"7", "2"});  // of the first it is not known
+}
+
 TEST_CASE("a position that cannot be understood starts anew and says so") {
   if (!can_write_journals()) return;
   Host host;

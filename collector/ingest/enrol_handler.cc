@@ -82,10 +82,15 @@ Response EnrolHandler::enrol(const Request& request) {
   const EnrolmentOffice::Application application{.token = text_of(**json, "token"),
                                                  .first_key = std::move(*key),
                                                  .csr = text_of(**json, "csr")};
-  if ((*json)->find("signature")) return second_step(application, text_of(**json, "signature"));
-  return first_step(application, {.host = text_of(**json, "host"),
-                                  .suite = text_of(**json, "suite"),
-                                  .time = text_of(**json, "time")});
+  return enrol(application, **json);
+}
+
+Response EnrolHandler::enrol(const EnrolmentOffice::Application& application,
+                             const ledger::ParsedRecord& json) {
+  if (json.find("signature")) return second_step(application, text_of(json, "signature"));
+  return first_step(application, {.host = text_of(json, "host"),
+                                  .suite = text_of(json, "suite"),
+                                  .time = text_of(json, "time")});
 }
 
 Response EnrolHandler::first_step(const EnrolmentOffice::Application& application,

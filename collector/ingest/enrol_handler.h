@@ -6,6 +6,7 @@
 
 #include "collector/http/message.h"
 #include "collector/ingest/enrolment.h"
+#include "ledger/record.h"
 
 namespace yunjian::collector {
 
@@ -21,6 +22,10 @@ class EnrolHandler : public Handler {
   EnrolHandler(const EnrolmentOffice::Parts& parts, Options options);
 
   static bool matches(std::string_view path);
+
+  // Both steps of an application that came another way, its token already looked at; `json` is the
+  // request. Any thread.
+  Response enrol(const EnrolmentOffice::Application& application, const ledger::ParsedRecord& json);
 
   Response handle(const Request& request) override;
   std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const override;

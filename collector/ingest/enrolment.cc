@@ -1,5 +1,6 @@
 #include "collector/ingest/enrolment.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -52,10 +53,9 @@ Problem agent_unknown(const std::string& agent) {
                                        "--agent.");
 }
 
-Problem incarnation_taken(const Reservation& reservation) {
+Problem incarnation_taken(const std::string& agent, std::uint64_t incarnation) {
   return conflict("incarnation-taken",
-                  "Incarnation " + std::to_string(reservation.incarnation) + " of agent " +
-                      reservation.agent +
+                  "Incarnation " + std::to_string(incarnation) + " of agent " + agent +
                       " was opened by another enrolment, or the one before it went on meanwhile; "
                       "ask for a new token with --agent.");
 }
@@ -158,8 +158,11 @@ OrProblem<ledger::Enrolment> EnrolmentOffice::proposal(const Application& applic
   auto last = last_incarnation(token.agent);
   if (!last) return refuse(std::move(last).error());
   if (!*last) return refuse(agent_unknown(token.agent));
+  if (application.inherited && !(*last)->inherited) {
+    return refuse(incarnation_taken(token.agent, (*last)->incarnation));
+  }
   enrolment.incarnation = (*last)->incarnation + 1;
-  enrolment.previous = (*last)->head;
+  enrolment.previous = application.inherited ? application.inherited->head : (*last)->head;
   if (enrolment.unit.empty()) enrolment.unit = (*last)->unit;
   return enrolment;
 }
@@ -184,7 +187,7 @@ OrProblem<EnrolmentOffice::Enrolled> EnrolmentOffice::finish(const Application& 
                                                              const std::string& signatures) {
   auto host = check_host(reservation.host, reservation.unit);
   if (!host) return refuse(std::move(host).error());
-  auto leaf = commit_leaf(reservation, signatures);
+  auto leaf = commit_leaf(reservation, signatures, application.inherited);
   if (!leaf) return refuse(std::move(leaf).error());
   reservation.leaf = std::move(*leaf);
   auto certificate = parts_.authority.issue_client(
@@ -203,16 +206,23 @@ OrProblem<EnrolmentOffice::Enrolled> EnrolmentOffice::finish(const Application& 
 
 // The leaf as it stands in the log on return: committed now, or by an attempt that was cut off.
 OrProblem<std::string> EnrolmentOffice::commit_leaf(const Reservation& reservation,
-                                                    const std::string& signatures) {
+                                                    const std::string& signatures,
+                                                    const std::optional<Inherited>& inherited) {
   auto last = last_incarnation(reservation.agent);
   if (!last) return refuse(std::move(last).error());
   if (*last && (*last)->incarnation == reservation.incarnation) {
     return adopted_leaf(reservation, **last);
   }
   if ((*last ? (*last)->incarnation : 0) + 1 != reservation.incarnation) {
-    return refuse(incarnation_taken(reservation));
+    return refuse(incarnation_taken(reservation.agent, reservation.incarnation));
   }
-  auto leaf = signed_leaf(reservation, signatures, *last);
+  if (inherited && std::count(signatures.begin(), signatures.end(), '\n') < 2) {
+    return refuse(
+        invalid("\"signature\" needs a second line by the key that the stream announced"));
+  }
+  std::optional<Inherited> previous = inherited;
+  if (*last && !inherited) previous = Inherited{(*last)->head, (*last)->next_key};
+  auto leaf = signed_leaf(reservation, signatures, previous);
   if (!leaf) return leaf;
   std::vector<Entry> entries;
   entries.emplace_back(LeafEntry{*leaf});
@@ -228,17 +238,19 @@ OrProblem<std::string> EnrolmentOffice::adopted_leaf(const Reservation& reservat
                                                      const StreamState& there) const {
   auto leaf = parts_.log.leaf(there.enrolment_leaf);
   if (!leaf) return unavailable(leaf);
-  if (!leaf->starts_with(reservation.text + "\n")) return refuse(incarnation_taken(reservation));
+  if (!leaf->starts_with(reservation.text + "\n")) {
+    return refuse(incarnation_taken(reservation.agent, reservation.incarnation));
+  }
   return std::move(*leaf);
 }
 
 OrProblem<std::string> EnrolmentOffice::signed_leaf(
     const Reservation& reservation, const std::string& signatures,
-    const std::optional<StreamState>& previous) const {
+    const std::optional<Inherited>& previous) const {
   auto enrolment = ledger::parse_enrolment(reservation.text);
   if (!enrolment) return unavailable(enrolment);
   if (previous && enrolment->previous != previous->head) {
-    return refuse(incarnation_taken(reservation));
+    return refuse(incarnation_taken(reservation.agent, reservation.incarnation));
   }
   auto note = ledger::parse_note(reservation.text + "\n" + signatures);
   if (!note || note->text != reservation.text) {

@@ -44,10 +44,16 @@ class EnrolmentOffice {
   };
   explicit EnrolmentOffice(const Parts& parts) : parts_(parts) {}
 
+  // What an agent of a dead log says of the stream that it ends there.
+  struct Inherited {
+    ledger::Hash head{};   // leaf hash of its last header, or of its enrolment
+    std::string next_key;  // raw, announced there: it must endorse the next incarnation
+  };
   struct Application {
     std::string token;
     std::string first_key;  // raw
     std::string csr;        // PEM
+    std::optional<Inherited> inherited = {};
   };
   struct Wish {  // of step 1
     std::string host;
@@ -73,9 +79,10 @@ class EnrolmentOffice {
                                         const EnrolTokenSpec& token) const;
   OrProblem<std::optional<StreamState>> last_incarnation(const std::string& agent) const;
   OrProblem<void> check_host(const std::string& host, const std::string& unit) const;
-  OrProblem<std::string> commit_leaf(const Reservation& reservation, const std::string& signatures);
+  OrProblem<std::string> commit_leaf(const Reservation& reservation, const std::string& signatures,
+                                     const std::optional<Inherited>& inherited);
   OrProblem<std::string> signed_leaf(const Reservation& reservation, const std::string& signatures,
-                                     const std::optional<StreamState>& previous) const;
+                                     const std::optional<Inherited>& previous) const;
   OrProblem<std::string> adopted_leaf(const Reservation& reservation,
                                       const StreamState& there) const;
   OrProblem<void> introduce(const Reservation& reservation);

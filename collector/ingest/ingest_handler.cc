@@ -11,15 +11,24 @@ namespace {
 
 constexpr std::string_view batches_path = "/ingest/v1/batches";
 constexpr std::string_view certificate_path = "/ingest/v1/certificate";
+constexpr std::string_view successor_path = "/ingest/v1/successor";
+constexpr std::string_view inherited_path = "/ingest/v1/inherited";
+constexpr std::string_view begin_path = "/ingest/v1/inherited/begin";
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view frames_type = "application/octet-stream";
 // Enough for a stray request to get its 404 instead of a 413.
 constexpr std::uint64_t elsewhere_bytes_max = 64U << 10;
 
+bool takes_frames(std::string_view path) {
+  return path == batches_path || path == inherited_path || path == begin_path;
+}
+
 // What is wrong with a request before anybody looks at who sent it.
 std::optional<Response> misdirected(const Request& request) {
-  const bool frames = request.path == batches_path;
-  if (!frames && request.path != certificate_path) return no_such_path(request.path);
+  const bool frames = takes_frames(request.path);
+  if (!frames && request.path != certificate_path && request.path != successor_path) {
+    return no_such_path(request.path);
+  }
   if (request.method != "POST") return method_not_allowed("POST");
   const std::string_view wanted = frames ? frames_type : json_type;
   if (request.header("content-type") != wanted || !request.header("content-encoding").empty()) {
@@ -72,16 +81,16 @@ Response IngestHandler::handle(const Request& request) {
 
 Response IngestHandler::answer(const Request& request) {
   if (auto wrong = misdirected(request)) return std::move(*wrong);
+  if (request.path == successor_path) {
+    return parts_.succession ? parts_.succession->enrol(request) : no_such_path(request.path);
+  }
   auto current =
       parts_.catalog.use_certificate(request.client_common_name, request.client_certificate_sha256);
   if (!current) {
     ++posts_failed_;
     return failure_response(current.error());
   }
-  if (!*current) {
-    ++certificates_refused_;
-    return certificate_refused();
-  }
+  if (!*current) return refuse_certificate(request);
   if (request.path == certificate_path) return renew(request);
   watch_clock(request);
   if (parts_.full != nullptr && *parts_.full) {
@@ -91,7 +100,20 @@ Response IngestHandler::answer(const Request& request) {
                       "the collector's disk is 95 % full: nothing is accepted until there is room",
                       {}});
   }
-  return take(request);
+  if (request.path == batches_path) return take(request);
+  if (parts_.succession == nullptr) return no_such_path(request.path);
+  return request.path == begin_path ? parts_.succession->begin(request)
+                                    : parts_.succession->link(request);
+}
+
+Response IngestHandler::refuse_certificate(const Request& request) {
+  if (parts_.succession != nullptr) {
+    auto heir = parts_.succession->is_heir(request.client_common_name);
+    if (!heir) return failure_response(heir.error());
+    if (*heir) return parts_.succession->tell();
+  }
+  ++certificates_refused_;
+  return certificate_refused();
 }
 
 Response IngestHandler::renew(const Request& request) {
@@ -175,7 +197,7 @@ std::string IngestHandler::host_of(const std::string& agent) const {
 }
 
 std::uint64_t IngestHandler::body_bytes_max(std::string_view, std::string_view path) const {
-  return path == batches_path ? ledger::post_bytes_max : elsewhere_bytes_max;
+  return takes_frames(path) ? ledger::post_bytes_max : elsewhere_bytes_max;
 }
 
 IngestHandler::Counters IngestHandler::counters() const {

@@ -12,6 +12,7 @@
 #include "collector/http/message.h"
 #include "collector/ingest/certificate_desk.h"
 #include "collector/ingest/clock_watch.h"
+#include "collector/ingest/succession.h"
 #include "collector/verify/batch_verifier.h"
 #include "ledger/wire.h"
 
@@ -21,7 +22,8 @@ namespace yunjian::collector {
 // only when everything it calls accepted is durable. Problems (no frame was looked at, or nobody
 // knows what was kept) say in `retry` whether the same post may be sent again.
 //
-// POST /ingest/v1/certificate: see CertificateDesk.
+// POST /ingest/v1/certificate: see CertificateDesk. POST /ingest/v1/successor, /inherited and
+// /inherited/begin: see SuccessionDesk.
 //
 // Who posts is known by the client certificate: its CN is the agent id, and it must be the one that
 // the catalog holds as current, so that a new enrolment puts the old certificate out of use at
@@ -40,6 +42,8 @@ class IngestHandler : public Handler {
     std::function<ledger::Result<void>(std::string line)> record = {};
     // True: no room for evidence. Batches are answered 503 and agents keep them. Null: never.
     const std::atomic<bool>* full = nullptr;
+    // For agents of a dead log that this one goes on for. Null: there are none.
+    SuccessionDesk* succession = nullptr;
   };
   explicit IngestHandler(Parts parts);
 
@@ -63,6 +67,7 @@ class IngestHandler : public Handler {
   Response answer(const Request& request);
   Response take(const Request& request);
   Response renew(const Request& request);
+  Response refuse_certificate(const Request& request);
   void watch_clock(const Request& request);
   void raise(const ClockAlarm& alarm, const std::string& agent);
   void watch_forks(const std::vector<ledger::Answer>& answers, const std::string& agent);

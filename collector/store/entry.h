@@ -67,7 +67,13 @@ struct StreamState {
   std::string unit;  // from the enrolment
   std::string host;  // from the enrolment
   bool endorsed = false;
-  bool retired = false;              // no batch may follow
+  bool retired = false;  // no batch may follow
+  // Of a log that is dead and that this one goes on for: it may begin here at any batch, and ends
+  // with the header that the enrolment of the next incarnation names.
+  bool inherited = false;
+  bool begun = true;                 // its first batch is here; false only for an inherited stream
+  bool closed = false;               // inherited: the header that it ends with is here
+  std::uint64_t first_batch = 0;     // that is here
   std::uint64_t enrolment_leaf = 0;  // index in the log
   ledger::Hash head{};               // leaf hash of the last accepted header, or of the enrolment
   std::string first_key;             // raw public key that signs batch 0

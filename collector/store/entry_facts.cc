@@ -20,15 +20,36 @@ Result<EntryFacts> examine_enrolment(std::string_view leaf, const ExamineContext
   if (!note) return failure(note);
   auto enrolment = ledger::parse_enrolment(note->text);
   if (!enrolment) return failure(enrolment);
-  const auto announced = context.announced_key(*enrolment);
-  auto check = ledger::verify_enrolment(
-      leaf, context.log, announced ? std::optional<std::string_view>(*announced) : std::nullopt);
-  if (!check) return failure(check);
   EnrolmentFacts facts;
+  const auto predecessor = context.known.predecessor();
+  facts.inherited = predecessor && enrolment->origin == predecessor->name();
+  const auto announced = context.known.announced_key(*enrolment);
+  auto check = ledger::verify_enrolment(
+      leaf, facts.inherited ? *predecessor : context.log,
+      announced ? std::optional<std::string_view>(*announced) : std::nullopt);
+  if (!check) return failure(check);
   facts.stream = ledger::stream_id(check->enrolment.agent, check->enrolment.incarnation);
   facts.check = std::move(*check);
   facts.leaf_hash = context.hasher.leaf(leaf);
+  if (predecessor && !facts.inherited && !announced && enrolment->previous) {
+    facts.awaiting = leaf;
+  }
   return facts;
+}
+
+// Whether the batch is the one that an inherited stream ends with.
+void examine_end(BatchFacts& facts, const ExamineContext& context) {
+  const auto leaf = context.known.awaiting(facts.stream, facts.leaf_hash);
+  if (!leaf) return;
+  facts.closed_by = ledger::stream_id(facts.header.agent, facts.header.incarnation + 1);
+  const auto check = ledger::verify_enrolment(*leaf, context.log, facts.header.next_key);
+  facts.endorses = check && check->endorsed;
+}
+
+Result<EntryFacts> examine_successor(std::string_view leaf, const ExamineContext& context) {
+  auto successor = ledger::verify_successor(leaf, context.log);
+  if (!successor) return failure(successor);
+  return SuccessorFacts{successor->previous, context.hasher.leaf(leaf)};
 }
 
 Result<EntryFacts> examine_fork(std::string_view leaf, const ExamineContext& context) {
@@ -85,6 +106,7 @@ struct Examiner {
     if (batch.body.empty() == body_wanted || (batch.hollow && facts.header.records == 0)) {
       return fail(ErrorKind::reject, "a batch's body does not fit its header");
     }
+    examine_end(facts, context);
     return facts;
   }
 
@@ -97,10 +119,7 @@ struct Examiner {
     if (*name == "batch") return fail(ErrorKind::reject, "a batch header is no leaf of its own");
     if (*name == "enrolment") return examine_enrolment(entry.leaf, context);
     if (*name == "fork") return examine_fork(entry.leaf, context);
-    if (*name == "successor") {
-      auto good = ledger::verify_successor(entry.leaf, context.log);
-      if (!good) return failure(good);
-    }
+    if (*name == "successor") return examine_successor(entry.leaf, context);
     if (*name == "endorsement") return examine_endorsement(entry.leaf, context);
     if (*name == "retirement") return examine_retirement(entry.leaf, context);
     return LeafFacts{context.hasher.leaf(entry.leaf)};

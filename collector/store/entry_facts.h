@@ -20,10 +20,20 @@ struct BatchFacts {
   std::string host;
   bool hollow = false;
   ledger::BodySpan span;
+  // It is the last header of an inherited stream, which the enrolment that opens the stream
+  // `closed_by` names; `endorses`: its key signed that enrolment too.
+  std::string closed_by;
+  bool endorses = false;
 };
 struct EnrolmentFacts {
   std::string stream;
   ledger::EnrolmentCheck check;
+  ledger::Hash leaf_hash{};
+  bool inherited = false;  // of the log that this one goes on for
+  std::string awaiting;    // the leaf, when the header that it names as previous may come later
+};
+struct SuccessorFacts {
+  std::string predecessor;  // vkey of the dead log
   ledger::Hash leaf_hash{};
 };
 struct ForkFacts {
@@ -56,20 +66,28 @@ struct OwnRecordFacts {
   std::string line;
 };
 using EntryFacts =
-    std::variant<BatchFacts, EnrolmentFacts, ForkFacts, RetirementFacts, EndorsementFacts,
-                 LeafFacts, FillFacts, ForkBodyFacts, OwnRecordFacts>;
+    std::variant<BatchFacts, EnrolmentFacts, SuccessorFacts, ForkFacts, RetirementFacts,
+                 EndorsementFacts, LeafFacts, FillFacts, ForkBodyFacts, OwnRecordFacts>;
 
 // Leaf hash of the entries that become leaves.
 std::optional<ledger::Hash> leaf_hash_of(const EntryFacts& facts);
 
-// The raw key that an earlier incarnation of `agent` announced behind the leaf hash `previous`.
-using AnnouncedKey = std::function<std::optional<std::string>(const ledger::Enrolment& enrolment)>;
+// What was committed before and an entry is examined against.
+struct KnownStreams {
+  // The raw key that the incarnation before announced behind the header that `enrolment` names.
+  std::function<std::optional<std::string>(const ledger::Enrolment& enrolment)> announced_key;
+  // Of the dead log that this one goes on for.
+  std::function<std::optional<ledger::Verifier>()> predecessor;
+  // The enrolment leaf that names this header of an inherited stream as the last one.
+  std::function<std::optional<std::string>(const std::string& stream, const ledger::Hash& header)>
+      awaiting;
+};
 
 struct ExamineContext {
   const ledger::Suite& suite;
   ledger::Hasher& hasher;
   const ledger::Verifier& log;
-  AnnouncedKey announced_key;
+  KnownStreams known;
 };
 
 // Reject: the entry is malformed, too long, or an enrolment that is not signed as it must be. The

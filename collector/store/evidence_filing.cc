@@ -189,10 +189,7 @@ Result<void> EvidenceLog::Impl::follow(std::uint64_t segment) {
   const auto hasher = options.suite->hasher();
   auto tree = ledger::MerkleFrontier::resume(*hasher, filed_index->leaves(), filed_peaks);
   if (!tree) return failure(tree);
-  const auto announced = [this](const ledger::Enrolment& enrolment) {
-    return filed_index->announced_key(enrolment);
-  };
-  const ExamineContext context{*options.suite, *hasher, verifier, announced};
+  const ExamineContext context{*options.suite, *hasher, verifier, filed_index->known()};
   EvidenceIndex::Overlay overlay;
   const auto visit = [&](WalPlace place, std::uint8_t type,
                          std::string_view payload) -> Result<void> {

@@ -17,6 +17,11 @@ namespace {
 constexpr std::size_t announced_keys_max = 4;
 
 void advance(StreamState& state, const BatchFacts& facts) {
+  if (!state.begun) {
+    state.begun = true;
+    state.first_batch = facts.header.batch;
+  }
+  if (!facts.closed_by.empty()) state.closed = true;
   state.head = facts.leaf_hash;
   state.next_key = facts.header.next_key;
   state.next_batch = facts.header.batch + 1;
@@ -36,7 +41,16 @@ StreamState opened_by(const EnrolmentFacts& facts) {
   state.head = facts.leaf_hash;
   state.first_key = enrolment.first_key;
   state.next_key = enrolment.first_key;
+  state.inherited = facts.inherited;
+  state.begun = !facts.inherited;
   return state;
+}
+
+bool continues(const StreamState& state, const ledger::BatchHeader& header) {
+  if (header.records > ledger::batch_records_max) return false;
+  if (!state.begun) return true;
+  return header.batch == state.next_batch && header.previous == state.head &&
+         header.first_record == state.next_record;
 }
 
 }  // namespace
@@ -52,11 +66,9 @@ struct Admission {
     if (state->retired) {
       return fail(ErrorKind::reject, "stream " + facts.stream + " is retired; enrol the host anew");
     }
-    const ledger::BatchHeader& header = facts.header;
-    if (header.batch != state->next_batch || header.previous != state->head ||
-        header.first_record != state->next_record || header.records > ledger::batch_records_max) {
+    if (state->closed || !continues(*state, facts.header)) {
       return fail(ErrorKind::reject, fmt::format("batch {} of {} does not continue its stream",
-                                                 header.batch, facts.stream));
+                                                 facts.header.batch, facts.stream));
     }
     advance(*state, facts);
     return {};
@@ -68,6 +80,11 @@ struct Admission {
     }
     overlay.states.emplace(facts.stream, opened_by(facts));
     return {};
+  }
+
+  Result<void> operator()(const SuccessorFacts&) const {
+    if (!index.predecessor()) return {};
+    return fail(ErrorKind::reject, "a log goes on for one other log");
   }
 
   Result<void> operator()(const ForkFacts& facts) const {
@@ -157,6 +174,10 @@ void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
   row.records = static_cast<std::uint32_t>(facts.header.records);
   row.hollow = facts.hollow;
   rows_.push_back(row);
+  if (const auto next = streams_.find(facts.closed_by); next != streams_.end()) {
+    next->second.state.endorsed = facts.endorses;
+    next->second.awaiting.clear();
+  }
   if (facts.stream != own_stream_) return;
   while (unsealed_first_ < stream.state.next_record && !unsealed_.empty()) {
     unsealed_.pop_front();
@@ -171,8 +192,14 @@ void EvidenceIndex::apply_entry(EnrolmentFacts&& facts, const Placed& placed) {
   stream.state = opened_by(facts);
   stream.state.enrolment_leaf = placed.leaf;
   stream.state.last_received = placed.received;
+  stream.awaiting = std::move(facts.awaiting);
   remember_key(stream);
   streams_.emplace(std::move(facts.stream), std::move(stream));
+}
+
+void EvidenceIndex::apply_entry(SuccessorFacts&& facts, const Placed& placed) {
+  add_leaf(placed);
+  predecessor_ = std::move(facts.predecessor);
 }
 
 void EvidenceIndex::apply_entry(ForkFacts&& facts, const Placed& placed) {
@@ -251,6 +278,36 @@ std::optional<std::string> EvidenceIndex::announced_key(const ledger::Enrolment&
     if (hash == *enrolment.previous) return key;
   }
   return std::nullopt;
+}
+
+std::optional<ledger::Verifier> EvidenceIndex::predecessor() const {
+  if (predecessor_.empty()) return std::nullopt;
+  auto dead = ledger::Verifier::from_vkey(predecessor_);
+  ledger::require(dead.has_value(), "the successor leaf was checked when it was let in");
+  return std::move(*dead);
+}
+
+KnownStreams EvidenceIndex::known() const {
+  return {.announced_key = [this](const auto& enrolment) { return announced_key(enrolment); },
+          .predecessor = [this] { return predecessor(); },
+          .awaiting = [this](const auto& stream,
+                             const auto& header) { return awaiting(stream, header); }};
+}
+
+std::optional<std::string> EvidenceIndex::awaiting(const std::string& stream,
+                                                   const Hash& header) const {
+  if (predecessor_.empty()) return std::nullopt;
+  const auto it = streams_.find(stream);
+  if (it == streams_.end() || !it->second.state.inherited) return std::nullopt;
+  const StreamState& state = it->second.state;
+  const auto next = streams_.find(ledger::stream_id(state.agent, state.incarnation + 1));
+  if (next == streams_.end() || next->second.awaiting.empty()) return std::nullopt;
+  const std::string& leaf = next->second.awaiting;
+  const auto note = ledger::parse_note(leaf);
+  if (!note) return std::nullopt;
+  const auto enrolment = ledger::parse_enrolment(note->text);
+  if (!enrolment || enrolment->previous != header) return std::nullopt;
+  return leaf;
 }
 
 void EvidenceIndex::remember_key(Stream& stream) {

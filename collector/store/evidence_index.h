@@ -71,6 +71,11 @@ class EvidenceIndex {
   // The key announced behind the header (or enrolment) that `enrolment` names as previous, when
   // that is the newest of the incarnation before.
   std::optional<std::string> announced_key(const ledger::Enrolment& enrolment) const;
+  // The dead log that this one goes on for.
+  std::optional<ledger::Verifier> predecessor() const;
+  // The leaf that enrols the incarnation behind this inherited stream, when it names `header`.
+  std::optional<std::string> awaiting(const std::string& stream, const ledger::Hash& header) const;
+  KnownStreams known() const;  // while nothing is applied
   const std::string& own_stream() const { return own_stream_; }
 
   std::uint64_t leaves() const { return first_leaf_ + leaves_.size(); }
@@ -107,6 +112,7 @@ class EvidenceIndex {
     // What the newest headers (or the enrolment) announced, newest last.
     std::deque<std::pair<ledger::Hash, std::string>> announced;
     std::set<ledger::Hash> forks;  // leaf hashes of refused headers
+    std::string awaiting;          // the enrolment leaf, until the header that it names is here
   };
   struct Row {
     const std::string* stream;
@@ -124,9 +130,11 @@ class EvidenceIndex {
     bool hollow;
   };
 
+  void put_succession(std::string& out) const;
   void add_leaf(const Placed& placed);
   void apply_entry(BatchFacts&& facts, const Placed& placed);
   void apply_entry(EnrolmentFacts&& facts, const Placed& placed);
+  void apply_entry(SuccessorFacts&& facts, const Placed& placed);
   void apply_entry(ForkFacts&& facts, const Placed& placed);
   void apply_entry(RetirementFacts&& facts, const Placed& placed);
   void apply_entry(EndorsementFacts&& facts, const Placed& placed);
@@ -145,7 +153,8 @@ class EvidenceIndex {
   std::uint64_t first_leaf_ = 0;
   std::deque<WalPlace> leaves_;
   LateBodies late_bodies_;
-  std::string own_stream_;  // opened by leaf 0
+  std::string own_stream_;   // opened by leaf 0
+  std::string predecessor_;  // vkey
   std::deque<std::string> unsealed_;
   std::uint64_t unsealed_first_ = 0;  // record number of unsealed_.front()
 

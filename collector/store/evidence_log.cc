@@ -124,11 +124,22 @@ TreePublisher::Signer EvidenceLog::Impl::signer() const {
           }};
 }
 
-AnnouncedKey EvidenceLog::Impl::announced_key() const {
-  return [this](const ledger::Enrolment& enrolment) {
-    const std::shared_lock lock(state_mutex);
-    return index.announced_key(enrolment);
-  };
+KnownStreams EvidenceLog::Impl::known_streams() const {
+  return {.announced_key =
+              [this](const ledger::Enrolment& enrolment) {
+                const std::shared_lock lock(state_mutex);
+                return index.announced_key(enrolment);
+              },
+          .predecessor =
+              [this] {
+                const std::shared_lock lock(state_mutex);
+                return index.predecessor();
+              },
+          .awaiting =
+              [this](const std::string& stream, const Hash& header) {
+                const std::shared_lock lock(state_mutex);
+                return index.awaiting(stream, header);
+              }};
 }
 
 Result<void> EvidenceLog::create(FileSystem& files, ledger::Clock& clock, const Options& options,
@@ -138,8 +149,8 @@ Result<void> EvidenceLog::create(FileSystem& files, ledger::Clock& clock, const 
   const ledger::Verifier verifier(*options.suite, options.origin, log.key.public_key());
   const auto hasher = options.suite->hasher();
   const ledger::WalLeaf leaf0{clock.wall(), log.leaf0};
-  const auto no_key = [](const ledger::Enrolment&) { return std::optional<std::string>(); };
-  auto facts = examine(leaf0, {*options.suite, *hasher, verifier, no_key});
+  const EvidenceIndex nothing;
+  auto facts = examine(leaf0, {*options.suite, *hasher, verifier, nothing.known()});
   if (!facts) return failure(facts, "leaf 0");
   if (!std::holds_alternative<EnrolmentFacts>(*facts)) {
     return fail(ErrorKind::reject, "leaf 0 must enrol the collector's own stream");
@@ -232,7 +243,7 @@ Result<void> EvidenceLog::Impl::load_filed(TreePublisher::Leaves& leaves) {
 
 Result<Wal::Tail> EvidenceLog::Impl::replay(TreePublisher::Leaves& leaves) {
   const auto hasher = options.suite->hasher();
-  const ExamineContext context{*options.suite, *hasher, verifier, announced_key()};
+  const ExamineContext context{*options.suite, *hasher, verifier, known_streams()};
   EvidenceIndex::Overlay overlay;
   std::uint32_t segment = static_cast<std::uint32_t>(manifest.first_segment);
   const auto visit = [&](WalPlace place, std::uint8_t type,
@@ -301,7 +312,7 @@ Result<Committed> EvidenceLog::commit(std::vector<Entry> entries) {
 Result<std::unique_ptr<PendingCommit>> EvidenceLog::Impl::prepare(std::vector<Entry> entries) {
   auto pending = std::make_unique<PendingCommit>();
   const auto hasher = hashers.take();
-  const ExamineContext context{*options.suite, *hasher, verifier, announced_key()};
+  const ExamineContext context{*options.suite, *hasher, verifier, known_streams()};
   for (Entry& entry : entries) {
     if (auto spanned = give_span(entry); !spanned) return failure(spanned);
     auto facts = examine(to_wal(entry, {}), context);

@@ -102,6 +102,8 @@ class EvidenceLog {
   std::optional<StreamState> stream(std::string_view id) const;
   std::vector<StreamInfo> streams() const;  // sorted by id
   std::string own_stream() const;           // of the collector
+  // The dead log that this one goes on for, if any.
+  std::optional<ledger::Verifier> predecessor() const;
   bool has_fork(std::string_view stream, const ledger::Hash& refused_header) const;
 
   struct StoredBatch {

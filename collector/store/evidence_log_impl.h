@@ -43,7 +43,7 @@ struct EvidenceLog::Impl {
        std::unique_ptr<ledger::PrivateKey> key);
 
   TreePublisher::Signer signer() const;
-  AnnouncedKey announced_key() const;
+  KnownStreams known_streams() const;  // by any thread
 
   // open(), in this order.
   ledger::Result<void> recover();

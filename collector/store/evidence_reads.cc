@@ -228,6 +228,11 @@ std::string EvidenceLog::own_stream() const {
   return impl_->index.own_stream();
 }
 
+std::optional<ledger::Verifier> EvidenceLog::predecessor() const {
+  const std::shared_lock lock(impl_->state_mutex);
+  return impl_->index.predecessor();
+}
+
 bool EvidenceLog::has_fork(std::string_view stream, const Hash& refused_header) const {
   const std::shared_lock lock(impl_->state_mutex);
   return impl_->index.has_fork(stream, refused_header);

@@ -36,7 +36,9 @@ void put_state(std::string& out, const StreamState& state) {
     put_text(out, *text);
   }
   out += as_view(state.head);
-  out.push_back(static_cast<char>((state.endorsed ? 1 : 0) | (state.retired ? 2 : 0)));
+  out.push_back(static_cast<char>((state.endorsed ? 1 : 0) | (state.retired ? 2 : 0) |
+                                  (state.inherited ? 4 : 0) | (state.begun ? 0 : 8) |
+                                  (state.closed ? 16 : 0)));
   for (const std::uint64_t value :
        {state.incarnation, state.enrolment_leaf, state.next_batch, state.next_record, state.hollow,
         state.forks, state.fork_bodies}) {
@@ -44,6 +46,7 @@ void put_state(std::string& out, const StreamState& state) {
   }
   put_time(out, state.last_received);
   put_time(out, state.last_sealed);
+  if (state.inherited) put_varint(out, state.first_batch);
 }
 
 StreamState get_state(Unpacker& in) {
@@ -56,6 +59,9 @@ StreamState get_state(Unpacker& in) {
   const auto flags = in.byte();
   state.endorsed = (flags & 1) != 0;
   state.retired = (flags & 2) != 0;
+  state.inherited = (flags & 4) != 0;
+  state.begun = (flags & 8) == 0;
+  state.closed = (flags & 16) != 0;
   for (std::uint64_t* value :
        {&state.incarnation, &state.enrolment_leaf, &state.next_batch, &state.next_record,
         &state.hollow, &state.forks, &state.fork_bodies}) {
@@ -63,6 +69,7 @@ StreamState get_state(Unpacker& in) {
   }
   state.last_received = get_time(in);
   state.last_sealed = get_time(in);
+  if (state.inherited) state.first_batch = in.varint();
   return state;
 }
 
@@ -87,7 +94,15 @@ std::string EvidenceIndex::encode_state() const {
     put_varint(out, stream.forks.size());
     for (const Hash& hash : stream.forks) out += as_view(hash);
   }
+  if (!predecessor_.empty()) put_succession(out);
   return out;
+}
+
+// Of a log that goes on for another one: its vkey, and the enrolments that await their previous
+// header.
+void EvidenceIndex::put_succession(std::string& out) const {
+  put_text(out, predecessor_);
+  for (const auto& [id, stream] : streams_) put_text(out, stream.awaiting);
 }
 
 Result<EvidenceIndex> EvidenceIndex::decode_state(std::string_view bytes) {
@@ -115,6 +130,10 @@ Result<EvidenceIndex> EvidenceIndex::decode_state(std::string_view bytes) {
     const std::uint64_t forks = in.count();
     for (std::uint64_t j = 0; j < forks && in.good(); ++j) stream.forks.insert(get_hash(in));
     index.streams_.emplace(std::move(id), std::move(stream));
+  }
+  if (in.good() && !in.at_end()) {
+    index.predecessor_ = in.text();
+    for (auto& [id, stream] : index.streams_) stream.awaiting = in.text();
   }
   if (!in.at_end()) return fail(ErrorKind::corrupt, "the file of the streams is cut");
   return index;

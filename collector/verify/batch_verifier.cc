@@ -71,6 +71,13 @@ Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& f
       return failure(judged);
     }
   }
+  auto answers = commit(judgement);
+  if (!answers) return failure(answers);
+  if (gaps != nullptr) take_gaps(examined, *answers, *gaps);
+  return answers;
+}
+
+Result<std::vector<Answer>> BatchVerifier::commit(Judgement& judgement) {
   Committed committed;
   if (auto entries = judgement.take_entries(); !entries.empty()) {
     auto done = log_.commit(std::move(entries));
@@ -79,10 +86,35 @@ Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& f
   }
   auto answers = judgement.finish(committed);
   if (!answers) return failure(answers);
-  if (gaps != nullptr) take_gaps(examined, *answers, *gaps);
   const std::lock_guard lock(counters_mutex_);
   counters_ += judgement.counters();
   return answers;
+}
+
+Result<Answer> BatchVerifier::begin(const FrameRef& frame, std::string_view peer,
+                                    const ledger::Hash& linked) {
+  ExaminedFrame examined;
+  {
+    const auto space = workspaces_.take();
+    examined = examine_frame(frame, peer, log_.suite(), *space);
+  }
+  if (examined.refused.empty() && !log_.stream(examined.stream)) refuse_unknown(examined);
+  if (examined.refused.empty() && examined.leaf_hash != linked) {
+    examined.refused = "it is not the batch that the links lead to";
+    examined.cause = &VerifyCounters::refused_sequence;
+  }
+  std::vector<std::string> streams;
+  if (examined.refused.empty()) streams.push_back(examined.stream);
+  const StreamLocks::Held held = locks_.lock(streams);
+  Judgement judgement(log_, clock_.wall());
+  if (!examined.refused.empty()) {
+    judgement.refuse(examined);
+  } else if (auto judged = judgement.judge_beginning(examined); !judged) {
+    return failure(judged);
+  }
+  auto answers = commit(judgement);
+  if (!answers) return failure(answers);
+  return std::move(answers->front());
 }
 
 VerifyCounters BatchVerifier::counters() const {

@@ -14,6 +14,8 @@
 
 namespace yunjian::collector {
 
+class Judgement;
+
 // Decides what a post of frames is worth and commits what is good.
 //
 // Life of a frame: parsed, hashed, its body decoded and compared with its root [the caller's
@@ -32,9 +34,14 @@ class BatchVerifier {
   ledger::Result<std::vector<ledger::Answer>> answer(const std::vector<ledger::FrameRef>& frames,
                                                      std::string_view peer,
                                                      std::vector<GapSeen>* gaps = nullptr);
+  // The frame that an inherited stream begins with; `linked`: the leaf hash that it must have.
+  ledger::Result<ledger::Answer> begin(const ledger::FrameRef& frame, std::string_view peer,
+                                       const ledger::Hash& linked);
   VerifyCounters counters() const;
 
  private:
+  ledger::Result<std::vector<ledger::Answer>> commit(Judgement& judgement);
+
   EvidenceLog& log_;
   const ledger::Clock& clock_;
   Pool<Workspace> workspaces_;

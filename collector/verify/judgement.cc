@@ -13,12 +13,28 @@ using ledger::Verdict;
 Result<void> Judgement::judge(const ExaminedFrame& frame) {
   Stream& stream = stream_of(frame.stream);
   const std::uint64_t number = frame.header().batch;
+  if (!stream.state.begun) {
+    refuse_for(frame, "the stream is of a lost log and its first batch here is not linked yet",
+               &VerifyCounters::refused_sequence);
+    return {};
+  }
   if (number > stream.state.next_batch) {
     expect(stream, frame);
     return {};
   }
   if (number == stream.state.next_batch) return judge_next(stream, frame);
   return judge_earlier(stream, frame);
+}
+
+Result<void> Judgement::judge_beginning(const ExaminedFrame& frame) {
+  Stream& stream = stream_of(frame.stream);
+  if (stream.state.begun) return judge(frame);
+  if (frame.body == BodyFinding::bad) {
+    refuse_for(frame, frame.body_problem + ": send the batch again", &VerifyCounters::refused_body);
+    return {};
+  }
+  accept(stream, frame);
+  return {};
 }
 
 void Judgement::refuse(const ExaminedFrame& frame) {
@@ -28,7 +44,12 @@ void Judgement::refuse(const ExaminedFrame& frame) {
 // The key is right only when the one who sealed the batch before announced it.
 Result<void> Judgement::judge_next(Stream& stream, const ExaminedFrame& frame) {
   const ledger::BatchHeader& header = frame.header();
-  if (!is_signed(frame, stream.state.next_key)) {
+  if (stream.state.closed) {
+    refuse_for(frame, "the enrolment of the next incarnation names the batch before as the last",
+               &VerifyCounters::refused_sequence);
+    return {};
+  }
+  if (!is_signed(stream, frame, stream.state.next_key)) {
     refuse_for(frame, "the signature is not by the key that the batch before announced",
                &VerifyCounters::refused_key);
     return {};
@@ -52,15 +73,23 @@ Result<void> Judgement::judge_next(Stream& stream, const ExaminedFrame& frame) {
 }
 
 Result<void> Judgement::judge_earlier(Stream& stream, const ExaminedFrame& frame) {
+  const std::uint64_t number = frame.header().batch;
+  if (number < stream.state.first_batch) {
+    refuse_for(frame, fmt::format("the stream begins here with batch {}", stream.state.first_batch),
+               &VerifyCounters::refused_sequence);
+    return {};
+  }
   auto known = known_batch(stream, frame);
   if (!known) return failure(known);
   if (known->leaf_hash == frame.leaf_hash) {
     repeat(stream, frame, *known);
     return {};
   }
-  auto key = key_for(stream, frame);
+  // Whose key signed the first batch of an inherited stream, the batch before told, which is lost.
+  const bool telling = number == 0 || number > stream.state.first_batch;
+  auto key = telling ? key_for(stream, frame) : Result<std::string>(std::string());
   if (!key) return failure(key);
-  if (is_signed(frame, *key)) return keep_fork(stream, frame, known->leaf_hash);
+  if (telling && is_signed(stream, frame, *key)) return keep_fork(stream, frame, known->leaf_hash);
   refuse_for(frame, "the signature is not by the key of that batch number",
              &VerifyCounters::refused_key);
   return {};
@@ -89,6 +118,8 @@ void Judgement::accept(Stream& stream, const ExaminedFrame& frame) {
   }
   entries_.emplace_back(std::move(entry));
   stream.accepted.emplace(header.batch, std::move(known));
+  if (!stream.state.begun) stream.state.first_batch = header.batch;
+  stream.state.begun = true;
   stream.state.head = frame.leaf_hash;
   stream.state.next_key = header.next_key;
   stream.state.next_batch = header.batch + 1;
@@ -209,8 +240,11 @@ Result<std::string> Judgement::key_for(const Stream& stream, const ExaminedFrame
   return before->header.next_key;
 }
 
-bool Judgement::is_signed(const ExaminedFrame& frame, std::string_view key) const {
-  return ledger::header_signed_by(frame.sealed, log_.suite(), log_.verifier().name(), key);
+bool Judgement::is_signed(const Stream& stream, const ExaminedFrame& frame,
+                          std::string_view key) const {
+  const auto dead = stream.state.inherited ? log_.predecessor() : std::nullopt;
+  return ledger::header_signed_by(frame.sealed, log_.suite(),
+                                  dead ? dead->name() : log_.verifier().name(), key);
 }
 
 Result<std::vector<ledger::Answer>> Judgement::finish(const Committed& committed) {

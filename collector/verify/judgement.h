@@ -19,6 +19,9 @@ class Judgement {
 
   // Adds the answer to one frame of an enrolled stream; errors are those of reading the log.
   ledger::Result<void> judge(const ExaminedFrame& frame);
+  // The first frame of an inherited stream, which was found to be the one that the next
+  // incarnation's enrolment leads back to.
+  ledger::Result<void> judge_beginning(const ExaminedFrame& frame);
   // A frame that was refused before any stream was locked.
   void refuse(const ExaminedFrame& frame);
 
@@ -51,7 +54,7 @@ class Judgement {
   Stream& stream_of(const std::string& id);
   ledger::Result<Known> known_batch(Stream& stream, const ExaminedFrame& frame) const;
   ledger::Result<std::string> key_for(const Stream& stream, const ExaminedFrame& frame) const;
-  bool is_signed(const ExaminedFrame& frame, std::string_view key) const;
+  bool is_signed(const Stream& stream, const ExaminedFrame& frame, std::string_view key) const;
 
   ledger::Result<void> judge_next(Stream& stream, const ExaminedFrame& frame);
   ledger::Result<void> judge_earlier(Stream& stream, const ExaminedFrame& frame);

@@ -363,6 +363,19 @@ TEST_CASE("reopening makes durable what an ended process had written but not syn
   CHECK(scan_all(files)->frames == found->frames);
 }
 
+TEST_CASE("reopening makes the name durable that a killed process had not synced") {
+  Disk whole;
+  const Frames frames = write_segment(whole, {"one"});
+  const std::string bytes = *whole.content(path);
+  Disk files;
+  auto file = files.open_append(path, 0600);
+  REQUIRE((*file)->append(bytes));
+  REQUIRE((*file)->sync());  // the bytes are on the disk, the directory does not name them yet
+  REQUIRE(SegmentWriter::reopen(files, path, number, frames.back().end_offset));
+  files.crash();
+  CHECK(scan_all(files)->frames == frames);
+}
+
 TEST_CASE("reopening refuses a segment that is missing, shorter or another") {
   Disk files;
   CHECK(SegmentWriter::reopen(files, path, number, 24).error().kind == ErrorKind::reject);

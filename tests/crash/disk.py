@@ -41,13 +41,25 @@ class PowerDisk:
         run('umount', self.point)
         self.mounted = False
 
-    def cut(self):
-        """The power fails now. Programs that use the disk must be dead already, or will fail."""
+    def cut_under(self):
+        """The disk goes away under those who use it: each call fails with EIO from here on."""
         handle = os.open(self.point, os.O_RDONLY)
         try:
             fcntl.ioctl(handle, EXT4_IOC_SHUTDOWN, struct.pack('I', NO_LOG_FLUSH))
         finally:
             os.close(handle)
+
+    def cut(self):
+        """The power fails now. Programs that use the disk must be dead already."""
+        self.cut_under()
+        self.leave()
+
+    def come_back(self):
+        """After cut_under(), when nobody uses it any more."""
+        self.leave()
+        self.mount()
+
+    def leave(self):
         self.unmount()
         # A container that was started meanwhile may hold a copy of the mount, and with it the dead
         # file system of this device: the image gets another one.

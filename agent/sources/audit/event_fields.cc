@@ -4,8 +4,13 @@
 #include <libaudit.h>
 #endif
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <vector>
 
 #include "ledger/base/bytes.h"
@@ -112,6 +117,7 @@ class Decoder {
   void take_field(const AuditField& field);
   void take_argument(const AuditField& field);
   void take_path(const AuditLine& line);
+  void take_socket_address(const AuditField& field);
   void take_syscall(const AuditLine& line);
   void take_program(const AuditField& field);
   void name_unset_ids();
@@ -158,6 +164,8 @@ void Decoder::take_line(const AuditLine& line) {
       take_argument(field);
     } else if (line.type == "PROCTITLE" && field.name == "proctitle") {
       take_program(field);
+    } else if (line.type == "SOCKADDR" && field.name == "saddr") {
+      take_socket_address(field);
     } else if (line.type == "KERN_MODULE" && field.name == "name") {
       if (const auto module = decode_untrusted(field)) set_text("audit.module", *module);
     } else {
@@ -224,6 +232,31 @@ void Decoder::take_path(const AuditLine& line) {
   }
   if (!name || is_parent || paths_.size() >= arguments_max) return;
   if (std::find(paths_.begin(), paths_.end(), *name) == paths_.end()) paths_.push_back(*name);
+}
+
+// The sockaddr of a call in hex, as this kind of machine lays it out: where it went, or came from.
+void Decoder::take_socket_address(const AuditField& field) {
+  const auto bytes = decode_untrusted(field);
+  if (!bytes || bytes->size() < sizeof(sa_family_t)) return;
+  sa_family_t family = 0;
+  std::memcpy(&family, bytes->data(), sizeof family);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (family == AF_INET && bytes->size() >= 8) {
+    ::inet_ntop(AF_INET, bytes->data() + 4, text.data(), text.size());
+  } else if (family == AF_INET6 && bytes->size() >= 24) {
+    ::inet_ntop(AF_INET6, bytes->data() + 8, text.data(), text.size());
+  } else if (family == AF_UNIX) {
+    const std::string path = bytes->substr(sizeof family);
+    const std::size_t begin = path.starts_with('\0') ? 1 : 0;  // a name without a file
+    const std::string name = path.substr(begin, path.find('\0', begin) - begin);
+    if (!name.empty()) paths_.push_back(name);
+    return;
+  } else {
+    return;
+  }
+  set_text("audit.addr", text.data());
+  const auto* port = reinterpret_cast<const unsigned char*>(bytes->data()) + 2;
+  set("audit.port", {.number = std::uint64_t{port[0]} * 256 + port[1]});
 }
 
 // Names the call, unless auditd did: by libaudit's tables for the architecture of the record.

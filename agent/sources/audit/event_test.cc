@@ -221,6 +221,24 @@ TEST_CASE("a huge event becomes parts that give its text back and stay within th
   CHECK(whole == testing::joined(lines, "\n"));
 }
 
+TEST_CASE("where a socket call went is told by address and port, or by path") {
+  const auto decoded_address = [](const std::string& saddr) {
+    return decoded({"type=SYSCALL msg=audit(1764403200.123:9): arch=c000003e syscall=42 a0=3",
+                    "type=SOCKADDR msg=audit(1764403200.123:9): saddr=" + saddr});
+  };
+  auto fields = decoded_address("020001BB0A0102030000000000000000");
+  CHECK(fields["audit.addr"].text == "10.1.2.3");
+  CHECK(fields["audit.port"].number == 443);
+  fields = decoded_address("0A0000350000000020010DB800000000000000000000000100000000");
+  CHECK(fields["audit.addr"].text == "2001:db8::1");
+  CHECK(fields["audit.port"].number == 53);
+  CHECK(decoded_address("01002F72756E2F6100")["audit.path"].text == "/run/a");
+  CHECK(decoded_address("0100006162")["audit.path"].text == "ab");
+  for (const char* odd : {"", "02", "0200", "1000000000000000", "0200ZZ", "0A00003500000000"}) {
+    CHECK(decoded_address(odd).count("audit.addr") == 0);
+  }
+}
+
 TEST_CASE("fields that a host's user made as long as possible leave room for the message") {
   std::string body = "type=USER_CMD msg=audit(1764403200.123:9): ";
   for (const char* name :

@@ -31,6 +31,7 @@ class TestAgent {
   // The enrolment leaf; its hash becomes the `previous` of batch 0.
   std::string enrol(std::string_view unit, std::string_view host);
   std::unique_ptr<ledger::PrivateKey> first_key() const { return key_number(0); }
+  std::unique_ptr<ledger::PrivateKey> announced_key() const { return key_number(header_.batch); }
   // The next enrolment of the same agent, endorsed by the key this one announced.
   TestAgent next_incarnation(std::uint64_t seed) const;
 

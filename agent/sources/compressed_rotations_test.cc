@@ -1,0 +1,72 @@
+#include "agent/sources/compressed_rotations.h"
+
+#include <doctest/doctest.h>
+
+namespace yunjian::agent {
+namespace {
+
+// What lies beside /log/app.log: names and inodes.
+struct Beside {
+  std::vector<FoundFile> files;
+  std::set<std::uint64_t> followed;
+  std::uint64_t gone = 0;
+  CompressedRotations compressed;
+
+  void put(const std::string& name, std::uint64_t inode) {
+    files.push_back({.path = "/log/" + name, .inode = inode});
+  }
+  std::uint64_t look() {
+    return compressed.unseen(
+        "/log/app.log", files,
+        [this](const FoundFile& file) { return followed.contains(file.inode); }, gone);
+  }
+};
+
+TEST_CASE("one more compressed copy than followed files that went is a file nobody saw") {
+  Beside beside;
+  beside.put("app.log.1.gz", 1);
+  CHECK(beside.look() == 0);  // there before
+  beside.put("app.log.2.gz", 2);
+  beside.gone = 1;  // it was followed
+  CHECK(beside.look() == 0);
+  beside.put("app.log.3.gz", 3);
+  beside.put("app.log.4.xz", 4);
+  CHECK(beside.look() == 2);
+  CHECK(beside.look() == 0);  // told once
+}
+
+TEST_CASE("names that move and copies that are removed change nothing") {
+  Beside beside;
+  beside.put("app.log.1.gz", 1);
+  CHECK(beside.look() == 0);
+  beside.files.clear();
+  beside.put("app.log.2.gz", 1);
+  CHECK(beside.look() == 0);
+  beside.files.clear();
+  CHECK(beside.look() == 0);
+  beside.put("other.log.1.gz", 9);
+  beside.put("app.logs.gz", 10);
+  CHECK(beside.look() == 0);
+}
+
+TEST_CASE("older rotations that were never followed may be compressed later") {
+  Beside beside;
+  beside.put("app.log.1", 1);
+  beside.put("app.log.2", 2);
+  beside.followed = {1};
+  CHECK(beside.look() == 0);
+  beside.files.clear();
+  beside.put("app.log.2", 1);
+  beside.put("app.log.3.gz", 3);
+  CHECK(beside.look() == 0);  // of the stranger
+  beside.put("app.log.2.gz", 4);
+  CHECK(beside.look() == 0);  // is being made
+  beside.files.clear();
+  beside.put("app.log.2.gz", 4);
+  beside.put("app.log.3.gz", 3);
+  beside.gone = 1;
+  CHECK(beside.look() == 0);
+}
+
+}  // namespace
+}  // namespace yunjian::agent
