@@ -18,7 +18,8 @@ DocumentTable findings_table(const UtilizationTable& table,
   DocumentTable shown{.key = std::move(what.first), .name = std::move(what.second)};
   shown.columns = {{"finding", {"编号", "finding"}, 22},
                    {"unit", {"使用单位", "unit"}, 14},
-                   {"host", {"云主机", "host"}, 14},
+                   {"host", {"云主机", "host"}, 12},
+                   {"name", {"名称", "name"}, 14},
                    {"verdict", {"判定", "verdict"}, 10},
                    {"state", {"处置状态", "state"}, 14},
                    {"due", {"期限", "due"}, 11},
@@ -30,13 +31,19 @@ DocumentTable findings_table(const UtilizationTable& table,
     const auto found = finding.details.find(key);
     return found == finding.details.end() ? std::string() : found->second;
   };
+  std::map<std::string_view, const HostFacts*> hosts;
+  for (const UtilizationRow& row : table.rows) hosts[row.host.id] = &row.host;
   for (const Finding* finding : findings) {
     const auto verdict = rules::parse_verdict(finding->verdict);
     const auto state = rules::parse_finding_state(finding->state);
+    // A host may have gone since; its finding stays.
+    const auto host = hosts.find(finding->host);
+    const bool here = host != hosts.end() && host->second->unit == finding->unit;
     const std::string saving = detail(*finding, "saving_fen");
     const std::string size = detail(*finding, "recommended");
     shown.rows.push_back(
-        {finding->id, finding->unit, finding->host,
+        {finding->id, here ? unit_of(*host->second) : finding->unit, finding->host,
+         here ? CellValue(host->second->name) : CellValue(),
          verdict ? CellValue(verdict_words(table, *verdict)) : CellValue(finding->verdict),
          state ? CellValue(rules::state_name(*state)) : CellValue(finding->state),
          date_or_text(finding->due), size.empty() ? CellValue() : CellValue(size),

@@ -20,12 +20,21 @@ constexpr Box plot{56, 40, chart_width - 76, chart_height - 96};
 constexpr double steps = 4;
 constexpr int labels_max = 16;
 
-// The next of 1, 2, 5 times a power of ten that is not below.
+// The next value that is not below and whose quarters are round numbers.
 double round_up(double value) {
+  constexpr double nearly = 1.0000001;
   if (value <= 0) return 1;
-  const double power = std::pow(10.0, std::floor(std::log10(value)));
-  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
-    if (value <= factor * power * 1.0000001) return factor * power;
+  if (value <= steps) {
+    const double power = std::pow(10.0, std::floor(std::log10(value)));
+    for (const double factor : {1.0, 2.0, 4.0, 10.0}) {
+      if (value <= factor * power * nearly) return factor * power;
+    }
+  }
+  constexpr double tops[] = {4, 8, 12, 16, 20, 24, 32, 40, 60, 80, 100};
+  for (double scale = 1; scale < 1e15; scale *= 10) {
+    for (const double top : tops) {
+      if (value <= top * scale * nearly) return top * scale;
+    }
   }
   return value;
 }
@@ -73,13 +82,28 @@ double slot_of(const Chart& chart) {
   return plot.width / static_cast<double>(std::max<std::size_t>(1, chart.labels.size()));
 }
 
+// As much of a label as has room in `width`; Chinese letters are as wide as they are high.
+std::string fitted(const std::string& label, double width) {
+  constexpr double wide = 9;
+  constexpr double narrow = 5.2;
+  double used = 0;
+  for (std::size_t at = 0; at < label.size();) {
+    const auto lead = static_cast<unsigned char>(label[at]);
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    used += length > 2 ? wide : narrow;
+    if (used > width - wide && at + length < label.size()) return label.substr(0, at) + "…";
+    at += length;
+  }
+  return label;
+}
+
 void draw_labels(Canvas& canvas, const Chart& chart) {
   const double slot = slot_of(chart);
   const auto count = static_cast<int>(chart.labels.size());
   const int every = (count + labels_max - 1) / labels_max;
   for (int i = 0; i < count; i += std::max(1, every)) {
     canvas.text({plot.x + slot * (i + 0.5), plot.y + plot.height + 14},
-                chart.labels[static_cast<std::size_t>(i)],
+                fitted(chart.labels[static_cast<std::size_t>(i)], slot * std::max(1, every)),
                 {.size = 9, .align = Align::centre, .colour = black});
   }
 }

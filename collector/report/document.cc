@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace yunjian::collector {
@@ -73,6 +74,11 @@ std::string cell_plain(const CellValue& value, Language language) {
 bool is_number(const CellValue& value) {
   return std::holds_alternative<std::uint64_t>(value) || std::holds_alternative<double>(value) ||
          std::holds_alternative<Percent>(value) || std::holds_alternative<Yuan>(value);
+}
+
+bool is_numeric(const DocumentTable& table, std::size_t column) {
+  return std::any_of(table.rows.begin(), table.rows.end(),
+                     [&](const auto& row) { return is_number(row[column]); });
 }
 
 std::vector<std::pair<rules::Words, rules::Words>> cover_lines(const Document& document) {

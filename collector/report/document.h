@@ -87,6 +87,8 @@ std::string cell_text(const CellValue& value, Language language);
 // As machines read it: digits, RFC 3339; "" when absent.
 std::string cell_plain(const CellValue& value, Language language);
 bool is_number(const CellValue& value);
+// Whether the column holds numbers, so that its name stands above them.
+bool is_numeric(const DocumentTable& table, std::size_t column);
 
 // "统计月份", "数据截止" … and what the document adds, for every cover alike.
 std::vector<std::pair<rules::Words, rules::Words>> cover_lines(const Document& document);

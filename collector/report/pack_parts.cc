@@ -23,6 +23,31 @@ CellValue when(const RegistryEntry& entry, std::string_view field) {
   return value;
 }
 
+// The choices of the register as people read them; what is not here reads alike in both languages.
+constexpr std::pair<std::string_view, std::string_view> choice_names[] = {
+    {"attack_blocked", "攻击阻断"},
+    {"backup", "备份"},
+    {"critical", "严重"},
+    {"data_leak", "数据泄露"},
+    {"database", "数据库"},
+    {"day", "白班"},
+    {"failed", "失败"},
+    {"full", "全量"},
+    {"good", "成功"},
+    {"high", "高"},
+    {"incremental", "增量"},
+    {"intrusion", "入侵"},
+    {"low", "低"},
+    {"malware", "恶意程序"},
+    {"medium", "中"},
+    {"misuse", "违规使用"},
+    {"network", "网络"},
+    {"night", "夜班"},
+    {"other", "其他"},
+    {"restore_test", "恢复测试"},
+    {"security", "安全"},
+    {"storage", "存储"}};
+
 std::map<Verdict, std::size_t> verdict_counts(const UtilizationTable& table) {
   std::map<Verdict, std::size_t> counts;
   for (const UtilizationRow& row : table.rows) {
@@ -41,6 +66,16 @@ Document document_of(std::string key, Words name, const UtilizationTable& table,
                     .as_of = table.as_of,
                     .provisional = table.provisional,
                     .scope = scope};
+  std::chrono::seconds expected{0};
+  std::chrono::seconds measured{0};
+  for (const UtilizationRow& row : table.rows) {
+    expected += row.expected;
+    measured += row.measured;
+  }
+  const auto coverage = rules::coverage(measured, expected);
+  const std::string share =
+      cell_text(coverage ? CellValue(Percent{*coverage}) : CellValue(), Language::zh);
+  document.cover.push_back({{"数据完整率", "Coverage"}, {share, share}});
   return document;
 }
 
@@ -67,6 +102,17 @@ bool lies_in(const RegistryEntry& entry, std::string_view field, rules::Month mo
   return time && rules::china_month(*time) == month;
 }
 
+CellValue text_cell(const std::string& value) {
+  return value.empty() ? CellValue() : CellValue(value);
+}
+
+CellValue choice_cell(const std::string& value) {
+  for (const auto& [key, zh] : choice_names) {
+    if (key == value) return Words{std::string(zh), value};
+  }
+  return text_cell(value);
+}
+
 DocumentTable entries_table(std::string_view kind,
                             const std::vector<const RegistryEntry*>& entries) {
   const KindDef& def = *find_kind(kind);
@@ -86,7 +132,7 @@ DocumentTable entries_table(std::string_view kind,
       if (dated) {
         row.push_back(when(*entry, field.name));
       } else {
-        row.push_back(value.empty() ? CellValue() : CellValue(value));
+        row.push_back(field.type == FieldType::choice ? choice_cell(value) : text_cell(value));
       }
     }
   }
@@ -99,6 +145,8 @@ std::vector<const RegistryEntry*> of_month(const PackSources& sources, std::stri
   for (const RegistryEntry& entry : entries_of(sources, kind)) {
     if (lies_in(entry, field, month)) found.push_back(&entry);
   }
+  std::stable_sort(found.begin(), found.end(),
+                   [&](const auto* a, const auto* b) { return a->field(field) < b->field(field); });
   return found;
 }
 

@@ -19,6 +19,7 @@ dt{color:#595959}dd{margin:0;min-height:1.6em}
 table{border-collapse:collapse;width:100%;font-size:12px}
 th,td{border:1px solid #bfbfbf;padding:3px 6px;text-align:left;vertical-align:top}
 th{background:#1f4e79;color:#fff}td.n{text-align:right;white-space:nowrap}
+th.n{text-align:right}
 tbody tr:nth-child(even){background:#f5f8fb}
 svg{width:100%;max-width:640px;height:auto}.empty{color:#7f7f7f}
 @media print{body{margin:0;max-width:none}thead{display:table-header-group}
@@ -44,8 +45,9 @@ void write_table(std::string& out, const DocumentTable& table, Language language
     return;
   }
   out += "<table><thead><tr>";
-  for (const DocumentColumn& column : table.columns) {
-    out += fmt::format("<th>{}</th>", escaped(in(language, column.name)));
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    out += fmt::format("<th{}>{}</th>", is_numeric(table, i) ? " class=\"n\"" : "",
+                       escaped(in(language, table.columns[i].name)));
   }
   out += "</tr></thead><tbody>\n";
   for (const auto& row : table.rows) {

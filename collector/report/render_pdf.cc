@@ -274,8 +274,9 @@ void draw_table(Paper& paper, const DocumentTable& table, Language language) {
   }
   const std::vector<double> widths = widths_of(table);
   std::vector<std::pair<std::string, Align>> head;
-  for (const DocumentColumn& column : table.columns) {
-    head.emplace_back(in(language, column.name), Align::left);
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    head.emplace_back(in(language, table.columns[i].name),
+                      is_numeric(table, i) ? Align::right : Align::left);
   }
   draw_row(paper, head, {.widths = widths, .head = true});
   for (const auto& row : table.rows) {

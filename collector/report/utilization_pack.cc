@@ -345,7 +345,7 @@ DocumentTable resources_table(const PackSources& sources, rules::Month month) {
       if (usage.field("resource") == entry.id && usage.field("month") == wanted)
         used = usage.field("used");
     }
-    resources.rows.push_back({entry.unit, entry.field("type"), entry.field("name"),
+    resources.rows.push_back({entry.unit, choice_cell(entry.field("type")), entry.field("name"),
                               entry.field("quantity"), entry.field("measure"), used});
   }
   return resources;

@@ -275,9 +275,8 @@ class Seeder {
         if (speaks(host, month, day)) seal_day(host, date);
       }
       flush();
-      fmt::print(stderr, "\r{}", rules::format_date(date));
     }
-    fmt::print(stderr, "\n");
+    fmt::print(stderr, "{} is sealed\n", rules::format_month(month));
   }
 
   bool speaks(const PlannedHost& host, rules::Month month, unsigned day) const {
@@ -313,7 +312,10 @@ class Seeder {
     }
     std::string line;
     for (int hour = 0; hour < 24; ++hour) {
-      const Level level = level_of(host.role, date, hour, last_day);
+      Level level = level_of(host.role, date, hour, last_day);
+      // No two neighbours look the same; no limit is crossed by that.
+      if (level.cpu < 400) level.cpu += level.cpu / 40 * (agent.number % 5);
+      level.memory += level.memory > 500 && level.memory < 700 ? 20 * (agent.number % 6) : 0;
       line.clear();
       pool_of(host, level, doubled)
           .append(line, begin + std::chrono::hours(hour),
