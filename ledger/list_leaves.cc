@@ -12,8 +12,8 @@ constexpr std::string_view roster_form = "yunjian/roster/v1";
 constexpr std::string_view purge_form = "yunjian/purge/v1";
 
 void append_list(std::string& out, const ListHead& list) {
-  append_field(out, "count", std::to_string(list.count));
-  append_field(out, "root", to_base64(as_view(list.root)));
+  append_field(out, "count", list.count);
+  append_field(out, "root", list.root);
 }
 
 ListHead take_list(FieldReader& reader) {
@@ -66,8 +66,8 @@ std::string list_file_name(const Hash& root) { return to_hex(as_view(root)); }
 std::string format_roster(const Roster& roster) {
   std::string out(roster_form);
   out += '\n';
-  append_field(out, "time", format_time(roster.time));
-  append_field(out, "size", std::to_string(roster.size));
+  append_field(out, "time", roster.time);
+  append_field(out, "size", roster.size);
   append_field(out, "agents", roster.all ? "all" : "changed");
   append_list(out, roster.list);
   return out;
@@ -112,8 +112,8 @@ Result<RosterLine> parse_roster_line(std::string_view line) {
 std::string format_purge(const Purge& purge) {
   std::string out(purge_form);
   out += '\n';
-  append_field(out, "time", format_time(purge.time));
-  append_field(out, "size", std::to_string(purge.size));
+  append_field(out, "time", purge.time);
+  append_field(out, "size", purge.size);
   append_field(out, "day", purge.day);
   append_list(out, purge.list);
   return out;

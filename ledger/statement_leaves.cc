@@ -21,10 +21,10 @@ std::string form_line(std::string_view form) { return std::string(form) + "\n"; 
 std::string format_retirement(const Retirement& retirement) {
   std::string out = form_line(retirement_form);
   append_field(out, "agent", retirement.agent);
-  append_field(out, "incarnation", std::to_string(retirement.incarnation));
-  append_field(out, "batches", std::to_string(retirement.batches));
-  append_field(out, "head", to_base64(as_view(retirement.head)));
-  append_field(out, "retired", format_time(retirement.retired));
+  append_field(out, "incarnation", retirement.incarnation);
+  append_field(out, "batches", retirement.batches);
+  append_field(out, "head", retirement.head);
+  append_field(out, "retired", retirement.retired);
   return out;
 }
 
@@ -44,9 +44,9 @@ Result<Retirement> parse_retirement(std::string_view text) {
 std::string format_endorsement(const Endorsement& endorsement) {
   std::string out = form_line(endorsement_form);
   append_field(out, "origin", endorsement.origin);
-  append_field(out, "leaf", std::to_string(endorsement.leaf));
-  append_field(out, "hash", to_base64(as_view(endorsement.hash)));
-  append_field(out, "endorsed", format_time(endorsement.endorsed));
+  append_field(out, "leaf", endorsement.leaf);
+  append_field(out, "hash", endorsement.hash);
+  append_field(out, "endorsed", endorsement.endorsed);
   return out;
 }
 
@@ -76,9 +76,9 @@ Result<Endorsement> open_endorsement(std::string_view note_bytes, std::string_vi
 std::string format_report(const Report& report) {
   std::string out = form_line(report_form);
   append_field(out, "month", report.month);
-  append_field(out, "size", std::to_string(report.size));
-  append_field(out, "manifest", to_base64(as_view(report.manifest)));
-  append_field(out, "sealed", format_time(report.sealed));
+  append_field(out, "size", report.size);
+  append_field(out, "manifest", report.manifest);
+  append_field(out, "sealed", report.sealed);
   return out;
 }
 

@@ -9,7 +9,7 @@ std::string format_successor(const Successor& successor) {
   std::string out = "yunjian/successor/v1\n";
   append_field(out, "origin", successor.origin);
   append_field(out, "previous", successor.previous);
-  append_field(out, "opened", format_time(successor.opened));
+  append_field(out, "opened", successor.opened);
   append_field(out, "checkpoint", to_base64(successor.checkpoint));
   return out;
 }

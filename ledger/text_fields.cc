@@ -9,6 +9,18 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out += '\n';
 }
 
+void append_field(std::string& out, std::string_view name, std::uint64_t value) {
+  append_field(out, name, std::string_view(std::to_string(value)));
+}
+
+void append_field(std::string& out, std::string_view name, const Hash& value) {
+  append_field(out, name, std::string_view(to_base64(as_view(value))));
+}
+
+void append_field(std::string& out, std::string_view name, Time value) {
+  append_field(out, name, std::string_view(format_time(value)));
+}
+
 FieldReader::FieldReader(std::string_view text, std::string_view first_line)
     : rest_(text), form_(first_line) {
   if (next_line() != first_line) problem_ = "the first line is not " + std::string(first_line);

@@ -13,6 +13,9 @@ namespace yunjian::ledger {
 // Leaves are texts of lines "<name> <value>" in a fixed order behind a first line that names the
 // form.
 void append_field(std::string& out, std::string_view name, std::string_view value);
+void append_field(std::string& out, std::string_view name, std::uint64_t value);
+void append_field(std::string& out, std::string_view name, const Hash& value);  // base64
+void append_field(std::string& out, std::string_view name, Time value);
 
 // Reads such a text strictly: each line must be there, in order, and nothing else. The first wrong
 // line is remembered; later takes give empty values, so that a parser reads straight down and asks
