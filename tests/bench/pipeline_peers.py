@@ -14,13 +14,14 @@ syslog-ng-core libivykis0 libnet1 libwrap0""".split()
 LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 
 
-def unpacked():
+def unpacked(packages=tuple(PACKAGES), name='yunjian-peers'):
     """The directory below which the peers' files lie, made at the first call."""
-    place = pathlib.Path(os.environ.get('TMPDIR', '/tmp')) / 'yunjian-peers'
+    place = pathlib.Path(os.environ.get('TMPDIR', '/tmp')) / name
     root = place / 'root'
     if not (root / 'done').exists():
         root.mkdir(parents=True, exist_ok=True)
-        subprocess.run(['apt-get', 'download', *PACKAGES], cwd=place, check=True)
+        subprocess.run(['apt-get', 'download', *packages], cwd=place, check=True,
+                       stdout=subprocess.DEVNULL)
         for package in place.glob('*.deb'):
             subprocess.run(['dpkg', '-x', package, root], check=True)
         (root / 'done').touch()
