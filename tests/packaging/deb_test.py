@@ -24,7 +24,7 @@ RUNTIME = {'libc6', 'libgcc-s1', 'libstdc++6'}
 DEPENDS = {
     'yunjian-agent': {'debconf', 'systemd', 'libaudit1', 'libcurl4', 'libfmt9', 'libre2-9',
                       'libssl3', 'libsystemd0', 'libxxhash0', 'libzstd1'},
-    'yunjian-audit': {'libcurl4', 'libfmt9', 'libssl3', 'libxxhash0', 'libzstd1'},
+    'yunjian-audit': {'systemd', 'libcurl4', 'libfmt9', 'libssl3', 'libxxhash0', 'libzstd1'},
     'yunjian-collector': {'debconf', 'systemd', 'libcairo2', 'libcurl4', 'libfmt9', 'libglib2.0-0',
                           'libpango-1.0-0', 'libpangocairo-1.0-0', 'libre2-9', 'libsoci-core4.0',
                           'libsoci-sqlite3-4.0', 'libssl3', 'libxlsxwriter4', 'libxxhash0',
@@ -89,6 +89,13 @@ class DebTest(unittest.TestCase):
                          f'etc/yunjian/{package.removeprefix("yunjian-")}.toml'):
                 self.assertIn(f'./{path}', there)
             self.assertFalse([path for path in there if path.startswith('./var/')], package)
+
+    def test_witness_and_scrub_come_with_their_timers(self):
+        for package, job in (('yunjian-audit', 'witness'), ('yunjian-collector', 'scrub')):
+            for kind in ('service', 'timer'):
+                self.assertIn(f'./lib/systemd/system/yunjian-{job}.{kind}', files(package))
+        for folder in ('sysusers.d', 'tmpfiles.d'):
+            self.assertIn(f'./usr/lib/{folder}/yunjian-audit.conf', files('yunjian-audit'))
 
     def test_the_bill_of_materials_is_about_the_program_in_the_package(self):
         for package in PACKAGES:

@@ -12,8 +12,13 @@ import needs
 
 SYSTEMD = needs.PACKAGING / 'systemd'
 SERVICES = ('yunjian-agent', 'yunjian-collector')
+# Run by timers and done again; the program and the user of each.
+JOBS = {'yunjian-witness': ('yunjian-audit', 'yunjian-witness'),
+        'yunjian-scrub': ('yunjian-collector', 'yunjian-collector')}
+USERS = ('yunjian-agent', 'yunjian-audit', 'yunjian-collector')  # files sysusers and tmpfiles
 # systemd's own figure, 0 (closed) to 10 (open).
-EXPOSURE_MAX = {'yunjian-agent': 1.5, 'yunjian-collector': 1.3}
+EXPOSURE_MAX = {'yunjian-agent': 1.5, 'yunjian-collector': 1.3, 'yunjian-witness': 1.1,
+                'yunjian-scrub': 1.0}
 
 
 def setting(service, key):
@@ -25,27 +30,41 @@ def setting(service, key):
 class UnitsTest(unittest.TestCase):
     def test_systemd_knows_every_line(self):
         with tempfile.TemporaryDirectory() as root:
-            for service in SERVICES:
-                text = (SYSTEMD / f'{service}.service').read_text(encoding='utf-8')
+            names = [f'{name}.service' for name in (*SERVICES, *JOBS)]
+            names += [f'{name}.timer' for name in JOBS]
+            for name in names:
+                text = (SYSTEMD / name).read_text(encoding='utf-8')
                 # Not installed here: the program, and the pages that man would be asked for.
-                text = text.replace(f'/usr/bin/{service}', '/bin/true')
+                text = re.sub(r'^ExecStart=/usr/bin/yunjian-[a-z]+', 'ExecStart=/bin/true', text,
+                              flags=re.MULTILINE)
                 text = re.sub(r'^Documentation=.*\n', '', text, flags=re.MULTILINE)
-                unit = Path(root) / f'{service}.service'
-                unit.write_text(text, encoding='utf-8')
-                code, said = needs.run('systemd-analyze', 'verify', '--man=no', unit)
-                self.assertEqual((code, said), (0, ''), service)
+                (Path(root) / name).write_text(text, encoding='utf-8')
+            for name in names:
+                code, said = needs.run('systemd-analyze', 'verify', '--man=no', Path(root) / name)
+                self.assertEqual((code, said), (0, ''), name)
 
     def test_a_service_is_confined(self):
-        for service in SERVICES:
+        for service in (*SERVICES, *JOBS):
             code, said = needs.run('systemd-analyze', 'security', '--offline=true',
                                    SYSTEMD / f'{service}.service')
             found = re.search(r'exposure level for .*: ([0-9.]+)', said)
             self.assertIsNotNone(found, f'{code} {said}')
             self.assertLessEqual(float(found.group(1)), EXPOSURE_MAX[service], said)
 
+    def test_the_witness_with_its_addresses_named_is_closed_further(self):
+        text = (SYSTEMD / 'yunjian-witness.service').read_text(encoding='utf-8')
+        with tempfile.TemporaryDirectory() as root:
+            unit = Path(root) / 'yunjian-witness.service'
+            unit.write_text(text + 'IPAddressDeny=any\nIPAddressAllow=192.0.2.7\n',
+                            encoding='utf-8')
+            said = needs.run('systemd-analyze', 'security', '--offline=true', unit)[1]
+            found = re.search(r'exposure level for .*: ([0-9.]+)', said)
+            self.assertLessEqual(float(found.group(1)), 1.0, said)
+
     def test_a_service_is_never_root_and_leaves_no_core(self):
-        for service in SERVICES:
-            self.assertEqual(setting(service, 'User'), [service])
+        for service in (*SERVICES, *JOBS):
+            user = JOBS[service][1] if service in JOBS else service
+            self.assertEqual(setting(service, 'User'), [user])
             self.assertEqual(setting(service, 'CapabilityBoundingSet'), [''])
             self.assertEqual(setting(service, 'AmbientCapabilities'), [''])
             self.assertEqual(setting(service, 'LimitCORE'), ['0'])
@@ -87,6 +106,17 @@ class UnitsTest(unittest.TestCase):
             pause = setting(service, 'RestartSec')[0]
             self.assertGreaterEqual(int(pause.removesuffix('s')), 5, pause)
 
+    def test_a_job_runs_once_for_its_timer_and_says_by_its_end_how_it_went(self):
+        for job, (program, _) in JOBS.items():
+            self.assertEqual(setting(job, 'Type'), ['oneshot'])
+            self.assertFalse(setting(job, 'Restart') + setting(job, 'SuccessExitStatus'))
+            self.assertTrue(setting(job, 'ExecStart')[0].startswith(f'/usr/bin/{program} '), job)
+            timer = (SYSTEMD / f'{job}.timer').read_text(encoding='utf-8')
+            self.assertIn('WantedBy=timers.target', timer)
+            self.assertRegex(timer, r'(?m)^On(Calendar|UnitInactiveSec)=', job)
+        self.assertEqual(setting('yunjian-scrub', 'PrivateNetwork'), ['yes'])
+        self.assertEqual(setting('yunjian-witness', 'StateDirectory'), ['yunjian-witness'])
+
     def test_users_and_directories_are_made(self):
         if os.geteuid() != 0:
             self.skipTest('another root directory needs root')
@@ -94,7 +124,7 @@ class UnitsTest(unittest.TestCase):
             for part in ('etc', 'usr/lib/sysusers.d', 'usr/lib/tmpfiles.d', 'var/lib'):
                 (Path(root) / part).mkdir(parents=True)
             for kind in ('sysusers', 'tmpfiles'):
-                for service in SERVICES:
+                for service in USERS:
                     shutil.copy(SYSTEMD / f'{service}.{kind}',
                                 Path(root) / f'usr/lib/{kind}.d/{service}.conf')
             # Users first: the directories belong to them.
@@ -115,7 +145,8 @@ class UnitsTest(unittest.TestCase):
                  for line in (root / 'etc/passwd').read_text(encoding='utf-8').splitlines()}
         for path, user in (('yunjian-agent', 'yunjian-agent'),
                            ('yunjian/collector', 'yunjian-collector'),
-                           ('yunjian-anchor', 'yunjian-collector')):
+                           ('yunjian-anchor', 'yunjian-collector'),
+                           ('yunjian-witness', 'yunjian-witness')):
             status = (root / 'var/lib' / path).stat()
             self.assertEqual((status.st_uid, status.st_mode & 0o777), (users[user], 0o700), path)
 
