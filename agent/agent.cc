@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/shown_evidence.h"
+
 namespace yunjian::agent {
 namespace {
 
@@ -68,7 +70,9 @@ Agent::Agent(Parts parts)
       spool_(parts_.spool),
       policy_(own_second(parts_.identity.agent), sealer_->now()),
       delivery_(*spool_, *parts_.shipper, sealer_->ratchet().suite(),
-                DeliveryOptions{.stream = {}, .fork_known = parts_.fork_known}),
+                DeliveryOptions{.stream = {},
+                                .fork_known = parts_.fork_known,
+                                .witnessed_only = parts_.limits.witnessed_only}),
       old_({.files = parts_.files,
             .shipper = parts_.shipper,
             .suite = &sealer_->ratchet().suite(),
@@ -354,7 +358,10 @@ Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
   if (auto sealed = make_durable(); !sealed) return failure(sealed);
   if (hold_.active()) return {};
   loss_ = DeclaredLoss{.cause = std::string(cause), .bodies = loss};
-  sealer_->add(body_gap_record(sealer_->now().wall, cause, loss), true);
+  const ledger::Time now = sealer_->now().wall;
+  if (loss.unwitnessed_from < loss.unwitnessed_to)
+    sealer_->add(unwitnessed_record(now, loss), true);
+  if (loss.first <= loss.last) sealer_->add(body_gap_record(now, cause, loss), true);
   if (auto closed = close_batch({.reason = SealReason::full}, true); !closed) {
     return failure(closed);
   }
@@ -364,12 +371,20 @@ Result<void> Agent::declare(std::string_view cause, const BodyLoss& loss) {
 Result<void> Agent::carry_out_loss() {
   if (!loss_) return {};
   const DeclaredLoss loss = *std::exchange(loss_, std::nullopt);
-  losses_.batches += loss.bodies.last - loss.bodies.first + 1;
+  const std::uint64_t unwitnessed = loss.bodies.unwitnessed_to - loss.bodies.unwitnessed_from;
+  losses_.batches += loss.bodies.last - loss.bodies.first + 1 + unwitnessed;
   losses_.last_cause = loss.cause;
   if (loss.cause == "spool-damaged") {
     delivery_.declared(loss.bodies);
     return {};
   }
+  if (unwitnessed > 0) {
+    parts_.log(fmt::format(
+        "the spool is full: the bodies of batches {} to {} go, which have the collector's receipt "
+        "but no witness behind it; see why witnesses do not cosign, or raise [spool] bytes_max: {}",
+        loss.bodies.unwitnessed_from, loss.bodies.unwitnessed_to - 1, delivery_.witness_problem()));
+  }
+  if (loss.bodies.first > loss.bodies.last) return spool_->drop_oldest_bodies();
   parts_.log(fmt::format(
       "the spool is {}: the bodies of batches {} to {} are dropped, their headers stay; raise "
       "[spool] {} or see why nothing is shipped: {}",
@@ -389,6 +404,9 @@ Result<void> Agent::deliver() {
     if (!lost) return failure(lost);
     if (!*lost || hold_.active()) break;
     if (auto declared = declare("spool-damaged", **lost); !declared) return failure(declared);
+  }
+  if (!*old) {
+    if (auto asked = delivery_.ask_for_witnesses(sealer_->now().boot); !asked) return asked;
   }
   return save_checkpoint();
 }
@@ -422,6 +440,7 @@ Result<void> Agent::note_delivery() {
       status_stale_ = true;
     }
   }
+  if (auto kept = note_contradiction(); !kept) return kept;
   if (ship_error() == logged_error_) return {};
   logged_error_ = ship_error();
   parts_.log(logged_error_.empty() ? "shipping goes on" : "not shipped: " + logged_error_);
@@ -429,6 +448,27 @@ Result<void> Agent::note_delivery() {
   parts_.fork_known = logged_error_;
   auto kept = replace_file(*parts_.files, parts_.paths.fork, logged_error_ + "\n", 0644);
   return kept || kept.error().kind == ErrorKind::full ? Result<void>() : kept;
+}
+
+// What proves that the collector showed two histories is kept and sealed, whatever becomes of the
+// shipping.
+Result<void> Agent::note_contradiction() {
+  if (const auto from = delivery_.take_went_back()) {
+    parts_.log(
+        fmt::format("the collector asks again for batch {}, for which it gave a receipt: its "
+                    "log went back; what it showed before is sealed",
+                    *from));
+    queue_checkpoint();
+  }
+  const auto found = delivery_.take_contradiction();
+  if (!found) return {};
+  auto kept = ShownEvidence(*parts_.files, parts_.paths.alarms).keep(*found, sealer_->now().wall);
+  if (!kept) return kept.error().kind == ErrorKind::full ? Result<void>() : failure(kept);
+  if (kept->path.empty()) return {};
+  parts_.log("the collector's log contradicts what it showed before; both signed notes are in " +
+             kept->path + ": give that file to the authority");
+  for (std::string& record : kept->records) queue(std::move(record), true);
+  return {};
 }
 
 // Kept so that a later run notices a log that went back.
@@ -458,6 +498,8 @@ void Agent::show_status(bool at_once) {
   AgentStatus status{.sealed = sealer_->ratchet().next_batch(),
                      .records = sealer_->ratchet().next_record(),
                      .receipted = spool_->receipted(),
+                     .witnessed = spool_->witnessed(),
+                     .witness_problem = delivery_.witness_problem(),
                      .spool_bytes = spool_->bytes(),
                      .spool_bytes_max = parts_.limits.bytes_max,
                      .dropped = losses_.batches,

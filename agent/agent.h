@@ -117,6 +117,7 @@ class Agent {
   ledger::Result<void> save_checkpoint();
   void watch_clock(Moment now);
   ledger::Result<void> note_delivery();
+  ledger::Result<void> note_contradiction();
   ledger::Result<bool> deliver_old();
   const std::string& ship_error() const;
   bool polls_now(bool woken, Moment now);

@@ -91,8 +91,8 @@ struct Host {
                                 .boot_id = "6f7b2f5e-0000-4000-8000-000000000001"});
     REQUIRE(sealer);
     shipper = std::make_unique<Shipper>(
-        std::make_unique<testing::SmallUploader>(target), ReceiptBook(target.verifier()),
-        ship_random,
+        std::make_unique<testing::SmallUploader>(target),
+        ReceiptBook(target.verifier(), {.keys = {target.witness().verifier()}}), ship_random,
         ShipperOptions{.stream = ledger::stream_id(agent_id, 1),
                        .backoff = {.base = milliseconds(1), .cap = milliseconds(4)}});
     std::vector<std::unique_ptr<Source>> sources;
@@ -618,6 +618,88 @@ TEST_CASE("A collector that lost its disk gets what the spool still holds") {
   host.drain();
   CHECK(fresh.accepted().size() > host.collector.accepted().size());
   host.end();
+}
+
+// Accepts the first frame of a post with a receipt of another history: the same key, one leaf.
+ledger::Result<PostAnswer> answer_of_another_history(std::string_view post) {
+  testing::SmallLog small;
+  const auto frames = ledger::split_frames(post);
+  REQUIRE(frames);
+  const std::string_view header = frames->front().header;
+  small.append(small.hasher->leaf(header));
+  const auto sealed = ledger::read_header(header, small.suite);
+  PostAnswer out{.status = 200};
+  ledger::append_answer(out.body, {.stream = ledger::stream_id(agent_id, 1),
+                                   .batch = sealed->header.batch,
+                                   .verdict = ledger::Verdict::accepted,
+                                   .receipt = small.receipt(0)});
+  return out;
+}
+
+TEST_CASE("A collector whose log went back leaves evidence on the host and in the stream") {
+  Host host;
+  host.lines = 3000;
+  host.start();
+  host.run_for(minutes(3));
+  host.drain();
+  host.collector.plan(answer_of_another_history);
+  host.run_for(seconds(61));
+  host.drain();
+  const auto alarms = host.files.list("/state/alarms");
+  REQUIRE(alarms);
+  REQUIRE(alarms->size() == 1);
+  CHECK(alarms->front().find("roll-back") != std::string::npos);
+  host.run_for(minutes(1));
+  host.stop();
+  CHECK(host.arrived().count("\"cause\":\"contradiction\"") == 2);
+  CHECK(std::any_of(host.logged.begin(), host.logged.end(), [](const std::string& line) {
+    return line.find("give that file to the authority") != std::string::npos;
+  }));
+}
+
+TEST_CASE("Without witnesses a full spool says which receipted bodies it gave up") {
+  Host host;
+  host.limits = {.bytes_max = 100'000,
+                 .body_segment_bytes = 10'000,
+                 .header_segment_bytes = 10'000,
+                 .witnessed_only = true};
+  host.start();
+  for (int i = 0; i < 60; ++i) {
+    host.lines += 2'000;
+    host.run_for(seconds(3));
+    host.drain();
+  }
+  CHECK(host.spool->bytes() < 130'000);
+  CHECK(host.spool->witnessed() == 0);
+  CHECK(host.collector.questions() >= 2);
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  CHECK(all.count("\"cause\":\"freed-unwitnessed\"") >= 1);
+  CHECK(all.count("\"what\":\"gap\"") == 0);
+  CHECK(all.hollow.empty());
+  host.check_every_line_once();
+}
+
+TEST_CASE("Behind witnesses bodies go as they do behind a receipt alone") {
+  Host host;
+  host.limits = {.bytes_max = 100'000,
+                 .body_segment_bytes = 10'000,
+                 .header_segment_bytes = 10'000,
+                 .witnessed_only = true};
+  host.start();
+  for (int i = 0; i < 60; ++i) {
+    host.lines += 1'000;
+    host.run_for(seconds(11));
+    host.drain();
+    host.collector.witness(host.collector.accepted().size());
+  }
+  CHECK(host.spool->bytes() < 130'000);
+  CHECK(host.spool->witnessed() > host.spool->receipted() - 20);
+  host.stop();
+  const Host::Arrived all = host.arrived();
+  CHECK(all.count("\"cause\":\"freed-unwitnessed\"") == 0);
+  CHECK(all.count("\"what\":\"gap\"") == 0);
+  host.check_every_line_once();
 }
 
 }  // namespace

@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "agent/config_sources.h"
 #include "ledger/base/bytes.h"
-#include "ledger/suite.h"
+#include "ledger/note.h"
 
 namespace yunjian::agent {
 namespace {
@@ -52,6 +53,29 @@ Result<void> read_spool(Table& root, AgentConfig& config) {
   return table->finish();
 }
 
+bool is_witness_key(const std::string& vkey) {
+  const auto verifier = ledger::Verifier::from_vkey(vkey);
+  return verifier && verifier->kind() == ledger::SignatureKind::cosignature;
+}
+
+Result<void> read_witness(Table& root, AgentConfig& config) {
+  auto table = root.table("witness");
+  if (!table) return {};
+  table->read("keys", config.witness_keys);
+  table->read("quorum", config.witness_quorum);
+  const std::vector<std::string>& keys = config.witness_keys;
+  if (!std::all_of(keys.begin(), keys.end(), is_witness_key)) {
+    table->refuse("keys", "each must be the vkey that `yunjian-audit key` printed for a witness");
+  }
+  if (std::set(keys.begin(), keys.end()).size() != keys.size()) {
+    table->refuse("keys", "names a witness twice");
+  }
+  if (config.witness_quorum < 1 || config.witness_quorum > std::max<std::size_t>(1, keys.size())) {
+    table->refuse("quorum", "must be at least 1 and at most the number of keys");
+  }
+  return table->finish();
+}
+
 Result<void> read_limits(Table& root, AgentConfig& config) {
   auto table = root.table("limits");
   if (!table) return {};
@@ -86,6 +110,7 @@ Result<AgentConfig> read_root(const toml::value& value) {
   if (auto done = read_collector(root, config); !done) return failure(done);
   if (auto done = read_sources(root, config); !done) return failure(done);
   if (auto done = read_spool(root, config); !done) return failure(done);
+  if (auto done = read_witness(root, config); !done) return failure(done);
   if (auto done = read_limits(root, config); !done) return failure(done);
   if (auto done = root.finish(); !done) return failure(done);
   while (config.state.size() > 1 && config.state.ends_with('/')) config.state.pop_back();
@@ -148,6 +173,12 @@ std::string describe_config(const AgentConfig& config) {
   out += fmt::format("spool    up to {} MiB", config.spool_bytes_max >> 20);
   if (config.spool_days_max > 0) out += fmt::format(" and {} days", config.spool_days_max);
   out += '\n';
+  if (config.witness_keys.empty()) {
+    out += "free     bodies on the collector's receipt\n";
+  } else {
+    out += fmt::format("free     bodies on a receipt that {} of {} witnesses cosigned\n",
+                       config.witness_quorum, config.witness_keys.size());
+  }
   if (config.cpu_percent > 0) out += fmt::format("limit    {} % of a core\n", config.cpu_percent);
   if (config.memory_mib > 0) out += fmt::format("limit    {} MiB of memory\n", config.memory_mib);
   if (config.upload_bytes_per_s > 0) {

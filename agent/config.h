@@ -46,6 +46,9 @@ struct AgentConfig {
   std::uint64_t usage_interval_s = 10;
   std::uint64_t spool_bytes_max = 1ULL << 30;
   std::uint64_t spool_days_max = 0;  // bodies without a receipt go after this; 0 = never
+  // Whose cosignatures free a body; vkeys. No keys: the collector's receipt alone does.
+  std::vector<std::string> witness_keys;
+  std::uint64_t witness_quorum = 1;
   MaskOptions mask;
   // What the agent may take; 0 = no limit.
   std::uint64_t cpu_percent = 0;  // of one core

@@ -7,13 +7,20 @@
 
 namespace yunjian::agent {
 
+namespace {
+
+constexpr std::chrono::seconds ask_interval{10};  // witnesses take about a minute
+
+}  // namespace
+
 using ledger::ErrorKind;
 using ledger::failure;
 using ledger::Result;
 
 Delivery::Delivery(Spool& spool, Shipper& shipper, const ledger::Suite& suite,
                    DeliveryOptions options)
-    : stream_(std::move(options.stream)),
+    : witnessed_only_(options.witnessed_only),
+      stream_(std::move(options.stream)),
       spool_(&spool),
       shipper_(&shipper),
       hasher_(suite.hasher()),
@@ -31,8 +38,15 @@ bool Delivery::take_report(ledger::Time now) {
     if (again_below_) again_below_ = std::max(*again_below_, report.receipted_below);
     last_receipt_ = now;
     checkpoint_ = std::move(report.checkpoint);
+    changed = receipt_came_ = true;
+  }
+  if (report.witnessed_below > spool_->witnessed()) {
+    spool_->mark_witnessed(report.witnessed_below);
+    question_.reset();
     changed = true;
   }
+  witness_problem_ = std::move(report.witness_problem);
+  if (report.contradiction) contradiction_ = std::move(report.contradiction);
   if (state_ != DeliveryState::shipping) return changed;
   successor_ = std::move(report.successor);
   if (report.error != error_) {
@@ -46,6 +60,7 @@ bool Delivery::take_report(ledger::Time now) {
         "are kept as evidence; stop the agent and enrol with a new token: " +
             report.error);
   } else if (report.go_back) {
+    if (*report.go_back < spool_->receipted()) went_back_ = *report.go_back;
     if (*report.go_back < spool_->first_batch()) {
       end(DeliveryState::ended,
           fmt::format(
@@ -107,6 +122,23 @@ Result<std::optional<BodyLoss>> Delivery::fill(Post& post, std::uint64_t below) 
     ++next_;
   }
   return std::optional<BodyLoss>();
+}
+
+// A batch is asked for until it is covered: the newest one of a busy host never would be.
+Result<void> Delivery::ask_for_witnesses(std::chrono::milliseconds boot) {
+  if (!witnessed_only_ || !receipt_came_ || boot < ask_at_) return {};
+  if (!question_) {
+    if (spool_->receipted() <= spool_->witnessed()) return {};
+    const std::uint64_t batch = spool_->receipted() - 1;
+    auto header = spool_->header(batch);
+    if (!header) return failure(header);
+    if (!*header) return {};
+    question_ = WitnessQuestion{.batch = batch, .leaf = hasher_->leaf(**header)};
+  }
+  receipt_came_ = false;
+  ask_at_ = boot + ask_interval;
+  shipper_->ask_witnessed(*question_);
+  return {};
 }
 
 bool Delivery::has_receipts(std::uint64_t below) const {

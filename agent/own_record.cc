@@ -26,12 +26,25 @@ std::string own_record(ledger::Time now, std::string_view what, std::vector<Deta
   return line;
 }
 
+namespace {
+
+// Both inclusive.
+std::string range(std::uint64_t first, std::uint64_t last) {
+  return first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last);
+}
+
+}  // namespace
+
+std::string unwitnessed_record(ledger::Time now, const BodyLoss& loss) {
+  return own_record(now, "spool",
+                    {{"cause", "freed-unwitnessed"},
+                     {"batches", range(loss.unwitnessed_from, loss.unwitnessed_to - 1)}});
+}
+
 std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss,
                             const std::string& stream) {
-  const std::string batches = loss.first == loss.last ? fmt::format("{}", loss.first)
-                                                      : fmt::format("{}-{}", loss.first, loss.last);
   std::vector<Detail> details{{"cause", std::string(cause)},
-                              {"batches", batches},
+                              {"batches", range(loss.first, loss.last)},
                               {"count", loss.records},
                               {"bytes", loss.bytes},
                               {"from", ledger::format_time(loss.from)},

@@ -22,4 +22,8 @@ std::string own_record(ledger::Time now, std::string_view what, std::vector<Deta
 std::string body_gap_record(ledger::Time now, std::string_view cause, const BodyLoss& loss,
                             const std::string& stream = {});
 
+// What says that bodies went which have a receipt, but no witness behind it: no gap, because the
+// collector answers for them.
+std::string unwitnessed_record(ledger::Time now, const BodyLoss& loss);
+
 }  // namespace yunjian::agent

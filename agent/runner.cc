@@ -69,6 +69,8 @@ std::string needs_restart(const AgentConfig& running, const AgentConfig& fresh) 
   if (running.spool_bytes_max != fresh.spool_bytes_max ||
       running.spool_days_max != fresh.spool_days_max)
     keys.emplace_back("spool");
+  if (running.witness_keys != fresh.witness_keys || running.witness_quorum != fresh.witness_quorum)
+    keys.emplace_back("witness");
   if (running.cpu_percent != fresh.cpu_percent || running.memory_mib != fresh.memory_mib ||
       running.upload_bytes_per_s != fresh.upload_bytes_per_s ||
       running.disk_bytes_per_s != fresh.disk_bytes_per_s)
@@ -91,6 +93,8 @@ void adopt(AgentConfig& running, AgentConfig fresh) {
   fresh.usage_interval_s = running.usage_interval_s;
   fresh.spool_bytes_max = running.spool_bytes_max;
   fresh.spool_days_max = running.spool_days_max;
+  fresh.witness_keys = running.witness_keys;
+  fresh.witness_quorum = running.witness_quorum;
   fresh.cpu_percent = running.cpu_percent;
   fresh.memory_mib = running.memory_mib;
   fresh.upload_bytes_per_s = running.upload_bytes_per_s;
@@ -248,6 +252,7 @@ Result<std::unique_ptr<ledger::File>> Run::wait_for_lock() {
 Result<std::unique_ptr<Sealer>> Run::open_sealer() {
   limits_.bytes_max = config_.spool_bytes_max;
   limits_.keep_unreceipted = std::chrono::days(config_.spool_days_max);
+  limits_.witnessed_only = !config_.witness_keys.empty();
   // A rename of a process that was killed may not be durable yet.
   if (auto synced = files_.sync_directory(paths_.directory); !synced) return failure(synced);
   auto ratchet = ledger::Ratchet::open(files_, paths_.ratchet);
@@ -315,7 +320,13 @@ Result<void> Run::prepare_renewal() {
 Result<void> Run::start_shipper(std::string& checkpoint) {
   auto log = ledger::Verifier::from_vkey(identity_.vkey);
   if (!log) return failure(log, paths_.identity);
-  ReceiptBook receipts(std::move(*log));
+  WitnessRule witnesses{.keys = {}, .quorum = config_.witness_quorum};
+  for (const std::string& vkey : config_.witness_keys) {
+    auto witness = ledger::Verifier::from_vkey(vkey);
+    if (!witness) return failure(witness, vkey);
+    witnesses.keys.push_back(std::move(*witness));
+  }
+  ReceiptBook receipts(std::move(*log), std::move(witnesses));
   if (!checkpoint.empty()) {
     if (auto restored = receipts.restore(checkpoint); !restored) {
       // It only guards against a log that goes back: no reason to stop sealing.

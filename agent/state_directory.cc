@@ -26,6 +26,7 @@ StatePaths::StatePaths(std::string state_directory)
       tls_next_key(join_path(directory, "tls-next.key")),
       tls_next_certificate(join_path(directory, "tls-next.crt")),
       ca(join_path(directory, "ca.pem")),
+      alarms(join_path(directory, "alarms")),
       spool(join_path(directory, "spool")),
       old(join_path(directory, "old")),
       succession(join_path(directory, "succession.json")),

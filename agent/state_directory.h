@@ -27,6 +27,7 @@ struct StatePaths {
   std::string tls_next_key;  // of a renewal under way, 0600
   std::string tls_next_certificate;
   std::string ca;
+  std::string alarms;  // what proves that the collector showed two histories
   std::string spool;
   std::string old;         // earlier incarnations, one directory each
   std::string succession;  // a change to the log that goes on for a dead one, under way

@@ -26,6 +26,8 @@ Result<void> write_status(ledger::FileSystem& files, const StatePaths& paths,
                                         {"sealed", status.sealed},
                                         {"records", status.records},
                                         {"receipted", status.receipted},
+                                        {"witnessed", status.witnessed},
+                                        {"witness_problem", status.witness_problem},
                                         {"spool_bytes", status.spool_bytes},
                                         {"spool_bytes_max", status.spool_bytes_max},
                                         {"dropped", status.dropped},
@@ -74,6 +76,11 @@ Result<std::string> describe_status(ledger::FileSystem& files, const StatePaths&
                              json->number("records"), or_never(json->text("last_sealed"))));
   line("receipted", fmt::format("{} batches; last {}", json->number("receipted"),
                                 or_never(json->text("last_receipt"))));
+  const std::string witnessless = json->text("witness_problem");
+  if (json->number("witnessed") > 0 || !witnessless.empty()) {
+    line("witnessed", fmt::format("{} batches{}{}", json->number("witnessed"),
+                                  witnessless.empty() ? "" : "; last question: ", witnessless));
+  }
   line("spool", fmt::format("{:.1f} of {:.1f} MiB",
                             static_cast<double>(json->number("spool_bytes")) / 1048576,
                             static_cast<double>(json->number("spool_bytes_max")) / 1048576));

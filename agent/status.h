@@ -15,6 +15,8 @@ struct AgentStatus {
   std::uint64_t sealed = 0;        // batches of the incarnation
   std::uint64_t records = 0;
   std::uint64_t receipted = 0;  // batches
+  std::uint64_t witnessed = 0;  // batches that this run saw witnesses stand behind
+  std::string witness_problem;  // why it does not see more of them; empty = they take their time
   std::uint64_t spool_bytes = 0;
   std::uint64_t spool_bytes_max = 0;
   std::uint64_t dropped = 0;  // batches of this run whose bodies went, each named by a gap record

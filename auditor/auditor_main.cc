@@ -74,7 +74,7 @@ void add_verify(CLI::App& app, VerifyOptions& options, VerifyFiles& given) {
   offline->excludes(collector)->excludes(data);
   verify
       ->add_option("--alarm", given.alarm,
-                   "分叉视图的证据文件 / evidence file of a split view, kept by `witness`")
+                   "告警的证据文件 / evidence file of an alarm, kept by `witness` or an agent")
       ->excludes(collector)
       ->excludes(data)
       ->excludes(offline);
@@ -309,7 +309,7 @@ struct Commands {
           files, {verify_files.exported, verify.vkey, verify_files.lines, verify.json});
     }
     if (!verify_files.alarm.empty()) {
-      return run_verify_alarm(files, {verify_files.alarm, verify.vkey});
+      return run_verify_alarm(files, {verify_files.alarm, verify.vkey, verify.witnesses});
     }
     if (verify_files.proof.empty()) return run_verify(files, verify);
     return run_verify_proof(files, {verify_files.proof, verify.vkey, verify.state, verify.json});

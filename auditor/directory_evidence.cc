@@ -90,6 +90,23 @@ Result<std::string> DirectoryEvidence::witnessed() {
   return files_->read_file(ledger::join_path(directory_, "witnessed/newest"));
 }
 
+std::vector<Evidence::KeptNote> DirectoryEvidence::history() {
+  constexpr std::size_t notes_max = 20'000;  // more than fifty years
+  std::vector<KeptNote> kept;
+  for (const std::string folder : {"checkpoints", "witnessed"}) {
+    const auto names = files_->list(ledger::join_path(directory_, folder));
+    if (!names) continue;  // an older collector, or no witnesses
+    for (const std::string& name : *names) {
+      if (kept.size() == notes_max) return kept;
+      std::string place = ledger::join_path(folder, name);
+      auto note = files_->read_file(ledger::join_path(directory_, place));
+      // One that cannot be read is told as one that is not signed.
+      kept.push_back({std::move(place), note ? std::move(*note) : std::string()});
+    }
+  }
+  return kept;
+}
+
 // A list is named by its root, so damage shows even when no leaf names it.
 void DirectoryEvidence::lists(EvidenceVisitor& visitor) {
   const std::string directory = ledger::join_path(directory_, "lists");

@@ -6,7 +6,8 @@
 
 namespace yunjian::auditor {
 
-// A copied data directory of a collector: checkpoint, wal/*.seg, tile/, lists/. Reads all of it,
+// A copied data directory of a collector: checkpoint, wal/*.seg, tile/, lists/,
+// checkpoints/, witnessed/. Reads all of it,
 // trusts none; expects nobody to write meanwhile. The tiles are compared with those that the leaves
 // give.
 class DirectoryEvidence : public Evidence {
@@ -17,6 +18,7 @@ class DirectoryEvidence : public Evidence {
   ledger::Result<std::string> list(std::uint64_t leaf, const ledger::ListHead& head) override;
   ledger::Result<std::string> tile(const ledger::TileId& id) override;
   ledger::Result<std::string> witnessed() override;
+  std::vector<KeptNote> history() override;
 
  private:
   struct Pass;

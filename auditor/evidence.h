@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auditor/findings.h"
 #include "auditor/proof_source.h"
@@ -42,6 +43,13 @@ class Evidence : public TileSource {
   virtual ledger::Result<std::string> list(std::uint64_t leaf, const ledger::ListHead& head) = 0;
   // The newest checkpoint that enough witnesses signed, with their lines.
   virtual ledger::Result<std::string> witnessed() = 0;
+  // Checkpoints that were kept over the days, signed by the log and perhaps by witnesses; none of
+  // them checked here.
+  struct KeptNote {
+    std::string place;
+    std::string note;
+  };
+  virtual std::vector<KeptNote> history() { return {}; }
   // The leaves before this one were verified before. True: visit() will begin there.
   virtual bool begin_at(std::uint64_t) { return false; }
 };

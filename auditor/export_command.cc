@@ -1,13 +1,12 @@
 #include "auditor/export_command.h"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <optional>
 
 #include "auditor/command_kit.h"
 #include "auditor/export.h"
+#include "auditor/findings_output.h"
 #include "auditor/pinned_state.h"
 #include "auditor/printable.h"
 #include "auditor/tile_reader.h"
@@ -26,38 +25,20 @@ int code_of(const ledger::Error& error) {
 
 void print_json(const Export& exported, const ExportCheck& check, int code) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-  const auto text = [&json](const char* key, std::string_view value) {
-    json.Key(key);
-    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
-  const auto number = [&json](const char* key, std::uint64_t value) {
-    json.Key(key);
-    json.Uint64(value);
-  };
+  JsonWriter json(buffer);
   json.StartObject();
   json.Key("exit");
   json.Int(code);
-  text("what", exported.what);
-  text("from", ledger::format_time(exported.from));
-  text("to", ledger::format_time(exported.to));
-  number("tree_size", check.tree.size);
-  number("streams", check.streams);
-  number("batches", check.counts.batches);
-  number("records", check.counts.records);
-  number("in_period", check.in_period);
-  number("bodies_absent", check.counts.bodies_absent);
-  json.Key("findings");
-  json.StartArray();
-  for (const Finding& finding : check.findings.kept()) {
-    json.StartObject();
-    text("kind", to_string(finding.kind));
-    text("place", finding.place);
-    text("zh", finding.zh);
-    text("en", finding.en);
-    json.EndObject();
-  }
-  json.EndArray();
+  write_text(json, "what", exported.what);
+  write_text(json, "from", ledger::format_time(exported.from));
+  write_text(json, "to", ledger::format_time(exported.to));
+  write_number(json, "tree_size", check.tree.size);
+  write_number(json, "streams", check.streams);
+  write_number(json, "batches", check.counts.batches);
+  write_number(json, "records", check.counts.records);
+  write_number(json, "in_period", check.in_period);
+  write_number(json, "bodies_absent", check.counts.bodies_absent);
+  write_findings(json, check.findings);
   json.EndObject();
   fmt::print("{}\n", buffer.GetString());
 }
@@ -77,10 +58,7 @@ int tell(const Export& exported, const ExportCheck& check, bool json) {
       check.in_period, check.counts.bodies_absent, printable(exported.what),
       ledger::format_time(exported.from), ledger::format_time(exported.to), check.streams,
       check.counts.batches, check.counts.records, check.in_period, check.counts.bodies_absent);
-  for (const Finding& finding : check.findings.kept()) {
-    fmt::print("  [{}] {}\n      {}\n      {}\n", to_string(finding.kind), printable(finding.place),
-               printable(finding.zh), printable(finding.en));
-  }
+  fmt::print("{}", format_findings(check.findings));
   for (const ExportedStream& stream : exported.streams) {
     if (!stream.open_end) continue;
     fmt::print(

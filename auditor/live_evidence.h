@@ -2,11 +2,12 @@
 
 #include "auditor/evidence.h"
 #include "auditor/https_client.h"
+#include "auditor/leaf_frames.h"
 
 namespace yunjian::auditor {
 
-// A running collector, read over its API: /checkpoint, /tile/entries/…,
-// /v1/streams/{stream}/batches/{n}, /v1/log/lists/{leaf}, /v1/log/witnessed.
+// A running collector, read over its API: /checkpoint, /tile/entries/…, /v1/log/batches/{leaf},
+// /v1/log/lists/{leaf}, /v1/log/witnessed.
 class LiveEvidence : public Evidence {
  public:
   LiveEvidence(HttpsClient client, const ledger::Suite& suite)
@@ -21,13 +22,16 @@ class LiveEvidence : public Evidence {
  private:
   ledger::Result<std::string> bundle(std::uint64_t index, std::uint64_t size,
                                      EvidenceVisitor& visitor);
-  ledger::Result<void> leaf(std::string_view bytes, EvidenceVisitor& visitor);
+  ledger::Result<void> leaf(std::string_view bytes, std::uint64_t index, EvidenceVisitor& visitor);
+  ledger::Result<std::optional<std::string_view>> body_of(std::string_view bytes,
+                                                          std::uint64_t index);
   ledger::Result<HttpAnswer> get(const std::string& path);
   ledger::Result<std::string> text(const std::string& path);
 
   HttpsClient client_;
   const ledger::Suite* suite_;
   std::uint64_t begin_ = 0;
+  LeafFrames frames_;  // of the leaves at hand
 };
 
 }  // namespace yunjian::auditor

@@ -61,6 +61,7 @@ Result<VerifyResult> LogVerifier::run(Evidence& evidence) {
   const auto start = SteadyClock::now();
   read_checkpoint(evidence);
   read_witnessed(evidence);
+  read_history(evidence);
   notes_took_ = SteadyClock::now() - start;
   if (!pinned_) {
     found({FindingKind::notice, "state", "没有先前的核验状态:不能排除日志末尾被整体移除",
@@ -130,6 +131,26 @@ void LogVerifier::read_witnessed(Evidence& evidence) {
   found({FindingKind::missing,
          fmt::format("leaves {}..{}", result_.tree.size, witnessed_->size - 1),
          "日志倒退到已见证的检查点之前", "the log went back behind its witnessed checkpoint"});
+}
+
+// What the log signed on earlier days must be the beginning of what it is now.
+void LogVerifier::read_history(Evidence& evidence) {
+  for (Evidence::KeptNote& kept : evidence.history()) {
+    auto checkpoint = ledger::open_checkpoint(kept.note, log_);
+    if (!checkpoint) {
+      found({FindingKind::tampered, kept.place, "所存的检查点不是本日志的",
+             "the kept checkpoint is not the log's: " + checkpoint.error().message});
+      continue;
+    }
+    ++result_.counts.checkpoints_kept;
+    const std::uint64_t size = checkpoint->tree.size;
+    if (size > result_.tree.size && result_.tree.size > 0) {
+      found({FindingKind::missing, fmt::format("leaves {}..{}", result_.tree.size, size - 1),
+             "日志倒退到其所存检查点 " + kept.place + " 之前",
+             "the log went back behind the checkpoint kept in " + kept.place});
+    }
+    history_.emplace(size, KeptRoot{checkpoint->tree.root, std::move(kept.place)});
+  }
 }
 
 void LogVerifier::resume(Evidence& evidence) {
@@ -245,6 +266,13 @@ void LogVerifier::check_roots(const Hash& leaf_hash) {
   if (witnessed_ && witnessed_->size == size && frontier_.root() != witnessed_->root) {
     found({FindingKind::tampered, place, "与经见证的检查点不一致:同一密钥签了两段历史",
            "they are not those of the witnessed checkpoint: one key signed two histories", leaf_});
+  }
+  for (auto [kept, end] = history_.equal_range(size); kept != end; ++kept) {
+    if (kept->second.root == frontier_.root()) continue;
+    found({FindingKind::tampered, place, "与所存检查点 " + kept->second.place + " 不符:历史被改写",
+           "they are not those of the checkpoint kept in " + kept->second.place +
+               ": history was rewritten",
+           leaf_});
   }
   if (result_.tree.size != size) return;
   root_holds_ = frontier_.root() == result_.tree.root;

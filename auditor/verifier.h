@@ -28,6 +28,7 @@ struct VerifyCounts {
   std::uint64_t streams = 0;
   std::uint64_t cosignatures = 0;       // on the witnessed checkpoint, by keys that were given
   std::uint64_t checkpoints_shown = 0;  // to agents, compared
+  std::uint64_t checkpoints_kept = 0;   // by the log itself over the days, compared
   StreamCounts batches;
   AgentBook::Counts book;
 };
@@ -90,6 +91,7 @@ class LogVerifier : public EvidenceVisitor {
  private:
   void read_checkpoint(Evidence& evidence);
   void read_witnessed(Evidence& evidence);
+  void read_history(Evidence& evidence);
   void resume(Evidence& evidence);
   void save();
   void check_roots(const ledger::Hash& leaf_hash);
@@ -124,8 +126,13 @@ class LogVerifier : public EvidenceVisitor {
   std::optional<ledger::Successor> successor_;
   DeadLog dead_log_;
   std::optional<ledger::TreeHead> witnessed_;
-  Evidence* evidence_ = nullptr;  // during run()
-  std::uint64_t leaf_ = 0;        // that is being checked
+  struct KeptRoot {
+    ledger::Hash root;
+    std::string place;  // of the note
+  };
+  std::multimap<std::uint64_t, KeptRoot> history_;  // by tree size
+  Evidence* evidence_ = nullptr;                    // during run()
+  std::uint64_t leaf_ = 0;                          // that is being checked
   bool root_holds_ = false;
   std::chrono::steady_clock::time_point saved_at_;
   std::chrono::duration<double> notes_took_{};

@@ -179,6 +179,43 @@ TEST_CASE("a split view is found against the pinned state, also at equal size") 
   CHECK(verdict(log, seen) == 1);
 }
 
+TEST_CASE("what the log signed on earlier days is compared, and must have been signed by it") {
+  SampleLog log;
+  const std::size_t host = log.enrol("water-bureau", "web-01");
+  log.seal(host, {log.random_line(40)});
+  const std::string early = log.checkpoint_note();
+  for (int i = 0; i < 5; ++i) log.seal(host, {log.random_line(40)});
+  const std::string newest = log.checkpoint_note();
+  log.write();
+  const auto keep = [&](const std::string& name, const std::string& note) {
+    for (const char* folder : {"/data/checkpoints", "/data/witnessed"}) {
+      REQUIRE(log.files().make_directory(folder, 0700));
+    }
+    log.files().overwrite("/data/" + name, note);
+  };
+  keep("checkpoints/2026-11-22", early);
+  keep("witnessed/2026-11-23", newest);
+  auto result = verify(log);
+  CHECK(result.findings.exit_code(false) == 0);
+  CHECK(result.counts.checkpoints_kept == 2);
+
+  keep("checkpoints/2026-11-22", early.substr(0, early.size() / 2));
+  CHECK(verdict(log) == 1);
+  SampleLog other;  // the same key, another history
+  const std::size_t stranger = other.enrol("tax-bureau", "web-02");
+  other.seal(stranger, {other.random_line(40)});
+  keep("checkpoints/2026-11-22", other.checkpoint_note());
+  result = verify(log);
+  CHECK(result.findings.exit_code(false) == 1);
+  const auto& kept = result.findings.kept();
+  CHECK(std::any_of(kept.begin(), kept.end(), [](const Finding& each) {
+    return each.en.find("kept in checkpoints/2026-11-22") != std::string::npos;
+  }));
+  for (int i = 0; i < 20; ++i) other.seal(stranger, {other.random_line(40)});
+  keep("checkpoints/2026-11-22", other.checkpoint_note());
+  CHECK(verdict(log) == 2);
+}
+
 TEST_CASE("an unfinished write behind the checkpoint is a notice, below it a loss") {
   SampleLog log;
   fill(log);

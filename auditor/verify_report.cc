@@ -1,10 +1,10 @@
 #include "auditor/verify_report.h"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <array>
+
+#include "auditor/findings_output.h"
 
 namespace yunjian::auditor {
 namespace {
@@ -32,7 +32,7 @@ VerdictWords words_of(int code) {
   }
 }
 
-std::array<std::pair<std::string_view, std::uint64_t>, 16> rows_of(const VerifyResult& result) {
+std::array<std::pair<std::string_view, std::uint64_t>, 17> rows_of(const VerifyResult& result) {
   const VerifyCounts& counts = result.counts;
   return {{{"leaves", counts.leaves},
            {"enrolments", counts.enrolments},
@@ -49,10 +49,11 @@ std::array<std::pair<std::string_view, std::uint64_t>, 16> rows_of(const VerifyR
            {"rosters", counts.book.rosters},
            {"endorsements", counts.book.endorsements},
            {"retirements", counts.book.retirements},
-           {"checkpoints_shown", counts.checkpoints_shown}}};
+           {"checkpoints_shown", counts.checkpoints_shown},
+           {"checkpoints_kept", counts.checkpoints_kept}}};
 }
 
-constexpr std::array<std::string_view, 16> row_titles = {"日志叶子 leaves",
+constexpr std::array<std::string_view, 17> row_titles = {"日志叶子 leaves",
                                                          "登记 enrolments",
                                                          "其中未背书 unendorsed",
                                                          "分叉 forks",
@@ -67,7 +68,8 @@ constexpr std::array<std::string_view, 16> row_titles = {"日志叶子 leaves",
                                                          "名册 rosters",
                                                          "主管部门背书 endorsements",
                                                          "注销 retirements",
-                                                         "代理所见检查点 checkpoints shown"};
+                                                         "代理所见检查点 checkpoints shown",
+                                                         "历日所存检查点 checkpoints kept"};
 
 // "  3  流:… streams: …   1234 in 0.10 s, 12340/s   note"
 std::string format_levels(const std::vector<Level>& levels) {
@@ -86,24 +88,18 @@ std::string format_levels(const std::vector<Level>& levels) {
   return out + "\n";
 }
 
-using Json = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void write_levels(Json& json, const std::vector<Level>& levels) {
+void write_levels(JsonWriter& json, const std::vector<Level>& levels) {
   json.Key("levels");
   json.StartArray();
   for (const Level& level : levels) {
     json.StartObject();
-    json.Key("name");
-    json.String(level.name.data(), static_cast<rapidjson::SizeType>(level.name.size()));
-    json.Key("count");
-    json.Uint64(level.count);
+    write_text(json, "name", level.name);
+    write_number(json, "count", level.count);
     json.Key("seconds");
     json.Double(level.took.count());
     if (!level.note_en.empty()) {
-      json.Key("zh");
-      json.String(level.note_zh.c_str());
-      json.Key("en");
-      json.String(level.note_en.c_str());
+      write_text(json, "zh", level.note_zh);
+      write_text(json, "en", level.note_en);
     }
     json.EndObject();
   }
@@ -131,10 +127,7 @@ std::string format_text(const VerifyReport& report) {
     out += fmt::format("  {:>12}  {}\n", rows[i].second, row_titles[i]);
   }
   out += '\n';
-  for (const Finding& finding : result.findings.kept()) {
-    out += fmt::format("  [{}] {}\n      {}\n      {}\n", to_string(finding.kind), finding.place,
-                       finding.zh, finding.en);
-  }
+  out += format_findings(result.findings);
   for (const FindingKind kind :
        {FindingKind::tampered, FindingKind::missing, FindingKind::lost, FindingKind::cannot_tell,
         FindingKind::declared_gap, FindingKind::notice}) {
@@ -156,40 +149,21 @@ std::string format_json(const VerifyReport& report) {
   const VerifyResult& result = *report.result;
   const int code = result.findings.exit_code(report.strict);
   rapidjson::StringBuffer buffer;
-  Json json(buffer);
-  const auto text = [&json](std::string_view key, std::string_view value) {
-    json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
-    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
+  JsonWriter json(buffer);
   json.StartObject();
-  text("origin", report.origin);
-  text("source", report.source);
+  write_text(json, "origin", report.origin);
+  write_text(json, "source", report.source);
   json.Key("exit");
   json.Int(code);
-  text("verdict", words_of(code).word);
-  json.Key("tree_size");
-  json.Uint64(result.tree.size);
+  write_text(json, "verdict", words_of(code).word);
+  write_number(json, "tree_size", result.tree.size);
   json.Key("counts");
   json.StartObject();
-  for (const auto& [name, count] : rows_of(result)) {
-    json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    json.Uint64(count);
-  }
+  for (const auto& [name, count] : rows_of(result)) write_number(json, name, count);
   json.EndObject();
-  json.Key("resumed_at");
-  json.Uint64(result.resumed_at);
+  write_number(json, "resumed_at", result.resumed_at);
   write_levels(json, result.levels);
-  json.Key("findings");
-  json.StartArray();
-  for (const Finding& finding : result.findings.kept()) {
-    json.StartObject();
-    text("kind", to_string(finding.kind));
-    text("place", finding.place);
-    text("zh", finding.zh);
-    text("en", finding.en);
-    json.EndObject();
-  }
-  json.EndArray();
+  write_findings(json, result.findings);
   json.Key("seconds");
   json.Double(report.took.count());
   json.EndObject();

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "auditor/split_view.h"
 #include "auditor/tile_reader.h"
+#include "ledger/split_view.h"
 
 namespace yunjian::auditor {
 
@@ -101,6 +101,10 @@ Result<Witness::Outcome> Witness::silent(const ledger::Error& error, Time now) {
       long_ago ? fmt::format("the log does not answer; the newest checkpoint was seen {} ago",
                              age(grew_, now))
                : "the log does not answer"};
+  if (!long_ago) return outcome;
+  auto kept = keep_statement(AlarmStatement::Kind::silent, note_, "", now);
+  if (!kept) return ledger::failure(kept);
+  outcome.evidence = std::move(*kept);
   return outcome;
 }
 
@@ -122,6 +126,9 @@ Result<Witness::Outcome> Witness::look(WitnessedLog& source, const std::string& 
         Finding{FindingKind::cannot_tell, "checkpoint",
                 fmt::format("检查点陈旧:{} 未增长", age(grew_, now)),
                 fmt::format("the checkpoint is stale: it did not grow for {}", age(grew_, now))};
+    auto kept = keep_statement(AlarmStatement::Kind::stale, note_, note, now);
+    if (!kept) return ledger::failure(kept);
+    outcome.evidence = std::move(*kept);
   }
   if (auto done = tell(source, outcome); !done) return ledger::failure(done);
   return outcome;
@@ -193,10 +200,10 @@ Result<Witness::Outcome> Witness::split(const std::string& before, const std::st
                                         WitnessedLog& source, Time now) {
   const auto fresh = ledger::open_checkpoint(note, log_);
   TileReader tiles(source, fresh->tree, log_.suite());
-  auto view = prove_split_view(log_, before, note, tiles.subtrees());
+  auto view = ledger::prove_split_view(log_, before, note, tiles.subtrees());
   const bool proven = view.has_value();
   auto kept = keep_evidence(proven ? "split-view" : "not-consistent",
-                            proven ? format_split_view(*view) : before + "\n" + note, now);
+                            proven ? ledger::format_split_view(*view) : before + "\n" + note, now);
   if (!kept) return ledger::failure(kept);
   Outcome outcome;
   outcome.size = tree_.size;
@@ -225,7 +232,8 @@ Result<Witness::Outcome> Witness::rolled_back(WitnessedLog& source, Time now) {
     return outcome;
   }
   const std::string& before = seen == tree_.size ? note_ : *options_.pinned_note;
-  auto kept = keep_evidence("roll-back", before + "\n" + *note, now);
+  auto kept = newest ? keep_statement(AlarmStatement::Kind::roll_back, before, *note, now)
+                     : keep_evidence("not-signed", *note, now);
   if (!kept) return ledger::failure(kept);
   outcome.evidence = std::move(*kept);
   const std::uint64_t size = newest ? newest->tree.size : 0;
@@ -236,12 +244,31 @@ Result<Witness::Outcome> Witness::rolled_back(WitnessedLog& source, Time now) {
   return outcome;
 }
 
+// One file a day for as long as the same note is the newest; its `seen` is that of the last look.
+Result<std::string> Witness::keep_statement(AlarmStatement::Kind kind, const std::string& before,
+                                            const std::string& shown, Time now) {
+  auto note = sign_alarm({.kind = kind,
+                          .origin = log_.name(),
+                          .since = std::min(grew_, now),
+                          .seen = now,
+                          .kept = before,
+                          .shown = shown},
+                         *key_);
+  if (!note) return ledger::failure(note);
+  return keep_file(to_string(kind), *note, before, now);
+}
+
+// One file for the same evidence, however often it is seen.
 Result<std::string> Witness::keep_evidence(std::string_view kind, const std::string& bytes,
                                            Time now) {
+  return keep_file(kind, bytes, bytes, now);
+}
+
+Result<std::string> Witness::keep_file(std::string_view kind, const std::string& bytes,
+                                       const std::string& about, Time now) {
   const std::string directory = ledger::join_path(options_.state, "alarms");
   if (auto made = files_->make_directory(directory, 0700); !made) return ledger::failure(made);
-  // One file for the same evidence, however often it is seen.
-  const std::string hash = ledger::to_hex(ledger::as_view(ledger::sha256(bytes))).substr(0, 8);
+  const std::string hash = ledger::to_hex(ledger::as_view(ledger::sha256(about))).substr(0, 8);
   const std::string name =
       fmt::format("{}-{}-{}", ledger::format_time(now).substr(0, 10), kind, hash);
   std::string path = ledger::join_path(directory, name);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "auditor/alarm_statement.h"
 #include "auditor/findings.h"
 #include "auditor/key_file.h"
 #include "auditor/proof_source.h"
@@ -67,8 +68,12 @@ class Witness {
   ledger::Result<std::optional<Outcome>> differs(WitnessedLog& source, const std::string& before,
                                                  const std::string& note, ledger::Time now);
   ledger::Result<void> tell(WitnessedLog& source, Outcome& outcome);
+  ledger::Result<std::string> keep_statement(AlarmStatement::Kind kind, const std::string& before,
+                                             const std::string& shown, ledger::Time now);
   ledger::Result<std::string> keep_evidence(std::string_view kind, const std::string& bytes,
                                             ledger::Time now);
+  ledger::Result<std::string> keep_file(std::string_view kind, const std::string& bytes,
+                                        const std::string& about, ledger::Time now);
   std::string path() const;
   ledger::Result<void> keep();
   std::uint64_t size_seen() const;  // by this witness, or by what was verified besides

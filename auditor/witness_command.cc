@@ -11,8 +11,8 @@
 #include "auditor/command_kit.h"
 #include "auditor/pinned_state.h"
 #include "auditor/printable.h"
-#include "auditor/split_view.h"
 #include "auditor/witness.h"
+#include "ledger/split_view.h"
 
 namespace yunjian::auditor {
 
@@ -198,14 +198,47 @@ int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOp
   }
 }
 
+namespace {
+
+// What a witness states, when it is one whose key was given.
+int tell_statement(const std::string& bytes, const ledger::Verifier& log,
+                   const std::vector<std::string>& vkeys) {
+  auto witnesses = read_vkeys(vkeys, ledger::SignatureKind::cosignature);
+  if (!witnesses) return complain(exit_usage, "--witness-vkey: " + witnesses.error().message);
+  auto check = check_alarm(bytes, log, *witnesses);
+  if (!check) {
+    fmt::print("证据不成立 it proves nothing: {}\n", printable(check.error().message));
+    return exit_cannot_tell;
+  }
+  const AlarmStatement& stated = check->statement;
+  fmt::print(
+      "见证方陈述({}):{} 时日志 {} 最近的检查点仍是 {} 首次所见的 {} 个叶子{}\n"
+      "a witness states ({}): at {} the newest checkpoint of {} was still the one of {} leaves "
+      "first seen at {}{}\n",
+      to_string(stated.kind), ledger::format_time(stated.seen), log.name(),
+      ledger::format_time(stated.since), check->kept.size,
+      stated.kind == AlarmStatement::Kind::roll_back
+          ? fmt::format(",而日志出示 {} 个叶子的为最新", check->shown.size)
+          : "",
+      to_string(stated.kind), ledger::format_time(stated.seen), log.name(), check->kept.size,
+      ledger::format_time(stated.since),
+      stated.kind == AlarmStatement::Kind::roll_back
+          ? fmt::format(", and the log showed one of {} leaves as its newest", check->shown.size)
+          : "");
+  return stated.kind == AlarmStatement::Kind::roll_back ? 2 : exit_cannot_tell;
+}
+
+}  // namespace
+
 int run_verify_alarm(ledger::FileSystem& files, const VerifyAlarmOptions& options) {
   auto log = ledger::Verifier::from_vkey(first_line(options.vkey));
   if (!log) return complain(exit_usage, "--vkey: " + log.error().message);
   auto bytes = files.read_file(options.alarm);
   if (!bytes) return complain(exit_cannot_tell, bytes.error().message);
-  auto view = parse_split_view(*bytes);
-  auto heads =
-      view ? check_split_view(*view, *log) : Result<SplitHeads>(ledger::Failure(view.error()));
+  if (is_alarm_statement(*bytes)) return tell_statement(*bytes, *log, options.witnesses);
+  auto view = ledger::parse_split_view(*bytes);
+  auto heads = view ? ledger::check_split_view(*view, *log)
+                    : Result<ledger::SplitHeads>(ledger::Failure(view.error()));
   if (!heads) {
     fmt::print("证据不成立 it proves nothing: {}\n", printable(heads.error().message));
     return exit_cannot_tell;

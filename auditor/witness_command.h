@@ -45,10 +45,12 @@ struct EndorseOptions {
 int run_endorse(ledger::FileSystem& files, ledger::Clock& clock, const EndorseOptions& options);
 
 struct VerifyAlarmOptions {
-  std::string alarm;  // evidence file of a split view
+  std::string alarm;  // evidence file of a witness or an agent
   std::string vkey;
+  std::vector<std::string> witnesses;  // vkeys whose statements count
 };
-// Exit 1: the file proves that one key signed two histories; 4: it proves nothing.
+// Exit 1: the file proves that one key signed two histories; 2: a witness states that the log went
+// back; 4: it states that the log was stale or silent, or the file proves nothing.
 int run_verify_alarm(ledger::FileSystem& files, const VerifyAlarmOptions& options);
 
 }  // namespace yunjian::auditor

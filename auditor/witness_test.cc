@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "auditor/split_view.h"
 #include "auditor/testing/sample_source.h"
+#include "ledger/split_view.h"
 
 namespace yunjian::auditor {
 namespace {
@@ -124,9 +124,9 @@ TEST_CASE("a split view is an alarm whose evidence proves it to whoever has the 
     CHECK(outcome.alarm->kind == FindingKind::tampered);
     CHECK(setup.shown.posted.size() == posted);
     const std::string evidence = setup.files.content(outcome.evidence).value();
-    const auto view = parse_split_view(evidence);
+    const auto view = ledger::parse_split_view(evidence);
     REQUIRE(view);
-    const auto heads = check_split_view(*view, setup.log.verifier());
+    const auto heads = ledger::check_split_view(*view, setup.log.verifier());
     REQUIRE(heads);
     CHECK(heads->one.size == 7);
     CHECK(heads->other.size == (same_size ? 7 : 10));
@@ -143,23 +143,25 @@ TEST_CASE("no byte of the evidence of a split view can be changed, and honest lo
   for (int i = 0; i < 10; ++i) other.seal(0, {other.random_line(50)});
   const auto hasher = ledger::default_suite().hasher();
   const auto hashes = other.leaf_hashes();
-  const auto view = prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
-                                     other.checkpoint_note(), ledger::subtrees_of(*hasher, hashes));
+  const auto view =
+      ledger::prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
+                               other.checkpoint_note(), ledger::subtrees_of(*hasher, hashes));
   REQUIRE(view);
-  const std::string good = format_split_view(*view);
+  const std::string good = ledger::format_split_view(*view);
   for (std::size_t i = 0; i < good.size(); ++i) {
     std::string changed = good;
     changed[i] = static_cast<char>(changed[i] ^ 1);
-    const auto parsed = parse_split_view(changed);
-    if (parsed) CHECK_FALSE(check_split_view(*parsed, setup.log.verifier()));
-    CHECK_FALSE(parse_split_view(std::string_view(good).substr(0, i)));
+    const auto parsed = ledger::parse_split_view(changed);
+    if (parsed) CHECK_FALSE(ledger::check_split_view(*parsed, setup.log.verifier()));
+    CHECK_FALSE(ledger::parse_split_view(std::string_view(good).substr(0, i)));
   }
   SampleLog longer;
   Setup::fill(longer);
   longer.seal(0, {longer.random_line(60)});
   const auto more = longer.leaf_hashes();
-  CHECK_FALSE(prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
-                               longer.checkpoint_note(), ledger::subtrees_of(*hasher, more)));
+  CHECK_FALSE(ledger::prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
+                                       longer.checkpoint_note(),
+                                       ledger::subtrees_of(*hasher, more)));
 }
 
 TEST_CASE("a log that went back is told with both notes; an older candidate alone is not") {
@@ -177,7 +179,11 @@ TEST_CASE("a log that went back is told with both notes; an older candidate alon
   const Witness::Outcome outcome = setup.step(witness);
   REQUIRE(outcome.alarm);
   CHECK(outcome.alarm->kind == FindingKind::missing);
-  CHECK(setup.files.content(outcome.evidence).value().find(old) != std::string::npos);
+  const auto stated = check_alarm(setup.files.content(outcome.evidence).value(),
+                                  setup.log.verifier(), {setup.key->identity});
+  REQUIRE(stated);
+  CHECK(stated->statement.kind == AlarmStatement::Kind::roll_back);
+  CHECK(stated->kept.size > stated->shown.size);
 }
 
 TEST_CASE("what verify saw before counts too") {
@@ -204,11 +210,24 @@ TEST_CASE("a stale checkpoint and a silent log are alarms") {
   auto outcome = setup.step(witness);
   REQUIRE(outcome.alarm);
   CHECK(outcome.alarm->en.find("stale") != std::string::npos);
+  const auto states = [&](const std::string& path) {
+    const auto check =
+        check_alarm(setup.files.content(path).value(), setup.log.verifier(), {setup.key->identity});
+    REQUIRE_MESSAGE(check.has_value(), (check ? "" : check.error().message));
+    CHECK(check->statement.seen == setup.now);
+    return check->statement.kind;
+  };
+  CHECK(states(outcome.evidence) == AlarmStatement::Kind::stale);
+  const std::string first = outcome.evidence;
+  setup.now += std::chrono::minutes(1);
+  CHECK(setup.step(witness).evidence == first);  // one file, its time the last look's
+  CHECK(states(first) == AlarmStatement::Kind::stale);
   setup.shown.silent = true;
   outcome = setup.step(witness);
   REQUIRE(outcome.alarm);
   CHECK(outcome.alarm->kind == FindingKind::cannot_tell);
   CHECK(outcome.alarm->en.find("does not answer") != std::string::npos);
+  CHECK(states(outcome.evidence) == AlarmStatement::Kind::silent);
 }
 
 TEST_CASE("a state that was changed, or is of another log's key, stops the witness") {

@@ -239,7 +239,11 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::s
       .certificate_validity = options_.config.certificate_validity,
       .record = [this](std::string line) { return own_->record(std::move(line)); },
       .full = &disk_full_,
-      .succession = succession_.get()});
+      .succession = succession_.get(),
+      .witnessed =
+          [this](std::string_view stream, std::uint64_t batch) {
+            return witness_->witnessed_receipt(stream, batch);
+          }});
   ApiContext context{
       .catalog = catalog_.get(),
       .log = log_.get(),

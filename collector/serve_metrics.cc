@@ -57,6 +57,10 @@ std::string ingest_metrics(const IngestHandler::Counters& counters) {
   text.metric("yunjian_agent_gaps_total", "counter", "Gap records in accepted batches.")
       .sample("cause", "spool", number(counters.gaps_of_spool))
       .sample("cause", "other", number(counters.gaps - counters.gaps_of_spool));
+  text.metric("yunjian_witnessed_receipts_total", "counter",
+              "Receipts under a witnessed checkpoint that agents asked for.")
+      .sample("result", "given", number(counters.witnessed_given))
+      .sample("result", "not_yet", number(counters.witnessed_waits));
   return text.take();
 }
 

@@ -43,7 +43,9 @@ WitnessService::WitnessService(const Parts& parts, const std::string& data,
     : parts_(parts),
       config_(config),
       lists_(parts.files, data + "/lists"),
-      rosters_(parts.log, lists_, parts.clock) {}
+      rosters_(parts.log, lists_, parts.clock),
+      history_(parts.log,
+               {.files = parts.files, .clock = parts.clock, .directory = data + "/checkpoints"}) {}
 
 Result<std::unique_ptr<WitnessService>> WitnessService::open(const Parts& parts,
                                                              const std::string& data,
@@ -85,6 +87,24 @@ void WitnessService::run() {
   }
 }
 
+Result<std::optional<std::string>> WitnessService::witnessed_receipt(std::string_view stream,
+                                                                     std::uint64_t batch) const {
+  auto row = parts_.log.batch_row(stream, batch);
+  if (!row) return ledger::failure(row);
+  if (!*row) {
+    return ledger::fail(ledger::ErrorKind::reject,
+                        fmt::format("there is no batch {} of {}", batch, stream));
+  }
+  const std::string note = cosignatures_->witnessed();
+  if (note.empty()) return std::optional<std::string>();
+  auto receipt = parts_.log.receipt_under(note, (*row)->leaf);
+  if (!receipt && receipt.error().kind == ledger::ErrorKind::reject) {
+    return std::optional<std::string>();
+  }
+  if (!receipt) return ledger::failure(receipt);
+  return std::optional<std::string>(std::move(*receipt));
+}
+
 Result<void> WitnessService::step() {
   std::vector<WitnessPush::Event> events;
   {
@@ -99,6 +119,7 @@ Result<void> WitnessService::step() {
     const std::lock_guard lock(mutex_);
     if (event.alarm) ++alarms_;
   }
+  if (auto kept = history_.step(); !kept) return kept;
   auto made = rosters_.step();
   if (!made) return ledger::failure(made);
   if (!*made) return {};

@@ -9,6 +9,7 @@
 
 #include "collector/config.h"
 #include "collector/store/own_stream.h"
+#include "collector/witness/checkpoint_history.h"
 #include "collector/witness/roster_keeper.h"
 #include "collector/witness/witness_push.h"
 
@@ -36,6 +37,10 @@ class WitnessService {
   // Makes the roster that is due, and records of what witnesses said.
   ledger::Result<void> step();
 
+  // What an agent that frees bodies only behind witnesses asks for: see IngestHandler::Parts.
+  ledger::Result<std::optional<std::string>> witnessed_receipt(std::string_view stream,
+                                                               std::uint64_t batch) const;
+
   Cosignatures& cosignatures() { return *cosignatures_; }
   ListFiles& lists() { return lists_; }
   std::string metrics() const;  // any thread
@@ -49,6 +54,7 @@ class WitnessService {
   const WitnessConfig config_;
   ListFiles lists_;
   RosterKeeper rosters_;
+  CheckpointHistory history_;
   std::unique_ptr<Cosignatures> cosignatures_;
   std::unique_ptr<WitnessPush> push_;
 

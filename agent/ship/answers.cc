@@ -44,13 +44,36 @@ Result<void> ReceiptBook::restore(std::string_view checkpoint_note) {
 Result<void> ReceiptBook::check(std::string_view receipt, const ledger::Hash& leaf) {
   auto checkpoint = verify_receipt(receipt, log_, leaf);
   if (!checkpoint) return failure(checkpoint, "the receipt does not verify");
-  const ledger::TreeHead& tree = checkpoint->tree;
-  if (tree.size < newest_.size || (tree.size == newest_.size && tree != newest_)) {
+  return compare(checkpoint->tree, ledger::parse_tlog_proof(receipt)->checkpoint, false);
+}
+
+Result<void> ReceiptBook::check_witnessed(std::string_view receipt, const ledger::Hash& leaf) {
+  auto checkpoint = verify_receipt(receipt, log_, leaf);
+  if (!checkpoint) return failure(checkpoint, "the witnessed receipt does not verify");
+  std::string note = ledger::parse_tlog_proof(receipt)->checkpoint;
+  std::size_t cosigned = 0;
+  for (const ledger::Verifier& witness : witnesses_.keys) {
+    if (ledger::open_note(note, {witness})) ++cosigned;
+  }
+  if (cosigned < witnesses_.quorum) {
+    return fail(ErrorKind::reject,
+                fmt::format("the receipt is cosigned by {} of the witnesses in [witness] keys, {} "
+                            "are needed",
+                            cosigned, witnesses_.quorum));
+  }
+  return compare(checkpoint->tree, std::move(note), true);
+}
+
+Result<void> ReceiptBook::compare(const ledger::TreeHead& tree, std::string note,
+                                  bool may_be_older) {
+  const bool back = tree.size < newest_.size && !may_be_older;
+  if (back || (tree.size == newest_.size && tree != newest_)) {
+    contradiction_ = Contradiction{.before = note_, .after = std::move(note)};
     return fail(ErrorKind::reject, std::string(another_log));
   }
   if (tree.size > newest_.size) {
     newest_ = tree;
-    note_ = ledger::parse_tlog_proof(receipt)->checkpoint;
+    note_ = std::move(note);
   }
   return {};
 }

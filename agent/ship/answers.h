@@ -5,6 +5,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "agent/ship/post.h"
 #include "agent/ship/uploader.h"
@@ -12,25 +14,49 @@
 
 namespace yunjian::agent {
 
+// Whose cosignatures free a body: `quorum` of `keys`. No keys: the collector's receipt does.
+struct WitnessRule {
+  std::vector<ledger::Verifier> keys = {};
+  std::size_t quorum = 1;
+};
+
+// Two checkpoint notes by the log's key, the second shown later, that cannot both be right: the log
+// went back, or it has two histories.
+struct Contradiction {
+  std::string before;
+  std::string after;
+};
+
 // The newest state of the collector's log that this agent has been shown. A receipt counts only
 // when its checkpoint does not contradict it. One thread.
 class ReceiptBook {
  public:
-  explicit ReceiptBook(ledger::Verifier log) : log_(std::move(log)) {}
+  explicit ReceiptBook(ledger::Verifier log, WitnessRule witnesses = {})
+      : log_(std::move(log)), witnesses_(std::move(witnesses)) {}
 
   // A checkpoint note kept from an earlier run. Reject: not one of this log.
   ledger::Result<void> restore(std::string_view checkpoint_note);
   // Reject: the receipt does not prove the leaf, or the log went back or has two histories.
   ledger::Result<void> check(std::string_view receipt, const ledger::Hash& leaf);
+  // The same for a receipt that enough witnesses cosigned; it may be older than the newest one.
+  ledger::Result<void> check_witnessed(std::string_view receipt, const ledger::Hash& leaf);
 
   const std::string& checkpoint() const {
     return note_;
   }  // the newest note; empty before the first
+  // What the last refusal rests on, when it was a contradiction; taken once.
+  std::optional<Contradiction> take_contradiction() {
+    return std::exchange(contradiction_, std::nullopt);
+  }
 
  private:
+  ledger::Result<void> compare(const ledger::TreeHead& tree, std::string note, bool may_be_older);
+
   ledger::Verifier log_;
+  WitnessRule witnesses_;
   ledger::TreeHead newest_;
   std::string note_;
+  std::optional<Contradiction> contradiction_;
 };
 
 // What the collector's answer to a post means for the shipper.

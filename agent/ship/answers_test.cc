@@ -87,6 +87,56 @@ TEST_CASE("Two logs of one size and key frees nothing") {
   CHECK(!book.check(other.receipt(0), leaf));
 }
 
+TEST_CASE("A refusal for two histories hands over both notes, once") {
+  SmallLog one;
+  SmallLog other;
+  const ledger::Hash leaf = one.hasher->leaf("a");
+  one.append(leaf);
+  other.append(leaf);
+  one.append(one.hasher->leaf("b"));
+  other.append(one.hasher->leaf("c"));
+  ReceiptBook book(one.verifier());
+  REQUIRE(book.check(one.receipt(0), leaf));
+  CHECK(!book.take_contradiction());
+  CHECK(!book.check(other.receipt(0), leaf));
+  const auto found = book.take_contradiction();
+  REQUIRE(found);
+  CHECK(found->before == one.checkpoint());
+  CHECK(found->after == other.checkpoint());
+  CHECK(!book.take_contradiction());
+  SmallLog stranger(99);
+  stranger.append(leaf);
+  CHECK(!book.check(stranger.receipt(0), leaf));
+  CHECK(!book.take_contradiction());  // nobody signed two histories
+}
+
+TEST_CASE("Only as many cosignatures as the quorum wants make a receipt witnessed") {
+  SmallLog log;
+  const testing::SmallWitness a(1);
+  const testing::SmallWitness b(2);
+  const testing::SmallWitness stranger(3);
+  const ledger::Hash leaf = log.hasher->leaf("a");
+  log.append(leaf);
+  log.append(log.hasher->leaf("b"));
+  ReceiptBook book(log.verifier(), {.keys = {a.verifier(), b.verifier()}, .quorum = 2});
+  REQUIRE(book.check(log.receipt(0), leaf));
+  CHECK(book.check_witnessed(log.receipt_of(0, 2, {&a, &b}), leaf));
+  CHECK(book.check_witnessed(log.receipt_of(0, 1, {&b, &a, &stranger}), leaf));  // an older tree
+  CHECK(!book.check_witnessed(log.receipt(0), leaf));
+  CHECK(!book.check_witnessed(log.receipt_of(0, 2, {&a}), leaf));
+  CHECK(!book.check_witnessed(log.receipt_of(0, 2, {&a, &a}), leaf));
+  CHECK(!book.check_witnessed(log.receipt_of(0, 2, {&a, &stranger}), leaf));
+  CHECK(!book.check_witnessed(log.receipt_of(1, 2, {&a, &b}), leaf));  // of another leaf
+
+  SUBCASE("and a cosigned tree that contradicts is a contradiction") {
+    SmallLog other;
+    other.append(leaf);
+    other.append(log.hasher->leaf("c"));
+    CHECK(!book.check_witnessed(other.receipt_of(0, 2, {&a, &b}), leaf));
+    REQUIRE(book.take_contradiction());
+  }
+}
+
 TEST_CASE("What the other verdicts mean") {
   Exchange exchange;
   exchange.sends(7);

@@ -20,6 +20,15 @@ CurlOptions with_abort(CurlOptions options, const std::atomic<bool>& aborted) {
   return options;
 }
 
+Result<PostAnswer> answer_of(Result<HttpAnswer> answer) {
+  if (!answer) return failure(answer);
+  return PostAnswer{.status = answer->status,
+                    .body = std::move(answer->body),
+                    .retry_after = answer->retry_after,
+                    .clock_offset = answer->clock_offset,
+                    .sent_bytes_per_s = answer->sent_bytes_per_s};
+}
+
 // What stands between us and the collector answers these when it cannot reach it.
 bool is_of_gateway(long status) { return status == 502 || status == 504; }
 
@@ -38,14 +47,10 @@ Result<PostAnswer> CurlUploader::post(std::string_view frames) {
   if (clock_offset_) {
     request.headers.push_back(fmt::format("Yunjian-Clock-Offset: {}", clock_offset_->count()));
   }
-  auto answer = send(batches_path, std::move(request));
-  if (!answer) return failure(answer);
-  return PostAnswer{.status = answer->status,
-                    .body = std::move(answer->body),
-                    .retry_after = answer->retry_after,
-                    .clock_offset = answer->clock_offset,
-                    .sent_bytes_per_s = answer->sent_bytes_per_s};
+  return answer_of(send(batches_path, std::move(request)));
 }
+
+Result<PostAnswer> CurlUploader::get(std::string_view path) { return answer_of(send(path, {})); }
 
 Result<HttpAnswer> CurlUploader::ask(std::string_view path, std::string_view json) {
   return send(path, {.body = json, .content_type = "application/json"});

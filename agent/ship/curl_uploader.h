@@ -23,6 +23,7 @@ class CurlUploader : public Uploader {
   CurlUploader(std::vector<std::string> urls, CurlOptions options);
 
   ledger::Result<PostAnswer> post(std::string_view frames) override;
+  ledger::Result<PostAnswer> get(std::string_view path) override;
   void drop_connection() override { session_.drop_connection(); }
   void abort() override { aborted_ = true; }
 

@@ -1,5 +1,7 @@
 #include "agent/ship/shipper.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -38,7 +40,15 @@ void Shipper::give(Post post) {
 
 bool Shipper::idle() const {
   const std::scoped_lock lock(mutex_);
-  return !waiting_ && !busy_;
+  return !waiting_ && !question_ && !busy_;
+}
+
+void Shipper::ask_witnessed(const WitnessQuestion& question) {
+  {
+    const std::scoped_lock lock(mutex_);
+    question_ = question;
+  }
+  changed_.notify_all();
 }
 
 ShipReport Shipper::report() {
@@ -47,6 +57,8 @@ ShipReport Shipper::report() {
   report_.receipted_below = 0;
   report_.checkpoint.clear();
   report_.go_back.reset();
+  report_.witnessed_below = 0;
+  report_.contradiction.reset();
   report_.clock_offset.reset();
   return report;
 }
@@ -54,6 +66,7 @@ ShipReport Shipper::report() {
 void Shipper::go_on() {
   const std::scoped_lock lock(mutex_);
   waiting_.reset();
+  question_.reset();
   report_ = {};
 }
 
@@ -70,13 +83,8 @@ void Shipper::stop() {
 void Shipper::run() {
   std::unique_lock lock(mutex_);
   while (wait_for_post(lock)) {
-    const Post post = std::move(*waiting_);
-    waiting_.reset();
     busy_ = true;
-    lock.unlock();
-    if (options_.on_news) options_.on_news();  // there is room
-    ship(post);
-    lock.lock();
+    work(lock);
     busy_ = false;
     lock.unlock();
     if (options_.on_news) options_.on_news();
@@ -84,9 +92,26 @@ void Shipper::run() {
   }
 }
 
+// Posts come first. The lock is held on entry and return, never while the collector is spoken to.
+void Shipper::work(std::unique_lock<std::mutex>& lock) {
+  if (waiting_) {
+    const Post post = std::move(*waiting_);
+    waiting_.reset();
+    lock.unlock();
+    if (options_.on_news) options_.on_news();  // there is room
+    ship(post);
+  } else {
+    const WitnessQuestion question = *question_;
+    question_.reset();
+    lock.unlock();
+    ask(question);
+  }
+  lock.lock();
+}
+
 // False when it is time to stop. Closes the connection when nothing comes for a while.
 bool Shipper::wait_for_post(std::unique_lock<std::mutex>& lock) {
-  const auto ready = [&] { return waiting_.has_value() || stopping_; };
+  const auto ready = [&] { return waiting_ || question_ || stopping_; };
   if (connected_ && !changed_.wait_for(lock, options_.idle, ready)) {
     uploader_->drop_connection();
     connected_ = false;
@@ -119,6 +144,28 @@ void Shipper::ship(const Post& post) {
   }
 }
 
+void Shipper::ask(const WitnessQuestion& question) {
+  connected_ = true;
+  const auto answer =
+      uploader_->get(fmt::format("/ingest/v1/witnessed/{}/{}", options_.stream, question.batch));
+  std::string problem = answer ? std::string() : answer.error().message;
+  bool witnessed = false;
+  if (answer && answer->status == 200) {
+    const auto good = receipts_.check_witnessed(answer->body, question.leaf);
+    witnessed = good.has_value();
+    if (!good) problem = good.error().message;
+  } else if (answer && answer->status == 404) {
+    problem = fmt::format("the collector no longer knows batch {}, for which it gave a receipt",
+                          question.batch);
+  } else if (answer && answer->status != 204) {
+    problem = fmt::format("HTTP {}", answer->status);
+  }
+  const std::scoped_lock lock(mutex_);
+  if (witnessed) report_.witnessed_below = question.batch + 1;
+  if (auto found = receipts_.take_contradiction()) report_.contradiction = std::move(*found);
+  report_.witness_problem = std::move(problem);
+}
+
 void Shipper::note_clock(const PostAnswer& answer) {
   if (!answer.clock_offset) return;
   const std::scoped_lock lock(mutex_);
@@ -133,6 +180,7 @@ bool Shipper::note_reading(const Post& post, std::size_t first, const AnswerRead
     report_.receipted_below = post.places()[first + reading.receipted - 1].batch + 1;
     report_.checkpoint = receipts_.checkpoint();
   }
+  if (auto found = receipts_.take_contradiction()) report_.contradiction = std::move(*found);
   report_.error = reading.problem;
   report_.retry_in = {};
   report_.forked = reading.forked;

@@ -26,8 +26,17 @@ struct ShipReport {
   std::string successor;                 // see AnswerReading; of the last attempt
   std::string error;  // of the last attempt that failed; empty when the last one went well
   std::chrono::milliseconds retry_in{};  // with error
+  std::uint64_t witnessed_below = 0;     // all batches below stand behind witnesses; 0 = no news
+  std::string witness_problem;           // why the last question for that was not answered so
+  // The newest refusal of a receipt that rests on two signed notes; no news otherwise.
+  std::optional<Contradiction> contradiction;
   // This host's clock − the collector's, as the newest answer told; no news otherwise.
   std::optional<std::chrono::milliseconds> clock_offset;
+};
+
+struct WitnessQuestion {
+  std::uint64_t batch = 0;
+  ledger::Hash leaf{};  // of its header
 };
 
 struct ShipperOptions {
@@ -57,6 +66,10 @@ class Shipper {
   bool has_room() const;  // whether give() may be called; not while news to go back wait
   void give(Post post);
   bool idle() const;  // nothing under way, nothing waiting
+  // Asks whether witnesses stand behind a batch that has a receipt, once, as soon as no post is
+  // under way; replaces a question that waits. The answer is `witnessed_below` or
+  // `witness_problem`.
+  void ask_witnessed(const WitnessQuestion& question);
   ShipReport report();
   // Behind a fork, or when another stream's posts are to come: what was given is forgotten.
   void go_on();
@@ -65,7 +78,9 @@ class Shipper {
  private:
   void run();
   bool wait_for_post(std::unique_lock<std::mutex>& lock);
+  void work(std::unique_lock<std::mutex>& lock);
   void ship(const Post& post);
+  void ask(const WitnessQuestion& question);
   bool note_reading(const Post& post, std::size_t first, const AnswerReading& reading);
   void note_clock(const PostAnswer& answer);
   bool pause(const std::string& error, std::optional<std::chrono::seconds> retry_after);
@@ -81,6 +96,7 @@ class Shipper {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::optional<Post> waiting_;
+  std::optional<WitnessQuestion> question_;
   bool busy_ = false;
   bool stopping_ = false;
   ShipReport report_;

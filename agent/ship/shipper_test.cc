@@ -27,6 +27,7 @@ struct Harness {
   std::counting_semaphore<1 << 20> news{0};
   ShipReport last;
   std::uint64_t receipted = 0;
+  std::uint64_t witnessed = 0;
   SmallUploader* uploader = nullptr;
   std::unique_ptr<Shipper> shipper;
 
@@ -34,7 +35,8 @@ struct Harness {
     auto owned = std::make_unique<SmallUploader>(collector);
     uploader = owned.get();
     shipper = std::make_unique<Shipper>(
-        std::move(owned), ReceiptBook(collector.verifier()), random,
+        std::move(owned),
+        ReceiptBook(collector.verifier(), {.keys = {collector.witness().verifier()}}), random,
         ShipperOptions{.stream = ledger::stream_id(agent_id, 1),
                        .backoff = {.base = milliseconds(1), .cap = milliseconds(4)},
                        .idle = idle,
@@ -74,6 +76,7 @@ struct Harness {
       REQUIRE_MESSAGE(news.try_acquire_for(seconds(10)), last.error);
       last = shipper->report();
       receipted = std::max(receipted, last.receipted_below);
+      witnessed = std::max(witnessed, last.witnessed_below);
     }
   }
   void wait_receipted(std::uint64_t below) {
@@ -234,6 +237,32 @@ TEST_CASE("A post takes as many frames as the wire allows") {
   const std::string body(post_bytes_aim, 'b');
   CHECK(large.add(0, {}, {.header = header, .body = body}));
   CHECK(!large.add(1, {}, {.header = header, .body = {}}));
+}
+
+TEST_CASE("Witnesses are asked for behind the posts, and only a good answer counts") {
+  Harness harness;
+  harness.shipper->give(Harness::post(0, 3));
+  harness.wait_receipted(3);
+  const auto hasher = ledger::default_suite().hasher();
+  const WitnessQuestion question{.batch = 2, .leaf = hasher->leaf(Harness::frame(2).header)};
+  std::string problem;
+  const auto ask = [&](const WitnessQuestion& about) {
+    harness.witnessed = 0;
+    harness.shipper->ask_witnessed(about);
+    harness.wait([&] { return harness.shipper->idle(); });
+    const ShipReport rest = harness.shipper->report();
+    problem = rest.witness_problem;
+    return std::max(harness.witnessed, rest.witnessed_below);
+  };
+  CHECK(ask(question) == 0);
+  CHECK(problem.empty());  // witnesses only take their time
+  harness.collector.witness(3);
+  CHECK(ask(question) == 3);
+  CHECK(ask({.batch = 2, .leaf = hasher->leaf("another")}) == 0);
+  CHECK(problem.find("does not verify") != std::string::npos);
+  CHECK(ask({.batch = 7, .leaf = question.leaf}) == 0);
+  CHECK(problem.find("no longer knows") != std::string::npos);
+  CHECK(harness.collector.questions() == 4);
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ class Uploader {
   // Blocks until there is a whole answer of any status. Errors: retry (network, TLS, time-out),
   // reject (our certificate or the configuration cannot work); the message says what to do.
   virtual ledger::Result<PostAnswer> post(std::string_view frames) = 0;
+  // The same for a GET of a path of the collector, "/ingest/v1/…".
+  virtual ledger::Result<PostAnswer> get(std::string_view path) = 0;
   // Gives up the kept connection and its memory.
   virtual void drop_connection() = 0;
   // From any thread: a running post() ends soon with an error, later ones at once.

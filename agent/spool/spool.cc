@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ledger/base/bytes.h"
 
 namespace yunjian::agent {
@@ -185,9 +187,13 @@ void Spool::mark_receipted(std::uint64_t below) {
   receipted_ = std::max(receipted_, std::min(below, next_batch_));
 }
 
+std::uint64_t Spool::free_below() const {
+  return limits_.witnessed_only ? std::min(witnessed_, receipted_) : receipted_;
+}
+
 Result<void> Spool::free_receipted(ledger::Time now, bool in_need) {
   // The open segment stays: it is the one that is appended to.
-  while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= receipted_) {
+  while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= free_below()) {
     const bool old = bodies_.spans()[1].sealed < now - limits_.keep_receipted;
     if (!old && !in_need && !over_limit()) break;
     settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
@@ -209,7 +215,9 @@ Result<void> Spool::free_heads() {
 Result<std::optional<BodyLoss>> Spool::oldest_bodies() {
   if (bodies_.spans().size() < 2) return std::optional<BodyLoss>();
   const SegmentSet::Span span = bodies_.spans().front();
-  BodyLoss loss{.first = std::max(span.first, receipted_), .last = span.end - 1};
+  BodyLoss loss{.first = std::clamp(receipted_, span.first, span.end), .last = span.end - 1};
+  loss.unwitnessed_from = std::max(span.first, free_below());
+  loss.unwitnessed_to = std::max(loss.unwitnessed_from, std::min(span.end, receipted_));
   bool any = false;
   for (std::uint64_t batch = loss.first; batch < span.end; ++batch) {
     auto entry = bodies_.find(batch);

@@ -18,6 +18,7 @@ struct SpoolLimits {
   std::uint64_t header_segment_bytes = 1U << 20;
   std::chrono::hours keep_receipted{24};  // so that a collector that lost its disk can ask again
   std::chrono::hours keep_unreceipted{};  // bodies without a receipt go after this; 0 = never
+  bool witnessed_only = false;            // a receipt frees a body only when it is witnessed
 };
 
 // Why the oldest bodies must go.
@@ -31,6 +32,10 @@ struct BodyLoss {
   std::uint64_t bytes = 0;  // encoded
   ledger::Time from{};      // sealed times of first and last
   ledger::Time to{};
+  // Bodies that go with them: receipted, but no witness stands behind them. Half-open; the run
+  // above is empty (first > last) when there are only these.
+  std::uint64_t unwitnessed_from = 0;
+  std::uint64_t unwitnessed_to = 0;
 };
 
 // Sealed batches of one stream until the collector has them, and a while longer.
@@ -51,6 +56,7 @@ class Spool {
   std::uint64_t next_batch() const { return next_batch_; }  // one behind the last held
   std::uint64_t first_batch() const;                        // oldest header held
   std::uint64_t receipted() const { return receipted_; }    // all below this have a receipt
+  std::uint64_t witnessed() const { return witnessed_; }    // all below stand behind witnesses
   std::uint64_t bytes() const { return bodies_.bytes() + heads_.bytes() + reserved_; }
   std::uint64_t damaged_places() const;  // met while opening
 
@@ -84,11 +90,15 @@ class Spool {
   // All below `below` have a receipt. Durable with the next append: a mark that a crash takes away
   // only means a resend, answered as a duplicate.
   void mark_receipted(std::uint64_t below);
+  // Witnesses stand behind all below `below`. Asked for anew in every run.
+  void mark_witnessed(std::uint64_t below) {
+    witnessed_ = std::max(witnessed_, std::min(below, receipted_));
+  }
   // Writes the mark now: spares a resend when the agent stops in good order.
   ledger::Result<void> save_mark();
 
-  // Removes what is receipted and either older than the limit or in the way of it; with `in_need`
-  // all that is receipted.
+  // Removes what is receipted (witnessed, where that is wanted) and either older than the limit or
+  // in the way of it; with `in_need` all that is.
   ledger::Result<void> free_receipted(ledger::Time now, bool in_need = false);
   bool over_limit() const { return bytes() > limits_.bytes_max; }
   BodyLimit limit_passed(ledger::Time now) const;
@@ -116,6 +126,7 @@ class Spool {
   ledger::Result<void> repair_heads();
   ledger::Result<void> append_copies(std::span<const SpoolEntry> run);
   ledger::Result<void> take_back(std::uint64_t batch);
+  std::uint64_t free_below() const;
   std::string mark() const;
   ledger::Result<void> append_mark();
   ledger::Result<void> free_heads();
@@ -125,6 +136,7 @@ class Spool {
   SpoolLimits limits_;
   std::uint64_t next_batch_ = 0;
   std::uint64_t receipted_ = 0;
+  std::uint64_t witnessed_ = 0;
   std::uint64_t settled_below_ = 0;  // bodies below this that are not held went in good order
   std::string marked_;               // last mark written
   Reserve reserve_;

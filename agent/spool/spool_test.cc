@@ -275,6 +275,46 @@ TEST_CASE("Without receipts the oldest bodies are named, then go, and their head
   CHECK(is_whole(spool, (*loss)->last + 1));
 }
 
+TEST_CASE("Where witnesses are wanted a receipt alone frees nothing") {
+  MemoryFileSystem files;
+  with_state(files);
+  SpoolLimits limits = small;
+  limits.witnessed_only = true;
+  Spool spool = open(files, limits);
+  fill(spool, 0, 20);
+  spool.mark_receipted(18);
+  const Time later = sealed_at(20) + std::chrono::hours(25);
+  REQUIRE(spool.free_receipted(later, true));
+  CHECK(is_whole(spool, 0));
+  spool.mark_witnessed(12);
+  REQUIRE(spool.free_receipted(later));
+  CHECK(!is_whole(spool, 0));
+  CHECK(is_whole(spool, 12));
+  spool.mark_witnessed(30);  // no further than what is receipted
+  CHECK(spool.witnessed() == 18);
+
+  SUBCASE("and a full spool tells what it gives up from what is lost") {
+    constexpr std::uint64_t receipted = 40;
+    fill(spool, 20, 60);
+    spool.mark_receipted(receipted);
+    REQUIRE(spool.free_receipted(sealed_at(60)));
+    std::uint64_t next = spool.witnessed();
+    while (next <= receipted) {
+      const auto loss = spool.oldest_bodies();
+      REQUIRE(loss);
+      REQUIRE(*loss);
+      const BodyLoss& gone = **loss;
+      const std::uint64_t end = gone.last + 1;
+      CHECK(gone.unwitnessed_from == next);
+      CHECK(gone.unwitnessed_to == std::max(next, std::min(end, receipted)));
+      CHECK(gone.first == std::clamp(receipted, next, end));
+      CHECK(gone.records == 10 * (end - gone.first));
+      next = end;
+      REQUIRE(spool.drop_oldest_bodies());
+    }
+  }
+}
+
 TEST_CASE("The receipt mark is found again after a restart") {
   MemoryFileSystem files;
   with_state(files);

@@ -107,6 +107,8 @@ std::vector<ApiHandler::Route> ApiHandler::routes() {
       {"/checkpoint", log, plain(get_checkpoint)},
       {"/tile/*", log, plain(get_tile)},
       {"/v1/log", log, plain(get_log)},
+      {"/v1/log/batches/{}", access::data,
+       [this](const Call& call) { return batches_.get_leaf_batches(context_, call); }},
       {"/v1/log/candidate", log, plain(get_candidate)},
       {"/v1/log/witnessed", log, plain(get_witnessed)},
       {"/v1/log/lists/{}", log, plain(get_list)},

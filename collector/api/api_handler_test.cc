@@ -399,6 +399,41 @@ TEST_CASE_FIXTURE(Fixture, "a batch is the frame that came over the wire") {
   CHECK(get("tax", "/v1/streams/x/batches/0").status == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "batches of leaves come in the order of the log, as far as one may see") {
+  const auto given = [&](const std::string& who, std::uint64_t first) {
+    const Response response = get(who, "/v1/log/batches/" + std::to_string(first));
+    REQUIRE(response.status == 200);
+    std::vector<std::string> headers;
+    if (response.body.empty()) return headers;
+    const auto frames = ledger::split_frames(response.body);
+    REQUIRE(frames);
+    for (const auto& frame : *frames) {
+      headers.emplace_back(frame.header);
+    }
+    return headers;
+  };
+  std::vector<std::string> wanted;
+  for (std::uint64_t i = 0; i < log->size(); ++i) {
+    const auto leaf = log->leaf(i);
+    if (leaf->starts_with("yunjian/batch/v1\n")) wanted.push_back(*leaf);
+  }
+  REQUIRE(wanted.size() >= 2);
+  const std::size_t acts_before = acts.size();
+  CHECK(given("authority", 0) == wanted);
+  CHECK(acts.size() > acts_before);  // a look at each stream
+  const auto own = given("tax", 0);
+  REQUIRE(!own.empty());
+  CHECK(own.size() < wanted.size());
+  for (const std::string& header : own) {
+    CHECK(header.find("agent " + tax.id() + "\n") != std::string::npos);
+  }
+  CHECK(given("authority", log->size() - 1).size() <= 1);
+  CHECK(get("authority", "/v1/log/batches/" + std::to_string(log->size())).status == 404);
+  CHECK(get("authority", "/v1/log/batches/00").status == 404);
+  CHECK(given("provider", 0).empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "usage of a host comes in minutes or hours") {
   const auto minutes = json(get("tax", "/v1/hosts/web-01/usage"));
   REQUIRE(minutes["items"].Size() == 1);

@@ -17,6 +17,29 @@ using ledger::Time;
 
 namespace {
 
+struct LeafBatch {
+  std::string stream;
+  EvidenceLog::StoredBatch found;
+};
+
+// Reject: the leaf is no batch.
+ledger::Result<LeafBatch> batch_of_leaf(const EvidenceLog& log, std::uint64_t index) {
+  auto leaf = log.leaf(index);
+  if (!leaf) return ledger::failure(leaf);
+  auto sealed = ledger::read_header(*leaf, log.suite());
+  if (!sealed) return ledger::failure(sealed);
+  LeafBatch batch;
+  batch.stream = ledger::stream_id(sealed->header.agent, sealed->header.incarnation);
+  auto found = log.batch(batch.stream, sealed->header.batch);
+  if (!found) return ledger::failure(found);
+  batch.found = std::move(*found);
+  return batch;
+}
+
+bool is_about_the_batch(const ledger::Error& error) {
+  return error.kind == ledger::ErrorKind::reject || error.kind == ledger::ErrorKind::corrupt;
+}
+
 // The newest stream of a host, and how the host stands by it.
 struct HostState {
   std::string stream;
@@ -143,16 +166,8 @@ Outcome<Response> BatchReader::get_batch(const ApiContext& context, const Call& 
   if (!batch && batch.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!batch) return storage_problem(batch.error());
   if (!call.credential.scope.allows_messages(batch->unit)) return not_found();
-  auto sealed = ledger::read_header(batch->frame.header, context.log->suite());
-  if (!sealed) return storage_problem(sealed.error());
-  const Taken taken = take(context, call, batch->hollow ? 0 : sealed->header.records);
-  if (std::has_single_bit(taken.batches)) {
-    Act act = look(context, call, "export");
-    act.text("stream", call.parts[0]).number("batches", taken.batches);
-    UnitCounts counts;
-    counts.add(batch->unit, taken.records);
-    counts.tell(act);
-    if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
+  if (auto recorded = record_taken(context, call, call.parts[0], *batch); !recorded) {
+    return handed_on(recorded);
   }
   Response response;
   response.content_type = "application/octet-stream";
@@ -160,12 +175,48 @@ Outcome<Response> BatchReader::get_batch(const ApiContext& context, const Call& 
   return response;
 }
 
-BatchReader::Taken BatchReader::take(const ApiContext& context, const Call& call,
-                                     std::uint64_t records) {
-  const Time now = context.clock->wall();
+Outcome<Response> BatchReader::get_leaf_batches(const ApiContext& context, const Call& call) {
+  auto parameters = Parameters::read(call.request, {});
+  if (!parameters) return handed_on(parameters);
+  const auto first = ledger::parse_decimal(call.parts[0]);
+  const std::uint64_t leaves = context.log->size();
+  if (!first || *first >= leaves) return not_found();
+  Response response;
+  response.content_type = "application/octet-stream";
+  const std::uint64_t end = std::min(leaves, *first + leaf_batches_max);
+  for (std::uint64_t i = *first; i < end && response.body.size() < leaf_batches_bytes; ++i) {
+    auto batch = batch_of_leaf(*context.log, i);
+    if (!batch && is_about_the_batch(batch.error())) continue;
+    if (!batch) return storage_problem(batch.error());
+    if (!call.credential.scope.allows_messages(batch->found.unit)) continue;
+    if (auto recorded = record_taken(context, call, batch->stream, batch->found); !recorded) {
+      return handed_on(recorded);
+    }
+    ledger::append_frame(response.body, batch->found.frame.header, batch->found.frame.body);
+  }
+  return response;
+}
+
+Outcome<void> BatchReader::record_taken(const ApiContext& context, const Call& call,
+                                        const std::string& stream,
+                                        const EvidenceLog::StoredBatch& batch) {
+  auto sealed = ledger::read_header(batch.frame.header, context.log->suite());
+  if (!sealed) return storage_problem(sealed.error());
+  const Taken taken = take(context.clock->wall(), call.credential.id + ' ' + stream,
+                           batch.hollow ? 0 : sealed->header.records);
+  if (!std::has_single_bit(taken.batches)) return {};
+  Act act = look(context, call, "export");
+  act.text("stream", stream).number("batches", taken.batches);
+  UnitCounts counts;
+  counts.add(batch.unit, taken.records);
+  counts.tell(act);
+  return record_look(context, act);
+}
+
+BatchReader::Taken BatchReader::take(Time now, const std::string& key, std::uint64_t records) {
   const std::lock_guard lock(mutex_);
   if (taken_.size() >= looks_max) taken_.clear();
-  Taken& taken = taken_[call.credential.id + ' ' + call.parts[0]];
+  Taken& taken = taken_[key];
   if (now < taken.begun || now - taken.begun >= look_lasts) taken = {.begun = now};
   ++taken.batches;
   taken.records += records;

@@ -1,5 +1,6 @@
 #include "collector/ingest/ingest_handler.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "collector/ingest/problems.h"
@@ -14,6 +15,7 @@ constexpr std::string_view certificate_path = "/ingest/v1/certificate";
 constexpr std::string_view successor_path = "/ingest/v1/successor";
 constexpr std::string_view inherited_path = "/ingest/v1/inherited";
 constexpr std::string_view begin_path = "/ingest/v1/inherited/begin";
+constexpr std::string_view witnessed_path = "/ingest/v1/witnessed/";
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view frames_type = "application/octet-stream";
 // Enough for a stray request to get its 404 instead of a 413.
@@ -25,6 +27,10 @@ bool takes_frames(std::string_view path) {
 
 // What is wrong with a request before anybody looks at who sent it.
 std::optional<Response> misdirected(const Request& request) {
+  if (request.path.starts_with(witnessed_path)) {
+    if (request.method != "GET") return method_not_allowed("GET");
+    return std::nullopt;
+  }
   const bool frames = takes_frames(request.path);
   if (!frames && request.path != certificate_path && request.path != successor_path) {
     return no_such_path(request.path);
@@ -92,6 +98,7 @@ Response IngestHandler::answer(const Request& request) {
   }
   if (!*current) return refuse_certificate(request);
   if (request.path == certificate_path) return renew(request);
+  if (request.path.starts_with(witnessed_path)) return witnessed(request);
   watch_clock(request);
   if (parts_.full != nullptr && *parts_.full) {
     ++posts_failed_;
@@ -119,6 +126,37 @@ Response IngestHandler::refuse_certificate(const Request& request) {
 Response IngestHandler::renew(const Request& request) {
   Response response = desk_.renew(request);
   if (response.status == 200) ++renewals_;
+  return response;
+}
+
+Response IngestHandler::witnessed(const Request& request) {
+  const std::string_view rest = std::string_view(request.path).substr(witnessed_path.size());
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string_view id = rest.substr(0, slash);
+  const auto stream = ledger::parse_stream_id(id);
+  const auto batch = ledger::parse_decimal(rest.substr(std::min(slash + 1, rest.size())));
+  if (!stream || !batch || stream->agent != request.client_common_name) {
+    return no_such_path(request.path);
+  }
+  auto receipt = parts_.witnessed
+                     ? parts_.witnessed(id, *batch)
+                     : ledger::Result<std::optional<std::string>>(std::optional<std::string>());
+  if (!receipt && receipt.error().kind == ledger::ErrorKind::reject) {
+    return problem_response({.status = 404,
+                             .slug = "no-such-batch",
+                             .title = "The log does not hold this batch",
+                             .detail = receipt.error().message});
+  }
+  if (!receipt) return failure_response(receipt.error());
+  Response response;
+  if (!*receipt) {
+    ++witnessed_waits_;
+    response.status = 204;
+    return response;
+  }
+  ++witnessed_given_;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(**receipt);
   return response;
 }
 
@@ -209,7 +247,9 @@ IngestHandler::Counters IngestHandler::counters() const {
           .clocks_off = clocks_.off(),
           .clock_off_ms_max = clocks_.largest().count(),
           .gaps = gaps_,
-          .gaps_of_spool = gaps_of_spool_};
+          .gaps_of_spool = gaps_of_spool_,
+          .witnessed_given = witnessed_given_,
+          .witnessed_waits = witnessed_waits_};
 }
 
 }  // namespace yunjian::collector

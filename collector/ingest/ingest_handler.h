@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ namespace yunjian::collector {
 // POST /ingest/v1/certificate: see CertificateDesk. POST /ingest/v1/successor, /inherited and
 // /inherited/begin: see SuccessionDesk.
 //
+// GET /ingest/v1/witnessed/{stream}/{batch}, of the agent's own streams: a receipt under the newest
+// checkpoint that witnesses cosigned, with their signatures; 204 while it does not cover the batch.
+//
 // Who posts is known by the client certificate: its CN is the agent id, and it must be the one that
 // the catalog holds as current, so that a new enrolment puts the old certificate out of use at
 // once. Each answer tells the collector's time, and a post may tell how far the agent finds its own
@@ -44,6 +48,11 @@ class IngestHandler : public Handler {
     const std::atomic<bool>* full = nullptr;
     // For agents of a dead log that this one goes on for. Null: there are none.
     SuccessionDesk* succession = nullptr;
+    // The receipt of a batch under the newest witnessed checkpoint; nothing: that does not cover it
+    // (yet). Reject: the log holds no such batch. Empty: there are no witnesses.
+    std::function<ledger::Result<std::optional<std::string>>(std::string_view stream,
+                                                             std::uint64_t batch)>
+        witnessed = {};
   };
   explicit IngestHandler(Parts parts);
 
@@ -58,8 +67,10 @@ class IngestHandler : public Handler {
     std::uint64_t renewals = 0;      // requests for a certificate that were answered with one
     std::uint64_t clocks_off = 0;    // agents whose clock is off now
     std::int64_t clock_off_ms_max = 0;
-    std::uint64_t gaps = 0;           // gap records in accepted batches
-    std::uint64_t gaps_of_spool = 0;  // of them: bodies that an agent had to give up
+    std::uint64_t gaps = 0;             // gap records in accepted batches
+    std::uint64_t gaps_of_spool = 0;    // of them: bodies that an agent had to give up
+    std::uint64_t witnessed_given = 0;  // receipts under a witnessed checkpoint
+    std::uint64_t witnessed_waits = 0;  // asked for before witnesses covered the batch
   };
   Counters counters() const;
 
@@ -68,6 +79,7 @@ class IngestHandler : public Handler {
   Response take(const Request& request);
   Response renew(const Request& request);
   Response refuse_certificate(const Request& request);
+  Response witnessed(const Request& request);
   void watch_clock(const Request& request);
   void raise(const ClockAlarm& alarm, const std::string& agent);
   void watch_forks(const std::vector<ledger::Answer>& answers, const std::string& agent);
@@ -80,7 +92,8 @@ class IngestHandler : public Handler {
   std::mutex forked_mutex_;
   std::set<std::string> forked_;  // streams whose fork raised an alarm since the start
   std::atomic<std::uint64_t> posts_{0}, certificates_refused_{0}, posts_malformed_{0},
-      posts_failed_{0}, renewals_{0}, gaps_{0}, gaps_of_spool_{0};
+      posts_failed_{0}, renewals_{0}, gaps_{0}, gaps_of_spool_{0}, witnessed_given_{0},
+      witnessed_waits_{0};
 };
 
 }  // namespace yunjian::collector

@@ -103,6 +103,27 @@ TEST_CASE_FIXTURE(Fixture, "an agent cannot ship in the name of another") {
   CHECK(next_batch() == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "witnessed receipts are told to the agent whose batch it is") {
+  const auto ask = [&](const std::string& rest, std::string_view method = "GET") {
+    auto response =
+        ingest_client(identity).exchange(request_text(method, "/ingest/v1/witnessed/" + rest, ""));
+    REQUIRE(response);
+    return *response;
+  };
+  CHECK(ask(agent.stream() + "/0").status == 204);
+  witnessed = "a receipt\n";
+  const ClientResponse given = ask(agent.stream() + "/0");
+  CHECK(given.status == 200);
+  CHECK(given.body == "a receipt\n");
+  check_problem(ask(agent.stream() + "/1"), 404, false);
+  check_problem(ask(agent_b + ".1/0"), 404, false);
+  check_problem(ask(agent.stream()), 404, false);
+  check_problem(ask(agent.stream() + "/00"), 404, false);
+  check_problem(ask(agent.stream() + "/0", "POST"), 405, false);
+  CHECK(ingest->counters().witnessed_given == 1);
+  CHECK(ingest->counters().witnessed_waits == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a body that cannot be split into frames changes nothing") {
   const std::string whole = frames(2);
   check_problem(must_post(identity, whole.substr(0, whole.size() - 1)), 400, false);

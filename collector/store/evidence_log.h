@@ -90,6 +90,9 @@ class EvidenceLog {
   ledger::Result<std::string> receipt(std::uint64_t leaf) const;  // tlog-proof, newest checkpoint
   // The same for several leaves, all in one checkpoint.
   ledger::Result<std::vector<std::string>> receipts(std::span<const std::uint64_t> leaves) const;
+  // The same under an earlier checkpoint of this log, given as its note. Reject: it does not cover
+  // the leaf.
+  ledger::Result<std::string> receipt_under(std::string_view note, std::uint64_t leaf) const;
   // Root of the first `size` leaves, and the proof that the tree of `from` leaves is the beginning
   // of that of `to`; both of the published tree. Reject: it is smaller.
   ledger::Result<ledger::Hash> root(std::uint64_t size) const;

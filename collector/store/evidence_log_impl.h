@@ -99,6 +99,7 @@ struct EvidenceLog::Impl {
   };
   ledger::Result<Place> find(std::string_view stream, std::uint64_t number) const;
   ledger::Result<std::string> leaf_bytes(std::uint64_t number) const;
+  ledger::Result<std::string> prove(std::uint64_t leaf, const Published& under) const;
 
   ledger::FileSystem& files;
   ledger::Clock& clock;

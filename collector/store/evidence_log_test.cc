@@ -60,6 +60,23 @@ TEST_CASE("a committed batch has a receipt that verifies and comes back byte for
   CHECK_FALSE(stored->hollow);
 }
 
+TEST_CASE("a batch is proven under an earlier checkpoint too, when that covers it") {
+  Fixture fixture;
+  const ledger::Frame first = fixture.agent.seal(event_lines(test_start, 3));
+  REQUIRE(fixture.log->commit(only(batch_entry(first, "tax", "web-01"))));
+  const std::string note = fixture.log->checkpoint();
+  const std::uint64_t leaf = fixture.log->size() - 1;
+  fixture.commit_batch();
+  const auto receipt = fixture.log->receipt_under(note, leaf);
+  REQUIRE(receipt);
+  const ledger::Hash hash = ledger::default_suite().hasher()->leaf(first.header);
+  const auto checkpoint = ledger::verify_receipt(*receipt, fixture.log->verifier(), hash);
+  REQUIRE(checkpoint);
+  CHECK(checkpoint->tree.size == leaf + 1);
+  CHECK(fixture.log->receipt_under(note, leaf + 1).error().kind == ErrorKind::reject);
+  CHECK_FALSE(fixture.log->receipt_under("no note\n", leaf));
+}
+
 TEST_CASE("everything committed is there after a power cut") {
   Fixture fixture;
   for (int i = 0; i < 20; ++i) fixture.commit_batch();

@@ -148,19 +148,30 @@ Result<std::vector<std::string>> EvidenceLog::receipts(
     const std::shared_lock lock(impl_->state_mutex);
     published = impl_->published;
   }
-  const auto hasher = impl_->hashers.take();
-  const ledger::SubtreeHash subtrees = impl_->publisher->tiles().source();
   std::vector<std::string> receipts;
   for (const std::uint64_t leaf : leaves) {
-    auto path = ledger::prove_inclusion(*hasher, leaf, published.tree.size, subtrees);
-    if (!path) return failure(path);
-    ledger::TlogProof proof;
-    proof.index = leaf;
-    proof.path = std::move(*path);
-    proof.checkpoint = published.note;
-    receipts.push_back(ledger::format_tlog_proof(proof));
+    auto receipt = impl_->prove(leaf, published);
+    if (!receipt) return failure(receipt);
+    receipts.push_back(std::move(*receipt));
   }
   return receipts;
+}
+
+Result<std::string> EvidenceLog::receipt_under(std::string_view note, std::uint64_t leaf) const {
+  auto checkpoint = ledger::open_checkpoint(note, impl_->verifier);
+  if (!checkpoint) return failure(checkpoint);
+  if (leaf >= checkpoint->tree.size || checkpoint->tree.size > size()) {
+    return fail(ErrorKind::reject, fmt::format("the checkpoint does not cover leaf {}", leaf));
+  }
+  return impl_->prove(leaf, {.note = std::string(note), .tree = checkpoint->tree});
+}
+
+Result<std::string> EvidenceLog::Impl::prove(std::uint64_t leaf, const Published& under) const {
+  auto path =
+      ledger::prove_inclusion(*hashers.take(), leaf, under.tree.size, publisher->tiles().source());
+  if (!path) return failure(path);
+  return ledger::format_tlog_proof(
+      {.extra = {}, .index = leaf, .path = std::move(*path), .checkpoint = under.note});
 }
 
 Result<Hash> EvidenceLog::root(std::uint64_t leaves) const {

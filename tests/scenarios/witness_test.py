@@ -160,6 +160,9 @@ def check_operator(bench):
     assert 'split view' in split['en'], split
     audit(bench, 'verify', '--alarm', split['evidence'], '--vkey', bench.vkey, code=1)
     audit(bench, 'verify', '--alarm', back['evidence'], '--vkey', bench.vkey, code=4)
+    told = audit(bench, 'verify', '--alarm', back['evidence'], '--vkey', bench.vkey,
+                 '--witness-vkey', bench.witness_vkey, code=2)
+    assert 'roll-back' in told, told
     assert bench.audit_live('--state', state)[0] == 1
 
 

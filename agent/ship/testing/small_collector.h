@@ -39,6 +39,27 @@ class SmallCollector {
     return answer(bytes);
   }
 
+  // From now on witnesses stand behind the first `batches`.
+  void witness(std::uint64_t batches) {
+    const std::scoped_lock lock(mutex_);
+    witnessed_ = batches;
+  }
+  const SmallWitness& witness() const { return witness_; }
+
+  // "/ingest/v1/witnessed/{stream}/{batch}"
+  PostAnswer get(std::string_view path) {
+    const std::scoped_lock lock(mutex_);
+    ++questions_;
+    const auto batch = ledger::parse_decimal(path.substr(path.rfind('/') + 1));
+    if (!batch || *batch >= accepted_.size()) return {.status = 404};
+    if (*batch >= witnessed_) return {.status = 204};
+    return {.status = 200, .body = log_.receipt_of(*batch, witnessed_, {&witness_})};
+  }
+  std::uint64_t questions() const {
+    const std::scoped_lock lock(mutex_);
+    return questions_;
+  }
+
   ledger::Verifier verifier() const { return log_.verifier(); }
   std::vector<ledger::Frame> accepted() const {
     const std::scoped_lock lock(mutex_);
@@ -94,6 +115,9 @@ class SmallCollector {
   std::vector<ledger::Frame> accepted_;
   std::deque<Trouble> troubles_;
   std::uint64_t posts_ = 0;
+  SmallWitness witness_{11};
+  std::uint64_t witnessed_ = 0;
+  std::uint64_t questions_ = 0;
 };
 
 class SmallUploader : public Uploader {
@@ -102,6 +126,7 @@ class SmallUploader : public Uploader {
   ledger::Result<PostAnswer> post(std::string_view frames) override {
     return collector_->post(frames);
   }
+  ledger::Result<PostAnswer> get(std::string_view path) override { return collector_->get(path); }
   void drop_connection() override { ++dropped; }
   void abort() override {}
 

@@ -11,6 +11,24 @@
 
 namespace yunjian::agent::testing {
 
+// Cosigns whatever it is given. Witnesses of the same seed have the same key.
+class SmallWitness {
+ public:
+  explicit SmallWitness(std::uint64_t seed)
+      : random_(seed), key_(std::move(*ledger::default_suite().generate(random_))) {}
+  ledger::Verifier verifier() const {
+    return ledger::Verifier(ledger::default_suite(), "witness.example", key_->public_key(),
+                            ledger::SignatureKind::cosignature);
+  }
+  ledger::SignatureLine cosign(std::string_view text) const {
+    return *cosign_line(verifier(), *key_, text, 1'795'334'400);
+  }
+
+ private:
+  ledger::testing::SeededRandom random_;
+  std::unique_ptr<ledger::PrivateKey> key_;
+};
+
 // A collector's log in memory that gives real receipts. One thread.
 class SmallLog {
  public:
@@ -24,18 +42,26 @@ class SmallLog {
   void append(const ledger::Hash& leaf) { leaves_.push_back(leaf); }
   std::size_t size() const { return leaves_.size(); }
 
-  std::string checkpoint() const {
+  std::string checkpoint() const { return checkpoint_of(leaves_.size(), {}); }
+  std::string receipt(std::uint64_t index) const { return receipt_of(index, leaves_.size(), {}); }
+  // Under the tree of the first `size` leaves, cosigned by `witnesses`.
+  using Witnesses = std::vector<const SmallWitness*>;
+  std::string checkpoint_of(std::uint64_t size, const Witnesses& witnesses) const {
     const std::string text = ledger::format_checkpoint(
         {.origin = "log.example",
-         .tree = {.size = leaves_.size(),
-                  .root = *ledger::root_from_subtrees(*hasher, leaves_.size(), subtrees())},
+         .tree = {.size = size, .root = *ledger::root_from_subtrees(*hasher, size, subtrees())},
          .extensions = {}});
-    return ledger::format_note(text, {*sign_line(verifier(), *key_, text)});
+    std::vector<ledger::SignatureLine> lines{*sign_line(verifier(), *key_, text)};
+    for (const SmallWitness* witness : witnesses) lines.push_back(witness->cosign(text));
+    return ledger::format_note(text, lines);
   }
-  std::string receipt(std::uint64_t index) const {
-    auto path = ledger::prove_inclusion(*hasher, index, leaves_.size(), subtrees());
-    return ledger::format_tlog_proof(
-        {.extra = {}, .index = index, .path = std::move(*path), .checkpoint = checkpoint()});
+  std::string receipt_of(std::uint64_t index, std::uint64_t size,
+                         const Witnesses& witnesses) const {
+    auto path = ledger::prove_inclusion(*hasher, index, size, subtrees());
+    return ledger::format_tlog_proof({.extra = {},
+                                      .index = index,
+                                      .path = std::move(*path),
+                                      .checkpoint = checkpoint_of(size, witnesses)});
   }
 
   const ledger::Suite& suite = ledger::default_suite();

@@ -32,6 +32,11 @@ IngestKit::IngestKit() {
                            .record = [this](std::string line) -> ledger::Result<void> {
                              recorded.push_back(std::move(line));
                              return {};
+                           },
+                           .witnessed = [this](std::string_view, std::uint64_t batch)
+                               -> ledger::Result<std::optional<std::string>> {
+                             if (batch == 0) return witnessed;
+                             return ledger::fail(ledger::ErrorKind::reject, "no such batch");
                            }});
   const EnrolmentOffice::Parts parts{*log, *catalog, authority.authority, clock, authority.random};
   enrol_handler = std::make_unique<EnrolHandler>(

@@ -1,15 +1,10 @@
-#include "auditor/split_view.h"
+#include "ledger/split_view.h"
 
 #include <fmt/format.h>
 
 #include <map>
 
-namespace yunjian::auditor {
-
-using ledger::ErrorKind;
-using ledger::Hash;
-using ledger::Result;
-using ledger::TreeHead;
+namespace yunjian::ledger {
 
 namespace {
 
@@ -20,7 +15,7 @@ constexpr std::size_t subtrees_max = 128;
 // so that all hashes taken lie on one side. `take` is asked from left to right.
 class BothTrees {
  public:
-  BothTrees(ledger::Hasher& hasher, std::uint64_t border, const ledger::SubtreeHash& take)
+  BothTrees(Hasher& hasher, std::uint64_t border, const SubtreeHash& take)
       : hasher_(hasher), border_(border), take_(take) {}
 
   Result<Hash> hash(unsigned level, std::uint64_t index) {
@@ -41,9 +36,9 @@ class BothTrees {
   }
 
  private:
-  ledger::Hasher& hasher_;
+  Hasher& hasher_;
   const std::uint64_t border_;
-  const ledger::SubtreeHash& take_;
+  const SubtreeHash& take_;
   std::map<std::pair<unsigned, std::uint64_t>, Hash> taken_;
 };
 
@@ -51,39 +46,37 @@ struct Roots {
   Hash smaller{};
   Hash larger{};
 };
-Result<Roots> roots_by(ledger::Hasher& hasher, const TreeHead& smaller, const TreeHead& larger,
-                       const ledger::SubtreeHash& take) {
+Result<Roots> roots_by(Hasher& hasher, const TreeHead& smaller, const TreeHead& larger,
+                       const SubtreeHash& take) {
   BothTrees trees(hasher, smaller.size, take);
   const auto source = [&](unsigned level, std::uint64_t index) { return trees.hash(level, index); };
-  auto big = ledger::root_from_subtrees(hasher, larger.size, source);
-  if (!big) return ledger::failure(big);
-  auto small = ledger::root_from_subtrees(hasher, smaller.size, source);
-  if (!small) return ledger::failure(small);
+  auto big = root_from_subtrees(hasher, larger.size, source);
+  if (!big) return failure(big);
+  auto small = root_from_subtrees(hasher, smaller.size, source);
+  if (!small) return failure(small);
   return Roots{*small, *big};
 }
 
 bool take_note(std::string_view& rest, std::string_view name, std::string& into) {
   const std::size_t end = rest.find('\n');
   if (end == std::string_view::npos || !rest.starts_with(name)) return false;
-  const auto size = ledger::parse_decimal(rest.substr(name.size(), end - name.size()));
+  const auto size = parse_decimal(rest.substr(name.size(), end - name.size()));
   if (!size || rest.size() - end - 1 < *size) return false;
   into = rest.substr(end + 1, *size);
   rest.remove_prefix(end + 1 + *size);
   return true;
 }
 
-ledger::Failure not_one(std::string_view why) {
-  return ledger::fail(ErrorKind::reject, std::string(why));
-}
+Failure not_one(std::string_view why) { return fail(ErrorKind::reject, std::string(why)); }
 
 }  // namespace
 
-Result<SplitView> prove_split_view(const ledger::Verifier& log, std::string_view one,
-                                   std::string_view other, const ledger::SubtreeHash& subtree) {
-  auto smaller = ledger::open_checkpoint(one, log);
-  if (!smaller) return ledger::failure(smaller);
-  auto larger = ledger::open_checkpoint(other, log);
-  if (!larger) return ledger::failure(larger);
+Result<SplitView> prove_split_view(const Verifier& log, std::string_view one,
+                                   std::string_view other, const SubtreeHash& subtree) {
+  auto smaller = open_checkpoint(one, log);
+  if (!smaller) return failure(smaller);
+  auto larger = open_checkpoint(other, log);
+  if (!larger) return failure(larger);
   SplitView view{std::string(one), std::string(other), {}};
   if (smaller->tree.size != larger->tree.size) {
     const auto record = [&](unsigned level, std::uint64_t index) {
@@ -93,9 +86,9 @@ Result<SplitView> prove_split_view(const ledger::Verifier& log, std::string_view
     };
     const auto hasher = log.suite().hasher();
     auto roots = roots_by(*hasher, smaller->tree, larger->tree, record);
-    if (!roots) return ledger::failure(roots);
+    if (!roots) return failure(roots);
   }
-  if (auto proven = check_split_view(view, log); !proven) return ledger::failure(proven);
+  if (auto proven = check_split_view(view, log); !proven) return failure(proven);
   return view;
 }
 
@@ -103,7 +96,7 @@ std::string format_split_view(const SplitView& view) {
   std::string out(form);
   out += fmt::format("one {}\n{}other {}\n{}subtrees {}\n", view.one.size(), view.one,
                      view.other.size(), view.other, view.subtrees.size());
-  for (const Hash& hash : view.subtrees) out += ledger::to_base64(ledger::as_view(hash)) + "\n";
+  for (const Hash& hash : view.subtrees) out += to_base64(as_view(hash)) + "\n";
   return out;
 }
 
@@ -120,7 +113,7 @@ Result<SplitView> parse_split_view(std::string_view bytes) {
   rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
   while (!rest.empty() && view.subtrees.size() < subtrees_max) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    auto hash = ledger::hash_from_base64(rest.substr(0, end));
+    auto hash = hash_from_base64(rest.substr(0, end));
     if (!hash) return not_one("a hash of the evidence is not valid");
     view.subtrees.push_back(*hash);
     rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -129,11 +122,11 @@ Result<SplitView> parse_split_view(std::string_view bytes) {
   return not_one("the evidence is written in another way than the form's");
 }
 
-Result<SplitHeads> check_split_view(const SplitView& view, const ledger::Verifier& log) {
-  auto one = ledger::open_checkpoint(view.one, log);
-  if (!one) return ledger::failure(one, "the first note");
-  auto other = ledger::open_checkpoint(view.other, log);
-  if (!other) return ledger::failure(other, "the second note");
+Result<SplitHeads> check_split_view(const SplitView& view, const Verifier& log) {
+  auto one = open_checkpoint(view.one, log);
+  if (!one) return failure(one, "the first note");
+  auto other = open_checkpoint(view.other, log);
+  if (!other) return failure(other, "the second note");
   const SplitHeads heads{one->tree, other->tree};
   if (heads.one.size == heads.other.size) {
     if (heads.one.root != heads.other.root && view.subtrees.empty()) return heads;
@@ -147,7 +140,7 @@ Result<SplitHeads> check_split_view(const SplitView& view, const ledger::Verifie
     return view.subtrees[next++];
   };
   auto roots = roots_by(*hasher, heads.one, heads.other, take);
-  if (!roots) return ledger::failure(roots);
+  if (!roots) return failure(roots);
   if (next != view.subtrees.size() || roots->larger != heads.other.root) {
     return not_one("the hashes do not lead to the larger tree's root");
   }
@@ -157,4 +150,4 @@ Result<SplitHeads> check_split_view(const SplitView& view, const ledger::Verifie
   return heads;
 }
 
-}  // namespace yunjian::auditor
+}  // namespace yunjian::ledger
