@@ -24,20 +24,20 @@ IngestKit::IngestKit() {
   good(catalog->put_units({{.id = "tax", .name = "Tax", .county = ""},
                            {.id = "police", .name = "Police", .county = ""}}));
   verifier = std::make_unique<BatchVerifier>(*log, clock);
-  ingest = std::make_unique<IngestHandler>(
-      IngestHandler::Parts{.verifier = *verifier,
-                           .catalog = *catalog,
-                           .authority = authority.authority,
-                           .clock = clock,
-                           .record = [this](std::string line) -> ledger::Result<void> {
-                             recorded.push_back(std::move(line));
-                             return {};
-                           },
-                           .witnessed = [this](std::string_view, std::uint64_t batch)
-                               -> ledger::Result<std::optional<std::string>> {
-                             if (batch == 0) return witnessed;
-                             return ledger::fail(ledger::ErrorKind::reject, "no such batch");
-                           }});
+  ingest = std::make_unique<IngestHandler>(IngestHandler::Parts{
+      .verifier = *verifier,
+      .catalog = *catalog,
+      .authority = authority.authority,
+      .clock = clock,
+      .record = [this](std::string line) -> ledger::Result<void> {
+        recorded.push_back(std::move(line));
+        return {};
+      },
+      .witnessed = [this](std::string_view,
+                          std::uint64_t batch) -> ledger::Result<std::optional<std::string>> {
+        if (batch == 0) return witnessed;
+        return ledger::fail(ledger::ErrorKind::reject, "no such batch");
+      }});
   const EnrolmentOffice::Parts parts{*log, *catalog, authority.authority, clock, authority.random};
   enrol_handler = std::make_unique<EnrolHandler>(
       parts, EnrolHandler::Options{.ingest_urls = {"https://collector.test:8443"}});

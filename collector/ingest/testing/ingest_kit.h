@@ -31,7 +31,7 @@ class IngestKit {
   ledger::SystemClock clock;
   TestAuthority authority;
   TestLog log;
-  std::vector<std::string> recorded;  // lines of the own stream, from one client at a time
+  std::vector<std::string> recorded;     // lines of the own stream, from one client at a time
   std::optional<std::string> witnessed;  // what witnesses are said to stand behind, batch 0 only
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<BatchVerifier> verifier;
