@@ -69,6 +69,11 @@ void add_verify(CLI::App& app, VerifyOptions& options, VerifyFiles& given) {
   auto* data =
       verify->add_option("--data", options.data, "复制的数据目录 / a copied data directory");
   collector->excludes(data);
+  verify
+      ->add_flag_callback(
+          "--no-index", [&options] { options.index = false; },
+          "不核索引与派生字段(耗时) / do not check index and derived fields, which takes long")
+      ->needs(data);
   auto* offline =
       verify->add_option("--proof", given.proof, "一条记录的证明文件 / proof file of one record");
   offline->excludes(collector)->excludes(data);

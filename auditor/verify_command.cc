@@ -8,9 +8,11 @@
 #include <thread>
 
 #include "auditor/directory_evidence.h"
+#include "auditor/index_level.h"
 #include "auditor/live_evidence.h"
 #include "auditor/pinned_state.h"
 #include "auditor/verify_report.h"
+#include "rules/classify/derived_fields.h"
 
 namespace yunjian::auditor {
 
@@ -141,6 +143,11 @@ int verify(Run& run) {
   }();
   if (!result) {
     return complain(exit_cannot_tell, "无法核验 cannot verify: " + result.error().message);
+  }
+  if (!run.options.data.empty() && run.options.index) {
+    const rules::Classifier& classifier = rules::Classifier::builtin();
+    check_index(run.files, run.options.data,
+                {rules::version_number(classifier), rules::derive_fields(classifier)}, *result);
   }
   const VerifyReport report{
       &*result, run.log.name(),

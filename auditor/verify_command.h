@@ -21,6 +21,7 @@ struct VerifyOptions {
   std::vector<std::string> witnesses;    // vkeys whose cosignatures count
   std::uint64_t quorum = 1;              // of them
   unsigned threads = 0;                  // 0: as many as the machine has
+  bool index = true;                     // of a copied directory: also what searches look at
   bool resume = false;                   // go on behind what `state` holds
   bool json = false;
   bool strict = false;

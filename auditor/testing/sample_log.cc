@@ -212,12 +212,28 @@ void SampleLog::write_tree() {
   for (const auto& [name, lines] : lists_) files_.overwrite("/data/lists/" + name, lines);
 }
 
+// As a collector places a line: by its kind, at its time.
+ledger::PartLine SampleLog::part_line(std::string_view line) const {
+  ledger::PartLine placed{line, ledger::PartLane::event, sample_time()};
+  const auto record = ledger::parse_record(line);
+  if (!record) return placed;
+  const auto kind = (*record)->find("kind");
+  if (kind == "usage") placed.lane = ledger::PartLane::usage;
+  if (kind == "usage_hour") placed.lane = ledger::PartLane::hour;
+  if (const auto text = (*record)->find("time")) {
+    placed.time = ledger::parse_time(*text).value_or(placed.time);
+  }
+  return placed;
+}
+
 void SampleLog::write_part(std::size_t filed) {
   ledger::PartWriter::Options options;
   options.leaf_end = static_cast<std::uint64_t>(
       std::count_if(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(filed),
                     [](const Entry& entry) { return entry.type != ledger::WalType::body_fill; }));
   options.suite = suite_;
+  options.rule_version = rules.version;
+  options.derive = rules.derive;
   auto writer = ledger::PartWriter::create(files_, "/data/parts", options);
   ledger::require(writer.has_value(), "the sample log's part can be created");
   std::vector<std::pair<ledger::PartRow, const Entry*>> rows;
@@ -235,6 +251,7 @@ void SampleLog::write_part(std::size_t filed) {
       row.batch = header.batch;
       row.first_record = header.first_record;
       row.records = header.records;
+      row.received = sample_time();
       row.leaf = leaf++;
       row.hollow = entry.hollow;
       rows.emplace_back(row, &entry);
@@ -251,7 +268,7 @@ void SampleLog::write_part(std::size_t filed) {
       must(decoder.decode(entry->body, joined));
       const auto split = ledger::split_lines(joined, row.records).value();
       for (const std::string_view line : split) {
-        lines.push_back({line, ledger::PartLane::event, sample_time()});
+        lines.push_back(part_line(line));
       }
     }
     must((*writer)->add(row, entry->leaf, lines));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/archive/part_index.h"
 #include "ledger/archive/wal_entry.h"
 #include "ledger/checkpoint.h"
 #include "ledger/leaves.h"
@@ -65,6 +66,7 @@ class SampleLog {
   void write(std::size_t frames_per_segment = 1000);
   // The same with the first `filed` entries in a part, as a collector leaves them.
   void write_with_part(std::size_t filed, std::size_t frames_per_segment = 1000);
+  ledger::IndexRules rules;  // what the part's fields are derived by; as it is: none
   void write_checkpoint(const std::vector<ledger::Hash>& leaves);
   std::vector<ledger::Hash> leaf_hashes() const;
   std::string stream_id(std::size_t stream) const;
@@ -77,6 +79,7 @@ class SampleLog {
     std::string host;
     ledger::Time last{};  // batch or enrolment
   };
+  ledger::PartLine part_line(std::string_view line) const;
   std::size_t open_stream(ledger::Enrolment enrolment, const ledger::PrivateKey* endorser);
   std::string checkpoint_over(const std::vector<ledger::Hash>& leaves) const;
   struct Range {
