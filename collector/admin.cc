@@ -90,6 +90,12 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"report build", &AdminCommands::build_report},
       {"status", &AdminCommands::status},
       {"verify", &AdminCommands::verify},
+      {"hold set", &AdminCommands::set_hold},
+      {"hold list", &AdminCommands::list_holds},
+      {"hold lift", &AdminCommands::lift_hold},
+      {"backup begin", &AdminCommands::begin_backup},
+      {"backup end", &AdminCommands::end_backup},
+      {"repaired", &AdminCommands::record_repair},
   };
   const auto found = commands.find(request.command);
   if (found == commands.end()) {

@@ -31,10 +31,12 @@ struct AdminContext {
   ledger::Clock* clock = nullptr;
   ledger::Random* random = nullptr;
   AccountOffice* accounts = nullptr;
+  std::string data;     // directory
   std::string scratch;  // directory for files that are being made
   MonthPacks* packs = nullptr;
   std::mutex* acts = nullptr;  // held while the catalog and the own stream are changed together
   const PackKeeper* keeper = nullptr;
+  std::function<void()> holds_changed;  // called behind each change; may be empty
 };
 
 // The commands of `yunjian-collector` that need the collector's objects, whoever holds them: the
@@ -70,6 +72,12 @@ class AdminCommands {
   Answer build_report(const AdminRequest& request);
   Answer status(const AdminRequest& request);
   Answer verify(const AdminRequest& request);
+  Answer set_hold(const AdminRequest& request);
+  Answer list_holds(const AdminRequest& request);
+  Answer lift_hold(const AdminRequest& request);
+  Answer begin_backup(const AdminRequest& request);
+  Answer end_backup(const AdminRequest& request);
+  Answer record_repair(const AdminRequest& request);
 
   Answer preview_report(const AdminRequest& request, rules::Month month, Language language);
   // Acts of the entries, then `rows` of the catalog.

@@ -38,26 +38,13 @@ constexpr std::uint64_t ingest_bytes_per_s_min = 512;
 constexpr std::size_t api_connections_per_peer_max = 512;
 constexpr auto disk_look_step = std::chrono::seconds(60);
 
-EvidenceLog::Retention retention_of(const CollectorConfig& config) {
-  EvidenceLog::Retention retention;
-  retention.keep = std::chrono::days(config.retention_days);
-  retention.held = [holds = config.holds](const std::string& unit, const std::string& host,
-                                          std::uint64_t day) {
-    return std::ranges::any_of(holds, [&](const LegalHold& hold) {
-      return (hold.unit.empty() || hold.unit == unit) && (hold.host.empty() || hold.host == host) &&
-             day >= hold.first_day && day <= hold.last_day;
-    });
-  };
-  retention.mark = mark_of(config.holds);
-  return retention;
-}
-
 }  // namespace
 
 Collector::Collector(const OwnStream::Tools& tools, Options options)
     : tools_(tools), options_(std::move(options)), directory_{options_.config.data} {}
 
-Collector::~Collector() = default;
+// The filing thread asks parts that would go before it.
+Collector::~Collector() { filing_.reset(); }
 
 Result<std::unique_ptr<Collector>> Collector::open(const OwnStream::Tools& tools, Options options) {
   std::unique_ptr<Collector> collector(new Collector(tools, std::move(options)));
@@ -81,6 +68,8 @@ Result<void> Collector::open_parts() {
   auto catalog = Catalog::open(directory_.catalog());
   if (!catalog) return ledger::failure(catalog);
   catalog_ = std::move(*catalog);
+  holds_ = std::make_unique<Holds>(*catalog_, options_.config.holds);
+  if (auto read = holds_->refresh(); !read) return read;
   if (auto asked = ask_witnesses(); !asked) return asked;
   if (auto opened = open_log(); !opened) return opened;
   auto projected = project_acts(*catalog_, *log_);
@@ -118,6 +107,11 @@ Result<void> Collector::open_parts() {
         return authority_->issue_client(
             csr, {.agent = account, .validity = validity, .is_account = true}, tools_.clock.wall());
       }});
+  make_admin();
+  return {};
+}
+
+void Collector::make_admin() {
   admin_ = std::make_unique<AdminCommands>(AdminContext{.catalog = catalog_.get(),
                                                         .log = log_.get(),
                                                         .own = own_.get(),
@@ -126,11 +120,15 @@ Result<void> Collector::open_parts() {
                                                         .clock = &tools_.clock,
                                                         .random = &tools_.random,
                                                         .accounts = accounts_.get(),
+                                                        .data = directory_.root,
                                                         .scratch = directory_.scratch(),
                                                         .packs = packs_.get(),
                                                         .acts = &acts_,
-                                                        .keeper = keeper_.get()});
-  return {};
+                                                        .keeper = keeper_.get(),
+                                                        .holds_changed = [this] {
+                                                          // After an error everything is held.
+                                                          (void)holds_->refresh();
+                                                        }});
 }
 
 // Opening the log signs a checkpoint over what the WAL holds: whoever has seen more is asked first.
@@ -192,16 +190,7 @@ Result<void> Collector::serve() {
   cursors_ = std::make_unique<CursorSealer>(*cursor_key);
   auto urls = ingest_urls();
   if (!urls) return ledger::failure(urls);
-  filing_ = std::make_unique<FilingThread>(
-      *log_, FilingThread::Options{.retention = retention_of(options_.config),
-                                   .purged = [this](const EvidenceLog::Purged& purged) {
-                                     Act act(tools_.clock.wall(), "purge");
-                                     act.text("day", purged.day);
-                                     act.number("batches", purged.batches);
-                                     // Its leaf says so too: a record that cannot be written ends
-                                     // the log anyway.
-                                     (void)own_->record(act.line());
-                                   }});
+  start_filing();
   make_handlers(std::move(*urls), *cursor_key);
   auto options = listeners();
   if (!options) return ledger::failure(options);
@@ -212,6 +201,35 @@ Result<void> Collector::serve() {
   witness_->start_pushing();
   keeper_->start(tools_.clock);
   return record("start");
+}
+
+EvidenceLog::Retention Collector::retention() const {
+  EvidenceLog::Retention retention;
+  retention.keep = std::chrono::days(options_.config.retention_days);
+  retention.held = [this](const std::string& unit, const std::string& host, std::uint64_t day) {
+    return holds_->held(unit, host, day);
+  };
+  retention.mark = holds_->mark();
+  const Cosignatures& cosignatures = witness_->cosignatures();
+  if (!cosignatures.policy().witnesses.empty()) {
+    const auto counts = cosignatures.counts();
+    retention.witnessed = {.size = counts.witnessed_size, .at = counts.witnessed_at};
+  }
+  return retention;
+}
+
+void Collector::start_filing() {
+  filing_ = std::make_unique<FilingThread>(
+      *log_, FilingThread::Options{.retention = [this] { return retention(); },
+                                   .purged =
+                                       [this](const EvidenceLog::Purged& purged) {
+                                         Act act(tools_.clock.wall(), "purge");
+                                         act.text("day", purged.day);
+                                         act.number("batches", purged.batches);
+                                         // Its leaf says so too: a record that cannot be written
+                                         // ends the log anyway.
+                                         (void)own_->record(act.line());
+                                       }});
 }
 
 void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::string& secret) {
@@ -364,7 +382,19 @@ Result<void> Collector::step() {
     if (auto stepped = witness_->step(); !stepped) return stepped;
   }
   if (auto watched = watch_disk(now); !watched) return watched;
-  return own_->step(now);
+  if (auto stepped = own_->step(now); !stepped) return stepped;
+  return filing_problem();
+}
+
+// Nothing is lost by it, but the WAL grows and the operator must know why.
+Result<void> Collector::filing_problem() const {
+  if (!filing_) return {};
+  const auto error = filing_->status().error;
+  if (!error) return {};
+  return ledger::fail(ErrorKind::retry,
+                      fmt::format("filing failed and is tried again each minute, the WAL grows "
+                                  "meanwhile: {}",
+                                  error->message));
 }
 
 // A disk that cannot be asked is not full: the first write that fails says so.

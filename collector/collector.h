@@ -15,6 +15,7 @@
 #include "collector/config.h"
 #include "collector/data_directory.h"
 #include "collector/disk_watch.h"
+#include "collector/holds.h"
 #include "collector/http/certificates.h"
 #include "collector/http/server.h"
 #include "collector/ingest/enrol_handler.h"
@@ -69,6 +70,7 @@ class Collector {
   Collector(const OwnStream::Tools& tools, Options options);
   ledger::Result<void> open_parts();
   ledger::Result<void> open_log();
+  void make_admin();
   ledger::Result<void> ask_witnesses();
   void add_witness_parts(ApiContext& context);
   void make_handlers(std::vector<std::string> ingest_urls, const std::string& secret);
@@ -77,6 +79,9 @@ class Collector {
   ledger::Result<std::vector<ListenerOptions>> listeners();
   ledger::Result<void> record(std::string_view what);
   ledger::Result<void> watch_disk(ledger::Time now);
+  EvidenceLog::Retention retention() const;
+  void start_filing();
+  ledger::Result<void> filing_problem() const;
 
   const OwnStream::Tools tools_;
   const Options options_;
@@ -88,6 +93,7 @@ class Collector {
   ledger::Time disk_looked_{};
   std::unique_ptr<ledger::File> lock_;
   std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Holds> holds_;
   const Deriver deriver_ = make_deriver(rules::Classifier::builtin());
   std::unique_ptr<EvidenceLog> log_;
   std::unique_ptr<FilingThread> filing_;  // while listeners are open

@@ -10,6 +10,7 @@
 #include "collector/collector.h"
 #include "collector/init.h"
 #include "collector/tokens.h"
+#include "collector/upkeep.h"
 #include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/posix/secrecy.h"
@@ -212,6 +213,50 @@ int import_list(const std::string& config_path, AdminRequest request) {
   request.fields["sha256"] = ledger::to_hex(ledger::as_view(ledger::sha256(*text)));
   request.fields["csv"] = std::move(*text);
   return run_command(config_path, request);
+}
+
+// ---- the files themselves
+
+// Runs a command of upkeep.h as the owner of the data, and prints what `tell` makes of its result.
+template <typename Work, typename Tell>
+int look_after(const std::string& config_path, const Work& work, const Tell& tell) {
+  System system;
+  const auto config = load_config(system, config_path);
+  if (!config) return report(config.error());
+  if (auto became = ledger::become_owner(config->data); !became) return report(became.error());
+  const auto tools = system.tools();
+  const auto done =
+      work(collector::UpkeepTools{.system = tools,
+                                  .config = *config,
+                                  .open = [&] { return open_collector(system, *config); },
+                                  .say = say});
+  if (!done) return report(done.error());
+  tell(*done);
+  return exit_good;
+}
+
+int back_up(const std::string& config_path, const AdminRequest& request) {
+  return look_after(
+      config_path, [&](const auto& tools) { return collector::back_up(tools, request); },
+      [](const auto& done) {
+        fmt::print("{}\n", done.path);
+        say(
+            fmt::format("log of {} leaves, {} files of {} bytes; new since the copy before: {} "
+                        "files of {} bytes",
+                        done.leaves, done.files, done.bytes, done.copied_files, done.copied_bytes));
+      });
+}
+
+int repair(const std::string& config_path, const AdminRequest& request) {
+  return look_after(
+      config_path, [&](const auto& tools) { return collector::repair_store(tools, request); },
+      [](const auto& done) {
+        fmt::print(
+            "{} parts read, {} made anew, {} files from the copy, {} tiles written anew; lost: "
+            "the records of {} batches, the headers of {} leaves\n",
+            done.parts, done.made_anew, done.from_copy, done.tiles, done.batches_lost,
+            done.leaves_lost);
+      });
 }
 
 // ---- the command line
@@ -459,6 +504,19 @@ void add_lists_and_reports(CLI::App& app, CommandLine& line) {
   auto* retire = add_request(*host, line, "retire",
                              "Say in the log that a host is gone and its silence is meant");
   add_field(retire, line, "--agent", "its agent id, as /v1/hosts shows it")->required();
+  auto* hold = app.add_subcommand("hold", "Legal holds: records that retention keeps");
+  hold->require_subcommand(1);
+  auto* set =
+      add_request(*hold, line, "set", "Keep records until the hold is lifted; prints its id");
+  add_field(set, line, "--unit", "of this unit (default: of all)");
+  add_field(set, line, "--host", "of this host (default: of all)");
+  add_field(set, line, "--from", "committed on this day (UTC) or later, YYYY-MM-DD");
+  add_field(set, line, "--to", "committed on this day or earlier");
+  add_field(set, line, "--reason", "why; it becomes a record")->required();
+  add_request(*hold, line, "list", "List holds, lifted ones too");
+  auto* lift = add_request(*hold, line, "lift", "End a hold; what is due goes with the next purge");
+  add_field(lift, line, "id", "id as `hold list` shows it")->required();
+  add_field(lift, line, "--reason", "why; it becomes a record")->required();
   auto* reports = app.add_subcommand("report", "Monthly reports");
   reports->require_subcommand(1);
   auto* build = add_request(
@@ -481,9 +539,28 @@ void add_service(CLI::App& app, CommandLine& line, const sigset_t& signals) {
   auto* check_command =
       add_command(app, line, "check", "Check configuration, keys and anchor without starting");
   check_command->callback([&line] { line.act = [&line] { return check(line.config); }; });
+  auto* backup = add_request(app, line, "backup",
+                             "Copy the data directory as it is at this moment, also while `serve` "
+                             "runs; what the copy before has takes no room again");
+  add_field(backup, line, "--to", "directory of the copies (default: [backup] directory)");
+  add_field(backup, line, "--keep", "how many copies stay (default: [backup] keep, 7)");
+  backup->callback([&line] { line.act = [&line] { return back_up(line.config, line.request); }; });
   add_request(app, line, "status", "Show the log, its streams and what is missing");
-  add_request(app, line, "verify",
-              "Read everything again and compare; the authority uses `yunjian-audit verify`");
+  auto* verify =
+      add_request(app, line, "verify",
+                  "Read everything again and compare; the authority uses `yunjian-audit verify`");
+  verify->add_flag_callback(
+      "--repair", [&line] { line.request.fields["repair"] = "yes"; },
+      "Mend damaged files while no `serve` runs: indexes and columns from the bodies; what was "
+      "damaged is kept in quarantine/");
+  add_field(verify, line, "--from", "a backup that files may be taken from")->needs("--repair");
+  verify->callback([&line] {
+    const bool mends = !line.request.field("repair").empty();
+    line.request.command = "verify";
+    line.act = [&line, mends] {
+      return mends ? repair(line.config, line.request) : run_command(line.config, line.request);
+    };
+  });
 }
 
 int run(int argc, char** argv, const sigset_t& signals) {

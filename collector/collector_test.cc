@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "collector/api/json.h"
+#include "collector/backup_plan.h"
 #include "collector/http/testing/test_server.h"
 #include "collector/init.h"
 #include "ledger/archive/tiles.h"
@@ -401,6 +402,82 @@ TEST_CASE_FIXTURE(Fixture, "entries are imported once each is sealed, and come b
   CHECK(sealed.find(R"("field.name":"门户")") != std::string::npos);
   CHECK(ask({.command = "inventory export", .fields = {{"kind", "system"}}}) ==
         "id,unit,name,mlps_level,zone,public\nfiling,tax,申报,2,,\nportal,tax,门户,3,,");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a hold is set, listed and lifted, and says why each time") {
+  init();
+  serve();
+  import_unit();
+  CHECK(problem({.command = "hold set", .fields = {{"unit", "tax"}}}).find("--reason") !=
+        std::string::npos);
+  CHECK(problem({.command = "hold set", .fields = {{"unit", "none"}, {"reason", "x"}}})
+            .find("catalog") != std::string::npos);
+  CHECK(problem({.command = "hold set", .fields = {{"from", "2026-13-01"}, {"reason", "x"}}})
+            .find("--from") != std::string::npos);
+  const std::string id = ask(
+      {.command = "hold set",
+       .fields = {
+           {"unit", "tax"}, {"from", "2026-01-01"}, {"to", "2026-03-31"}, {"reason", "case 17"}}});
+  CHECK(id.size() == 12);
+  const std::string listed = ask({.command = "hold list"});
+  CHECK(listed.find(id) != std::string::npos);
+  CHECK(listed.find("tax  *  2026-01-01  2026-03-31") != std::string::npos);
+  restart();
+  CHECK(ask({.command = "hold list"}).find("counts") != std::string::npos);
+  CHECK(ask({.command = "hold lift", .fields = {{"id", id}, {"reason", "closed"}}}) ==
+        "hold " + id + " is lifted");
+  CHECK(ask({.command = "hold list"}).find("lifted") != std::string::npos);
+  CHECK(problem({.command = "hold lift", .fields = {{"id", id}, {"reason", "again"}}})
+            .find("no hold") != std::string::npos);
+  restart();
+  const auto found = get("/v1/search?q=what:%20hold", token());
+  CHECK(found.body.find("case 17") != std::string::npos);
+  CHECK(found.body.find("closed") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "holds of configuration and catalog count; an unknown state holds all") {
+  init();
+  const auto catalog = Catalog::open(data() + "/catalog.sqlite");
+  REQUIRE(catalog);
+  LegalHold configured;
+  configured.host = "web-09";
+  configured.last_day = last_day_ever;
+  Holds holds(**catalog, {configured});
+  CHECK(holds.held("any", "any", 1));  // nothing was read yet
+  REQUIRE(holds.refresh());
+  CHECK_FALSE(holds.held("tax", "web-01", 20000));
+  CHECK(holds.held("tax", "web-09", 20000));
+  const std::uint64_t before = holds.mark();
+  REQUIRE((*catalog)->put_hold(
+      {.id = "a1", .unit = "tax", .first_day = 20000, .last_day = 20001, .reason = "x"}));
+  REQUIRE(holds.refresh());
+  CHECK(holds.held("tax", "web-01", 20001));
+  CHECK_FALSE(holds.held("tax", "web-01", 20002));
+  CHECK_FALSE(holds.held("water", "web-01", 20001));
+  CHECK(holds.mark() != before);
+  REQUIRE((*catalog)->lift_hold("a1", clock.wall()));
+  REQUIRE(holds.refresh());
+  CHECK(holds.mark() == before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a backup is asked for while serving, and ends with its hold") {
+  init();
+  serve();
+  import_unit();
+  const auto begun = ask_admin(data() + "/admin.sock", {.command = "backup begin"});
+  REQUIRE(begun);
+  REQUIRE(*begun);
+  const auto plan = read_backup_plan(**begun);
+  REQUIRE(plan);
+  CHECK(plan->leaves == collector->log().size());
+  CHECK(plan->contents.contains("stream.state"));
+  CHECK(plan->last_segment.starts_with("wal/"));
+  const auto copy = Catalog::open(data() + "/" + plan->catalog);
+  REQUIRE(copy);
+  CHECK((*copy)->units(Scope::all())->size() == 1);
+  ask({.command = "backup end"});
+  CHECK_FALSE(files.exists(data() + "/" + plan->catalog).value());
+  CHECK(problem({.command = "backup end"}).find("run it again") != std::string::npos);
 }
 
 // The answer of `report build` for a month that is over.

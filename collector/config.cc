@@ -159,17 +159,8 @@ Result<void> read_api(const Table& table, CollectorConfig& config) {
   return table.read("requests_per_s", config.requests_per_s);
 }
 
-// A day of commit: "2026-11-22".
-std::optional<std::uint64_t> day_of(std::string_view text) {
-  auto time = ledger::parse_time(std::string(text) + "T00:00:00.000000Z");
-  if (!time) return std::nullopt;
-  return static_cast<std::uint64_t>(
-      std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count());
-}
-
 // "unit=tax host=web-01 from=2026-01-01 to=2026-03-31"; what is left out means any.
 std::optional<LegalHold> parse_hold(const std::string& text) {
-  constexpr std::uint64_t last_day_ever = 4'000'000;
   LegalHold hold;
   hold.last_day = last_day_ever;
   std::istringstream words(text);
@@ -182,7 +173,7 @@ std::optional<LegalHold> parse_hold(const std::string& text) {
       (name == "unit" ? hold.unit : hold.host) = value;
       continue;
     }
-    const auto day = day_of(value);
+    const auto day = parse_day(value);
     if (!day || (name != "from" && name != "to")) return std::nullopt;
     (name == "from" ? hold.first_day : hold.last_day) = *day;
   }
@@ -206,6 +197,14 @@ Result<void> read_store(const Table& table, CollectorConfig& config) {
     }
     config.holds.push_back(std::move(*hold));
   }
+  return {};
+}
+
+Result<void> read_backup(const Table& table, CollectorConfig& config) {
+  if (auto good = table.check_keys({"directory", "keep"}); !good) return good;
+  if (auto good = table.read("directory", config.backup_directory); !good) return good;
+  if (auto good = table.read("keep", config.backup_keep); !good) return good;
+  if (config.backup_keep == 0) return table.fail_key("keep", "must be at least 1");
   return {};
 }
 
@@ -248,10 +247,9 @@ Result<void> read_witness(const Table& table, CollectorConfig& config) {
 
 Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
   CollectorConfig config;
-  if (auto good = root.check_keys({"data", "anchor", "names", "ingest", "api", "store", "witness"});
-      !good) {
-    return ledger::failure(good);
-  }
+  auto known =
+      root.check_keys({"data", "anchor", "names", "ingest", "api", "store", "backup", "witness"});
+  if (!known) return ledger::failure(known);
   if (auto good = root.read("data", config.data); !good) return ledger::failure(good);
   if (auto good = root.read("anchor", config.anchor); !good) return ledger::failure(good);
   if (auto good = root.read("names", config.names); !good) return ledger::failure(good);
@@ -271,11 +269,17 @@ Result<CollectorConfig> read_root(const Table& root, const std::string& path) {
   for (const auto& [key, reader] : {std::pair("ingest", &read_ingest),
                                     {"api", &read_api},
                                     {"store", &read_store},
+                                    {"backup", &read_backup},
                                     {"witness", &read_witness}}) {
     if (!root.has(key)) continue;
     auto table = root.table(key);
     if (!table) return ledger::failure(table);
     if (auto good = reader(*table, config); !good) return ledger::failure(good);
+  }
+  std::string& backups = config.backup_directory;
+  while (backups.size() > 1 && backups.ends_with('/')) backups.pop_back();
+  if (!backups.empty() && !backups.starts_with('/')) {
+    backups = ledger::join_path(ledger::parent_directory(path), backups);
   }
   return config;
 }
@@ -290,6 +294,19 @@ std::string first_line(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_day(std::string_view text) {
+  auto time = ledger::parse_time(std::string(text) + "T00:00:00.000000Z");
+  if (!time) return std::nullopt;
+  return static_cast<std::uint64_t>(
+      std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count());
+}
+
+std::string format_day(std::uint64_t day) {
+  constexpr std::size_t day_chars = 10;
+  const ledger::Time begin{std::chrono::days(static_cast<int>(std::min(day, last_day_ever)))};
+  return ledger::format_time(begin).substr(0, day_chars);
+}
 
 std::uint64_t mark_of(const std::vector<LegalHold>& holds) {
   std::uint64_t mark = 1;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct LegalHold {
   std::uint64_t first_day = 0;  // of commit, since 1970, UTC, both inclusive
   std::uint64_t last_day = 0;
 };
+inline constexpr std::uint64_t last_day_ever = 2'932'896;       // 9999-12-31
+std::optional<std::uint64_t> parse_day(std::string_view text);  // "2026-11-22", since 1970
+std::string format_day(std::uint64_t day);
 // Another number for other holds, never 0: days are looked at again when it changes.
 std::uint64_t mark_of(const std::vector<LegalHold>& holds);
 // Who may sign beside this log; packaging/collector.toml tells more.
@@ -49,6 +53,8 @@ struct CollectorConfig {
   std::uint64_t requests_per_s = 5000;  // of one API credential; 0: no limit
   std::uint64_t retention_days = 0;     // 0: for ever; else at least 366
   std::vector<LegalHold> holds;
+  std::string backup_directory;   // empty: `backup` must be told where
+  std::uint64_t backup_keep = 7;  // copies
   WitnessConfig witness;
 };
 

@@ -173,6 +173,7 @@ void write_facet(Json& json, const std::string& field, const Aggregate& counted,
 
 void add(ScanStats& sum, const ScanStats& more) {
   sum.batches += more.batches;
+  sum.damaged += more.damaged;
   sum.records += more.records;
   sum.bytes += more.bytes;
 }
@@ -200,6 +201,7 @@ Outcome<Response> get_hits(const ApiContext& context, const Call& call) {
   query.step = steps->stored();
   query.field = *field;
   query.cancelled = cancel_flag(context, call);
+  query.skip_damaged = true;
   auto counted = count(context, *question, std::move(query));
   if (!counted) return read_problem(counted.error(), call.request);
   std::map<AggregateGroup, std::uint64_t> counts;
@@ -242,6 +244,7 @@ Outcome<Response> get_facets(const ApiContext& context, const Call& call) {
     AggregateQuery query;
     query.field = name;
     query.cancelled = cancel_flag(context, call);
+    query.skip_damaged = true;
     auto counted = count(context, *question, std::move(query));
     if (!counted) return read_problem(counted.error(), call.request);
     write_facet(json, name, *counted, *limit);
@@ -268,6 +271,7 @@ Outcome<Response> get_fields(const ApiContext& context, const Call& call) {
   ScanQuery query;
   query.limit = field_sample_records;
   query.cancelled = cancel_flag(context, call);
+  query.skip_damaged = true;
   ledger::Result<ScanStats> stats;
   if (question->select(query)) {
     stats = context.records->scan(question->scope, query, [&](const StoredRecord& stored) {

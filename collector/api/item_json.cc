@@ -41,6 +41,7 @@ void write_scanned(Json& json, const ScanStats& stats) {
       .member("batches", stats.batches)
       .member("records", stats.records)
       .member("bytes", stats.bytes)
+      .member("damaged", stats.damaged)
       .end_object();
 }
 

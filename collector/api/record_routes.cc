@@ -35,6 +35,7 @@ Outcome<Page> read_page(const ApiContext& context, const Call& call, const Param
   page.scan.order = *order == "asc" ? Order::oldest_first : Order::newest_first;
   page.scan.limit = *limit;
   page.scan.cancelled = cancel_flag(context, call);
+  page.scan.skip_damaged = true;
   page.question = parameters.question();
   page.lines = wants_lines(call.request);
   if (const auto cursor = parameters.optional_text("cursor")) {

@@ -96,6 +96,7 @@ class ExportSource : public BodySource {
     query.limit = export_page_records;
     query.bytes_max = export_page_bytes;
     query.cancelled = stream_.cancelled;
+    query.skip_damaged = true;
     Piece piece;
     if (csv_ && !begun_) piece.bytes = csv_head();
     begun_ = true;
@@ -106,6 +107,7 @@ class ExportSource : public BodySource {
           [&](const StoredRecord& record) { take(record, piece.bytes); });
       if (!stats) return {.bytes = {}, .broken = true};
       more = !stats->complete;
+      damaged_ = std::max(damaged_, stats->damaged);  // every page meets the same damage
     }
     if (!csv_) piece.bytes += json_.take_lines();
     if (!more) {
@@ -137,8 +139,9 @@ class ExportSource : public BodySource {
   void end(Piece& piece) {
     Json json;
     json.begin_object()
-        .member("complete", true)
+        .member("complete", damaged_ == 0)
         .member("records", coverage_.records())
+        .member("damaged", damaged_)
         .member("resumed", resumed_)
         .member("ended", stream_.context.clock->wall())
         .key("streams");
@@ -165,6 +168,7 @@ class ExportSource : public BodySource {
   std::optional<RecordKey> after_;
   bool begun_ = false;
   std::uint64_t pages_ = 0;
+  std::uint64_t damaged_ = 0;
   Json json_;
   Coverage coverage_;
   UnitCounts counts_;

@@ -117,6 +117,13 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path) {
   return std::unique_ptr<Catalog>(new Catalog(std::move(impl)));
 }
 
+Result<void> Catalog::copy_to(const std::string& path) const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<void> {
+    sql << "VACUUM INTO :path", use(path);
+    return {};
+  });
+}
+
 Result<void> Catalog::put_units(const std::vector<Unit>& units) {
   for (const auto& unit : units) {
     if (auto good = check_unit(unit); !good) return good;

@@ -9,6 +9,7 @@
 
 #include "collector/catalog/account.h"
 #include "collector/catalog/finding.h"
+#include "collector/catalog/hold.h"
 #include "collector/catalog/registry.h"
 #include "collector/store/scope.h"
 #include "ledger/base/clock.h"
@@ -114,6 +115,8 @@ class Catalog {
   static ledger::Result<std::unique_ptr<Catalog>> open(
       const std::string& path);  // creates tables, mode 0600
   ~Catalog();
+  // Writes a copy, as of one moment, to a file that is not there yet; the caller makes it durable.
+  ledger::Result<void> copy_to(const std::string& path) const;
 
   ledger::Result<void> put_units(const std::vector<Unit>& units);  // all or none
   ledger::Result<void> put_hosts(const std::vector<Host>& hosts);
@@ -130,6 +133,11 @@ class Catalog {
   ledger::Result<bool> use_certificate(std::string_view agent, std::string_view sha256);
   ledger::Result<std::optional<Renewal>> renewal(std::string_view agent) const;
   ledger::Result<void> put_renewal(const Renewal& renewal);  // takes the place of one not used
+
+  ledger::Result<void> put_hold(const Hold& hold);  // a new one
+  ledger::Result<void> lift_hold(std::string_view id, ledger::Time now);  // reject: none counts
+  // Those on units of the scope, and on all units; oldest first, lifted ones too.
+  ledger::Result<std::vector<Hold>> holds(const Scope& scope) const;
 
   // Secrets are given by the caller (random, base64url); only their SHA-256 is stored.
   ledger::Result<std::string> add_token(std::string_view secret, const TokenSpec& spec,

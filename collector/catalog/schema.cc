@@ -65,6 +65,10 @@ constexpr std::array added_tables = {
     " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"
     " status BIGINT NOT NULL, body TEXT NOT NULL, time TEXT NOT NULL,"
     " PRIMARY KEY (credential, key))",
+    "CREATE TABLE IF NOT EXISTS hold ("
+    " id TEXT PRIMARY KEY, unit TEXT NOT NULL, host TEXT NOT NULL, first_day BIGINT NOT NULL,"
+    " last_day BIGINT NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL, since TEXT NOT NULL,"
+    " lifted TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS renewal ("
     " agent TEXT PRIMARY KEY, key_sha256 TEXT NOT NULL, certificate_sha256 TEXT NOT NULL,"
     " certificate TEXT NOT NULL, issued TEXT NOT NULL)",

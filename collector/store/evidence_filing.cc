@@ -29,11 +29,6 @@ constexpr std::uint64_t joined_bytes_max = std::uint64_t{2} << 30;
 constexpr int day_compression = 9;
 constexpr int first_compression = 3;
 
-std::string streams_path(const std::string& data, std::uint64_t number) {
-  return ledger::join_path(ledger::parts_directory(data),
-                           fmt::format("{}{}", streams_prefix, number));
-}
-
 std::string encode_streams_file(const FiledStreams& streams) {
   std::string out;
   ledger::put_text(out, streams.state);
@@ -45,6 +40,11 @@ std::string encode_streams_file(const FiledStreams& streams) {
 }
 
 }  // namespace
+
+std::string streams_path(const std::string& data, std::uint64_t number) {
+  return ledger::join_path(ledger::parts_directory(data),
+                           fmt::format("{}{}", streams_prefix, number));
+}
 
 Result<FiledStreams> read_streams(ledger::FileSystem& files, const std::string& data,
                                   const PartManifest& manifest) {
@@ -73,11 +73,15 @@ Result<FiledStreams> read_streams(ledger::FileSystem& files, const std::string& 
   return streams;
 }
 
+void EvidenceLog::stop_filing() { impl_->filing_stopped = true; }
+
 Result<bool> EvidenceLog::file_step() {
+  if (impl_->filing_stopped) return filing_stopped_error();
   {
     const std::lock_guard lock(impl_->queue_mutex);
     if (impl_->failed) return ledger::Failure(*impl_->failed);
   }
+  if (auto removed = impl_->remove_released(); !removed) return failure(removed);
   if (const auto next = impl_->segment_to_file()) {
     if (auto filed = impl_->file(next->first, next->second); !filed) return failure(filed);
     return true;
@@ -104,7 +108,14 @@ std::shared_ptr<const PartSet> EvidenceLog::Impl::part_set() const {
 }
 
 FilingTools EvidenceLog::Impl::filing_tools() const {
-  FilingTools tools{files, options.directory, *options.suite, options.deriver, {}, {}, {}};
+  FilingTools tools{.files = files,
+                    .data = options.directory,
+                    .suite = *options.suite,
+                    .deriver = options.deriver,
+                    .stopping = &filing_stopped,
+                    .leaf_hash = {},
+                    .find_row = {},
+                    .root_of = {}};
   tools.leaf_hash = [this](std::uint64_t leaf) { return publisher->tiles().subtree(0, leaf); };
   const auto find = [this](std::string_view stream,
                            std::uint64_t number) -> Result<PartSet::Found> {
@@ -137,10 +148,11 @@ Result<void> EvidenceLog::Impl::file(std::uint64_t segment, std::uint64_t leaf_e
   const std::string directory = ledger::parts_directory(options.directory);
   if (auto made = files.make_directory(directory, directory_mode); !made) return made;
   if (auto synced = files.sync_directory(options.directory); !synced) return synced;
-  auto filed = file_segment(filing_tools(), {segment, manifest.leaves, manifest.next_part});
+  auto filed = file_segment(filing_tools(), {segment, manifest.leaves, next_part});
   if (!filed) return failure(filed);
+  next_part += filed->parts.size();
   PartManifest next = manifest;
-  next.next_part += filed->parts.size();
+  next.next_part = next_part;
   next.first_segment = segment + 1;
   next.leaves = filed->leaf_end;
   next.streams = segment + 1;
@@ -149,7 +161,6 @@ Result<void> EvidenceLog::Impl::file(std::uint64_t segment, std::uint64_t leaf_e
     return fail(ErrorKind::corrupt, fmt::format("segment {} holds other leaves than it did",
                                                 ledger::segment_name(segment)));
   }
-  manifest.next_part = next.next_part;  // numbers are never used twice, also after an error
   if (auto followed = follow(segment); !followed) return followed;
   if (auto written = write_streams(next.streams); !written) return written;
   std::vector<PartPtr> all = part_set()->parts();
@@ -161,10 +172,9 @@ Result<void> EvidenceLog::Impl::file(std::uint64_t segment, std::uint64_t leaf_e
   const std::uint64_t old_streams = manifest.streams;
   auto switched = switch_to(next, std::make_shared<const PartSet>(std::move(all)));
   if (!switched) return switched;
-  if (auto removed = wal->remove(segment); !removed) return removed;
-  if (old_streams == 0) return {};
-  auto removed = files.remove(streams_path(options.directory, old_streams));
-  return removed ? files.sync_directory(directory) : removed;
+  std::vector<std::string> behind = {wal->forget(segment)};
+  if (old_streams != 0) behind.push_back(streams_path(options.directory, old_streams));
+  return let_go(std::move(behind));
 }
 
 Result<void> EvidenceLog::Impl::switch_to(const PartManifest& next,
@@ -172,9 +182,9 @@ Result<void> EvidenceLog::Impl::switch_to(const PartManifest& next,
   auto written = ledger::write_manifest(files, options.directory, next);
   if (!written) return failure(written, "writing the manifest of the parts");
   const bool filed_more = next.first_segment != manifest.first_segment;
-  manifest = next;
   const std::unique_lock unread(filing_mutex);
   const std::unique_lock lock(state_mutex);
+  manifest = next;
   parts = std::move(set);
   if (!filed_more) return {};
   index.forget(static_cast<std::uint32_t>(next.first_segment - 1));
@@ -272,7 +282,7 @@ Result<void> EvidenceLog::Impl::merge(const std::vector<PartPtr>& old) {
 
 Result<void> EvidenceLog::Impl::replace(const std::vector<PartPtr>& old, PartsToMerge how) {
   const std::string directory = ledger::parts_directory(options.directory);
-  const std::uint64_t number = manifest.next_part++;
+  const std::uint64_t number = next_part++;
   how.parts = old;
   how.number = number;
   auto merged = merge_parts(filing_tools(), how);
@@ -280,6 +290,7 @@ Result<void> EvidenceLog::Impl::replace(const std::vector<PartPtr>& old, PartsTo
   auto opened = ledger::PartReader::open(files, directory, number, part_cache);
   if (!opened) return failure(opened);
   PartManifest next = manifest;
+  next.next_part = next_part;
   std::vector<PartPtr> all;
   next.parts.clear();
   for (std::size_t i = 0; i < manifest.parts.size(); ++i) {
@@ -294,16 +305,17 @@ Result<void> EvidenceLog::Impl::replace(const std::vector<PartPtr>& old, PartsTo
   }
   auto switched = switch_to(next, std::make_shared<const PartSet>(std::move(all)));
   if (!switched) return switched;
+  std::vector<std::string> behind;
   for (const PartPtr& part : old) {
-    auto removed = files.remove(ledger::join_path(directory, ledger::part_name(part->number())));
-    if (!removed) return removed;
+    behind.push_back(ledger::join_path(directory, ledger::part_name(part->number())));
   }
-  return files.sync_directory(directory);
+  return let_go(std::move(behind));
 }
 
 // Files that no manifest names: of a stop between two steps.
 Result<void> EvidenceLog::Impl::remove_leftovers() {
   first_segment = manifest.first_segment;
+  next_part = manifest.next_part;
   filed_received = last_received;
   const std::string wal_directory = ledger::join_path(options.directory, "wal");
   auto cleared = Wal::remove_before(files, {wal_directory, manifest.first_segment});

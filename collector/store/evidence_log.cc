@@ -182,6 +182,9 @@ Result<void> EvidenceLog::Impl::recover() {
   const TreePublisher::Paths paths = paths_of(options);
   auto before = TreePublisher::read_signed(files, paths, verifier);
   if (!before) return failure(before);
+  auto lost = read_losses(files, options.directory);
+  if (!lost) return failure(lost);
+  losses = std::move(*lost);
   TreePublisher::Leaves leaves;
   if (auto loaded = load_filed(leaves); !loaded) return loaded;
   auto tail = replay(leaves);
@@ -211,6 +214,8 @@ Result<void> EvidenceLog::Impl::recover() {
   published = std::move(*first);
   stored_leaves = leaves_written;
   open_segment = wal->segment();
+  wal_end = {static_cast<std::uint32_t>(wal->segment()),
+             static_cast<std::uint32_t>(wal->segment_bytes())};
   return {};
 }
 
@@ -235,10 +240,28 @@ Result<void> EvidenceLog::Impl::load_filed(TreePublisher::Leaves& leaves) {
   leaves.filed_peaks = filed_peaks;
   leaves.filed_hash = [this](std::uint64_t leaf) -> Result<Hash> {
     auto bytes = parts->leaf(leaf);
-    if (!bytes) return failure(bytes);
-    return hashers.take()->leaf(*bytes);
+    if (bytes) return hashers.take()->leaf(*bytes);
+    return bytes.error().kind == ErrorKind::corrupt ? hash_of_lost(leaf) : failure(bytes);
   };
   return {};
+}
+
+// A leaf that damage took still has its hash in a tile; the root over all of them is compared with
+// the anchor.
+Result<Hash> EvidenceLog::Impl::hash_of_lost(std::uint64_t leaf) const {
+  const ledger::TileId tile{.level = 0, .index = leaf / ledger::tile_width};
+  const std::string path = ledger::join_path(options.directory, ledger::tile_path(tile));
+  auto bytes = files.read_file(path);
+  if (!bytes) return failure(bytes);
+  Hash hash{};
+  const std::size_t at = leaf % ledger::tile_width * hash.size();
+  if (bytes->size() < at + hash.size()) {
+    return fail(ErrorKind::corrupt,
+                fmt::format("leaf {} is lost, and so is its hash in {}", leaf, path));
+  }
+  for (std::size_t i = 0; i < hash.size(); ++i)
+    hash[i] = static_cast<std::uint8_t>((*bytes)[at + i]);
+  return hash;
 }
 
 Result<Wal::Tail> EvidenceLog::Impl::replay(TreePublisher::Leaves& leaves) {
@@ -355,5 +378,6 @@ Result<void> EvidenceLog::Impl::give_span(Entry& entry) {
 const ledger::Suite& EvidenceLog::suite() const { return *impl_->options.suite; }
 const ledger::Verifier& EvidenceLog::verifier() const { return impl_->verifier; }
 const EvidenceLog::Recovered& EvidenceLog::recovered() const { return impl_->recovered; }
+const std::vector<Loss>& EvidenceLog::losses() const { return impl_->losses; }
 
 }  // namespace yunjian::collector

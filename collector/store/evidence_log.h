@@ -13,6 +13,7 @@
 #include "collector/store/deriver.h"
 #include "collector/store/entry.h"
 #include "collector/store/evidence_index.h"
+#include "collector/store/losses.h"
 #include "collector/store/part_set.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/base/clock.h"
@@ -25,6 +26,7 @@ namespace yunjian::collector {
 
 inline constexpr std::size_t commits_waiting_max = 4096;  // more: commit() answers retry
 inline constexpr std::chrono::days retention_min{366};
+inline constexpr std::chrono::hours hold_max{24};
 inline constexpr std::size_t commit_bytes_waiting_max = 256U << 20;  // the same
 
 // The collector's evidence: WAL, Merkle log, checkpoint, anchor. The WAL fsync is the commit; WAL
@@ -150,14 +152,40 @@ class EvidenceLog {
   // are damaged; nothing was removed.
   ledger::Result<bool> file_step();
 
+  // All that a copy of the evidence needs, as it was at one moment: the parts that `manifest`
+  // names, the file of the streams, closed segments of the WAL and the first bytes of the last one.
+  // These files stay where they are until release_files(), for hold_max at most; one hold at a
+  // time, a new one takes the place of the old. Tiles are not in it: they are never replaced, and
+  // what they lack is made anew from the rest.
+  struct Capture {
+    std::string manifest;                  // content of parts/manifest; empty: nothing is filed
+    std::vector<std::string> files;        // paths in the directory, immutable
+    std::string last_segment;              // path in the directory
+    std::uint64_t last_segment_bytes = 0;  // of it
+    std::uint64_t leaves = 0;
+  };
+  ledger::Result<Capture> hold_files();
+  bool release_files();  // false: the time was over, files may be gone
+
+  // Ends a file_step() or purge_step() that runs on another thread, and all later ones: retry. What
+  // it had not finished is begun anew after the next open().
+  void stop_filing();
+
   // Retention. Whole days of commit, the oldest first; headers, other leaves and tiles stay, so
   // that every proof of what remains stays good.
   struct Retention {
     std::chrono::days keep{0};  // after the day is over; 0: for ever; else at least retention_min
     // Whether a legal hold keeps the bodies of that host on that day (since 1970).
     std::function<bool(const std::string& unit, const std::string& host, std::uint64_t day)> held;
-    std::uint64_t mark =
-        1;  // not 0; another one when holds changed, so that days are looked at again
+    // Not 0; another one when holds changed, so that days are looked at again.
+    std::uint64_t mark = 1;
+    // With witnesses: the newest checkpoint that enough of them cosigned, and when. A day goes only
+    // when that is as long after the day as records are kept, and covers all its leaves.
+    struct Witnessed {
+      std::uint64_t size = 0;
+      ledger::Time at{};
+    };
+    std::optional<Witnessed> witnessed;
   };
   struct Purged {
     std::string day;  // yyyy-mm-dd
@@ -194,6 +222,7 @@ class EvidenceLog {
     bool set_aside = false;  // whole frames lay in the tail: it was kept as <segment>.cut
   };
   const Recovered& recovered() const;
+  const std::vector<Loss>& losses() const;  // that damage took, as they were when it was opened
 
  private:
   struct Impl;

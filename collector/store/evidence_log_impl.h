@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -32,6 +33,7 @@ struct FiledStreams {
   std::vector<ledger::Hash> peaks;
   ledger::Time last_received{};
 };
+std::string streams_path(const std::string& data, std::uint64_t number);
 ledger::Result<FiledStreams> read_streams(ledger::FileSystem& files, const std::string& data,
                                           const ledger::PartManifest& manifest);
 
@@ -48,6 +50,7 @@ struct EvidenceLog::Impl {
   // open(), in this order.
   ledger::Result<void> recover();
   ledger::Result<void> load_filed(TreePublisher::Leaves& leaves);
+  ledger::Result<ledger::Hash> hash_of_lost(std::uint64_t leaf) const;
   ledger::Result<Wal::Tail> replay(TreePublisher::Leaves& leaves);
   ledger::Result<void> remove_leftovers();
   void start();
@@ -88,6 +91,9 @@ struct EvidenceLog::Impl {
   ledger::Result<void> switch_to(const ledger::PartManifest& next,
                                  std::shared_ptr<const PartSet> set);
   ledger::Result<void> write_streams(std::uint64_t number) const;
+  // Removes files that nothing names any more: now, or when the copy that is being made is done.
+  ledger::Result<void> let_go(std::vector<std::string> paths);
+  ledger::Result<void> remove_released();
   std::shared_ptr<const PartSet> part_set() const;
   BatchRow row_of(const PartSet::Batch& batch) const;
   std::string_view intern(const std::string& text) const;
@@ -110,6 +116,7 @@ struct EvidenceLog::Impl {
   mutable Pool<ledger::Hasher> hashers;
   mutable Pool<ledger::BodyDecoder> decoders;
   Recovered recovered;
+  std::vector<Loss> losses;
 
   // The writer's own.
   std::unique_ptr<Wal> wal;                  // read() by any thread
@@ -132,12 +139,23 @@ struct EvidenceLog::Impl {
   std::uint64_t open_segment = 0;
   std::uint64_t first_segment = 0;  // that is not filed
 
+  WalPlace wal_end;  // behind what is committed; also protected by state_mutex
+
   // Held shared by whoever reads places of the WAL, exclusively while they move into parts. Taken
   // before state_mutex.
   mutable std::shared_mutex filing_mutex;
+  ledger::PartManifest manifest;  // changed by the filing thread, under filing_mutex
+
+  struct Hold {
+    std::optional<std::chrono::milliseconds> until;  // by the clock of the boot
+    std::vector<std::string> waiting;                // files to remove
+  };
+  std::mutex hold_mutex;
+  Hold hold;  // protected by hold_mutex
+  std::atomic<bool> filing_stopped = false;
 
   // The filing thread's own: everything as it was behind the last filed segment.
-  ledger::PartManifest manifest;
+  std::uint64_t next_part = 0;  // numbers are never used twice, also after an error
   std::unique_ptr<EvidenceIndex> filed_index = std::make_unique<EvidenceIndex>();
   std::vector<ledger::Hash> filed_peaks;
   ledger::Time filed_received{};

@@ -87,7 +87,12 @@ Result<void> write_list(ledger::FileSystem& files, const std::string& data,
 
 // The parts of the oldest day that is due and was not looked at under this mark.
 std::vector<PartPtr> EvidenceLog::Impl::parts_to_purge(const Retention& retention) const {
-  const std::uint64_t today = day_of(clock.wall());
+  std::uint64_t today = day_of(clock.wall());
+  std::uint64_t leaves = ~std::uint64_t{0};
+  if (retention.witnessed) {
+    today = std::min(today, day_of(retention.witnessed->at));
+    leaves = retention.witnessed->size;
+  }
   const auto keep = static_cast<std::uint64_t>(retention.keep.count());
   std::vector<PartPtr> of_day;
   bool due = false;
@@ -98,6 +103,7 @@ std::vector<PartPtr> EvidenceLog::Impl::parts_to_purge(const Retention& retentio
       of_day.clear();
     }
     if (footer.day + keep >= today) break;
+    if (footer.leaf_end > leaves) return {};  // a day goes as a whole
     const bool has_records = std::ranges::any_of(
         footer.lanes, [](const ledger::LaneTotals& lane) { return lane.rows > 0; });
     due |= has_records && footer.purged != retention.mark;
@@ -108,6 +114,7 @@ std::vector<PartPtr> EvidenceLog::Impl::parts_to_purge(const Retention& retentio
 
 Result<std::optional<EvidenceLog::Purged>> EvidenceLog::purge_step(const Retention& retention) {
   if (retention.keep.count() == 0) return std::optional<Purged>();
+  if (impl_->filing_stopped) return filing_stopped_error();
   if (retention.keep < retention_min) {
     return fail(ErrorKind::reject,
                 fmt::format("records are kept for at least {} days", retention_min.count()));

@@ -189,6 +189,8 @@ void EvidenceLog::Impl::make_visible(Group& group, const std::optional<Published
   ++stats.commits;
   stats.last_commit = last_received;
   stats.wal_bytes = wal->bytes();
+  wal_end = {static_cast<std::uint32_t>(wal->segment()),
+             static_cast<std::uint32_t>(wal->segment_bytes())};
 }
 
 // Durability is in doubt: nobody of the group is told that it is safe, nothing is accepted any

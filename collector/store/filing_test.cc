@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include "collector/store/log_record_store.h"
@@ -364,6 +365,27 @@ TEST_CASE("nothing is purged early, nor by a retention below a year") {
   fixture.check_all();
 }
 
+TEST_CASE("with witnesses a day goes only when they have seen the log that long after it") {
+  Fixture fixture;
+  fixture.fill(40);
+  fixture.file_all();
+  const std::uint64_t size = fixture.log->size();
+  fixture.log.clock.advance(24h * 368);
+  auto retention = year();
+  using Witnessed = EvidenceLog::Retention::Witnessed;
+  const ledger::Time now = fixture.log.clock.wall();
+  for (const Witnessed& unfit :
+       {Witnessed{}, Witnessed{size, now - 24h * 3}, Witnessed{size - 1, now}}) {
+    retention.witnessed = unfit;
+    const auto purged = fixture.log->purge_step(retention);
+    REQUIRE(purged);
+    CHECK_FALSE(purged->has_value());
+  }
+  fixture.check_all();
+  retention.witnessed = Witnessed{size, now};
+  CHECK(fixture.log->purge_step(retention).value());
+}
+
 // Files everything, with one call of the file system failing on the way.
 void file_until_it_fails(Fixture& fixture) {
   for (;;) {
@@ -420,6 +442,77 @@ TEST_CASE("a stop at any step of filing leaves the old or the new part, never bo
       parts += ledger::part_number(name).has_value() ? 1 : 0;
     }
     REQUIRE(parts == fixture.log->stats().parts);
+  }
+}
+
+// What a copy holds of a log: tiles and checkpoint as they were before, then what is held.
+void copy_held(Fixture& fixture, const EvidenceLog::Capture& capture, Fixture& copy,
+               const std::map<std::string, std::string>& before) {
+  auto& to = copy.log.files;
+  copy.log.close();
+  for (const std::string& path : to.paths()) {
+    if (path.starts_with("/data/")) REQUIRE(to.remove(path));
+  }
+  for (const auto& [path, bytes] : before) to.overwrite(path, bytes);
+  for (const std::string& path : capture.files) {
+    to.overwrite("/data/" + path, *fixture.log.files.content("/data/" + path));
+  }
+  if (!capture.manifest.empty()) to.overwrite("/data/parts/manifest", capture.manifest);
+  const std::string last = *fixture.log.files.content("/data/" + capture.last_segment);
+  to.overwrite("/data/" + capture.last_segment, last.substr(0, capture.last_segment_bytes));
+}
+
+TEST_CASE("held files make a copy that is whole, whatever is committed and filed meanwhile") {
+  for (const std::size_t filed : {0, 1, 3, 100}) {
+    Fixture fixture;
+    fixture.fill(40);
+    fixture.await_tiles();
+    for (std::size_t i = 0; i < filed && *fixture.log->file_step(); ++i) continue;
+    std::map<std::string, std::string> before;
+    for (const std::string& path : fixture.log.files.paths()) {
+      if (path.starts_with("/data/tile/") || path == "/data/checkpoint") {
+        before[path] = *fixture.log.files.content(path);
+      }
+    }
+    fixture.fill(8);
+    const auto expected = fixture.all;
+    const auto capture = fixture.log->hold_files();
+    REQUIRE(capture);
+    fixture.fill(40);
+    fixture.file_all();
+    Fixture copy;
+    copy_held(fixture, *capture, copy, before);
+    CHECK(fixture.log->release_files());
+    copy.log.files.overwrite("/anchor/anchor", before["/data/checkpoint"]);
+    const auto opened = copy.log.open();
+    REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().message));
+    CHECK(copy.log->size() == capture->leaves);
+    copy.all = expected;
+    copy.check_all();
+    fixture.fill(1);
+    fixture.file_all();
+    fixture.check_all();
+  }
+}
+
+TEST_CASE("what was held goes when it is released, or a day later") {
+  for (const bool released : {true, false}) {
+    Fixture fixture;
+    fixture.fill(60);
+    const std::size_t before = fixture.segments().size();
+    REQUIRE(fixture.log->hold_files());
+    fixture.file_all();
+    CHECK(fixture.segments().size() == before);
+    if (released) CHECK(fixture.log->release_files());
+    if (!released) fixture.log.clock.advance(hold_max);
+    fixture.file_all();
+    CHECK(fixture.segments().size() == 1);
+    CHECK_FALSE(fixture.log->release_files());
+    std::size_t parts = 0;
+    const auto names = fixture.log.files.list("/data/parts");
+    for (const std::string& name : *names) parts += ledger::part_number(name).has_value() ? 1 : 0;
+    CHECK(parts == fixture.log->stats().parts);
+    fixture.check_all();
   }
 }
 

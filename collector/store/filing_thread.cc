@@ -11,19 +11,21 @@ using Seconds = std::chrono::duration<double>;
 constexpr Seconds idle_wait{0.5};
 constexpr Seconds error_wait{60};
 constexpr Seconds rest_max{5};
-constexpr std::uint64_t busy_bytes = 1U << 20;  // of the WAL in one idle_wait
-constexpr std::uint64_t backlog_bytes_max = 128U << 20;
 
 }  // namespace
 
 FilingThread::FilingThread(EvidenceLog& log, Options options)
-    : log_(log), options_(std::move(options)), thread_([this] { run(); }) {}
+    : log_(log),
+      options_(std::move(options)),
+      pace_(log.stats().wal_bytes),
+      thread_([this] { run(); }) {}
 
 FilingThread::~FilingThread() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  log_.stop_filing();
   stopped_.notify_all();
   thread_.join();
 }
@@ -38,20 +40,14 @@ bool FilingThread::wait(Seconds time) {
   return !stopped_.wait_for(lock, time, [this] { return stopping_; });
 }
 
-bool FilingThread::is_busy() {
-  const std::uint64_t bytes = log_.stats().wal_bytes;
-  const bool grows = bytes - seen_bytes_ >= busy_bytes;
-  seen_bytes_ = bytes;
-  return grows && bytes - filed_bytes_ < backlog_bytes_max;
-}
-
 // Filing comes first: a purge never holds up what is to become searchable fast.
 Result<bool> FilingThread::step() {
   const std::uint64_t bytes = log_.stats().wal_bytes;
   auto filed = log_.file_step();
   if (!filed || *filed) return filed;
-  filed_bytes_ = bytes;
-  auto purged = log_.purge_step(options_.retention);
+  pace_.caught_up(bytes);
+  if (!options_.retention) return false;
+  auto purged = log_.purge_step(options_.retention());
   if (!purged) return failure(purged);
   if (*purged && options_.purged) options_.purged(**purged);
   return purged->has_value();
@@ -59,9 +55,8 @@ Result<bool> FilingThread::step() {
 
 void FilingThread::run() {
   Seconds rest = idle_wait;
-  seen_bytes_ = filed_bytes_ = log_.stats().wal_bytes;
   while (wait(rest)) {
-    if (is_busy()) {
+    if (pace_.must_wait(log_.stats().wal_bytes)) {
       rest = idle_wait;
       continue;
     }

@@ -6,22 +6,23 @@
 #include <thread>
 
 #include "collector/store/evidence_log.h"
+#include "collector/store/filing_pace.h"
 
 namespace yunjian::collector {
 
 // Runs EvidenceLog::file_step() for as long as it lives, at most half of the time, so that ingest
 // and searches keep the disk and a core. While the WAL grows fast (agents drain what they held) it
-// waits, until `backlog_bytes_max` have come since all was filed. After an error it waits a minute
+// waits (FilingPace). After an error it waits a minute
 // and tries again; the error is kept for whoever asks. Made and destroyed by one thread.
 class FilingThread {
  public:
   struct Options {
-    EvidenceLog::Retention retention;
+    std::function<EvidenceLog::Retention()> retention;  // asked before each purge; empty: none
     // After a purge, from the thread: to be recorded as an act.
     std::function<void(const EvidenceLog::Purged&)> purged;
   };
   FilingThread(EvidenceLog& log, Options options);  // the log outlives the thread
-  ~FilingThread();                                  // waits for the step that runs
+  ~FilingThread();  // ends the step that runs in its middle, and all filing of this log
   FilingThread(const FilingThread&) = delete;
   FilingThread& operator=(const FilingThread&) = delete;
 
@@ -35,7 +36,6 @@ class FilingThread {
  private:
   void run();
   ledger::Result<bool> step();
-  bool is_busy();  // the WAL grew fast since the last look, and not too much waits
   bool wait(std::chrono::duration<double> time);  // false: stop
 
   EvidenceLog& log_;
@@ -44,8 +44,7 @@ class FilingThread {
   std::condition_variable stopped_;
   bool stopping_ = false;
   Status status_;
-  std::uint64_t seen_bytes_ = 0;   // of the WAL at the last look; the thread's own
-  std::uint64_t filed_bytes_ = 0;  // of the WAL when nothing was left to file; the thread's own
+  FilingPace pace_;  // the thread's own
   std::thread thread_;
 };
 

@@ -58,6 +58,7 @@ void add(ScanStats& to, const ScanStats& more) {
   to.batches += more.batches;
   to.records += more.records;
   to.bytes += more.bytes;
+  to.damaged += more.damaged;
 }
 
 // One scan: chunks wait in a heap by the best time they may hold, matches in a heap by their key.
@@ -79,6 +80,7 @@ class Merge {
   Result<ScanStats> run(SearchSources sources,
                         const std::function<void(const StoredRecord&)>& visit) {
     sources_ = std::move(sources);
+    stats_ = sources_.skipped;
     std::erase_if(sources_.chunks, [this](const Chunk& chunk) { return is_behind_cursor(chunk); });
     std::ranges::make_heap(sources_.chunks, chunk_order());
     for (std::size_t given = 0;;) {
@@ -275,6 +277,7 @@ Result<Aggregate> LogRecordStore::aggregate(const Scope& scope, const AggregateQ
   std::vector<CountingWorker> workers(threads, CountingWorker{tools, query, {}, {}});
   run_beside(threads, [&](std::size_t i) { workers[i].run(*sources, i, threads); });
   Aggregate all;
+  all.stats = sources->skipped;
   for (CountingWorker& worker : workers) {
     if (!worker.done) return failure(worker.done);
     all.merge(std::move(worker.result));

@@ -91,6 +91,12 @@ Result<void> OwnStream::stop() {
   return seal_all();
 }
 
+Result<void> OwnStream::pause(const std::function<Result<void>()>& work) {
+  const std::lock_guard lock(mutex_);
+  if (auto sealed = seal_all(); !sealed) return sealed;
+  return work();
+}
+
 Result<void> OwnStream::seal_all() {
   while (prepared_ || log_.unsealed_own_count() > 0) {
     if (!prepared_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,6 +49,9 @@ class OwnStream {
   ledger::Result<void> step(ledger::Time now);
   // Seals everything that waits.
   ledger::Result<void> stop();
+  // Runs `work` while the ratchet stands where the log stands, nothing half sealed; what waited is
+  // sealed before.
+  ledger::Result<void> pause(const std::function<ledger::Result<void>()>& work);
 
  private:
   OwnStream(EvidenceLog& log, const Tools& tools, const Options& options, ledger::Ratchet ratchet);

@@ -22,6 +22,8 @@ namespace {
 
 constexpr int first_compression = 3;
 
+bool is_stopping(const FilingTools& tools) { return tools.stopping != nullptr && *tools.stopping; }
+
 PartLane lane_of(Lane lane) {
   if (lane == Lane::usage) return PartLane::usage;
   return lane == Lane::hour ? PartLane::hour : PartLane::event;
@@ -39,6 +41,13 @@ PartWriter::Options writer_options(const FilingTools& tools) {
 
 auto order_of(const PartRow& row) {
   return std::tie(row.unit, row.host, row.stream, row.fill, row.batch);
+}
+
+// Opened anew, past any cache.
+Result<void> prove_written(const FilingTools& tools, std::uint64_t number) {
+  auto part = ledger::PartReader::open(tools.files, ledger::parts_directory(tools.data), number);
+  if (!part) return failure(part);
+  return prove_part(tools, *part);
 }
 
 // A row of a segment that waits for its place in the order of the part.
@@ -195,6 +204,7 @@ class SegmentFiler {
       return order_of(a.row) < order_of(b.row);
     });
     for (const WaitingRow& waiting : content.rows) {
+      if (is_stopping(tools_)) return filing_stopped_error();
       if (auto added = add_row(**writer, waiting); !added) return failure(added);
     }
     for (ledger::PartLeaf& leaf : content.leaves) {
@@ -212,7 +222,7 @@ class SegmentFiler {
       const auto known = roots_.find({std::string(stream), batch});
       return known == roots_.end() ? tools_.root_of(stream, batch) : known->second;
     };
-    if (auto proven = prove_part(proving, number); !proven) return failure(proven);
+    if (auto proven = prove_written(proving, number); !proven) return failure(proven);
     return ledger::PartManifest::Part{number, day, content.first_leaf, content.leaf_end};
   }
 
@@ -285,6 +295,10 @@ Result<void> add_again(PartWriter& writer, const ledger::PartCursor& cursor,
 
 }  // namespace
 
+ledger::Failure filing_stopped_error() {
+  return fail(ErrorKind::retry, "the collector is stopping; filing goes on after its next start");
+}
+
 std::uint64_t day_of(Time time) {
   return static_cast<std::uint64_t>(
       std::chrono::floor<std::chrono::days>(time).time_since_epoch().count());
@@ -323,6 +337,7 @@ Result<ledger::PartManifest::Part> merge_parts(const FilingTools& tools, const P
     if (*more) open.push_back(i);
   }
   while (!open.empty()) {
+    if (is_stopping(tools)) return filing_stopped_error();
     const auto least = std::ranges::min_element(open, [&](std::size_t a, std::size_t b) {
       return order_of(cursors[a].row()) < order_of(cursors[b].row());
     });
@@ -355,23 +370,22 @@ Result<ledger::PartManifest::Part> merge_parts(const FilingTools& tools, const P
   proving.leaf_hash = [&](std::uint64_t leaf) -> Result<ledger::Hash> {
     return hashes.at(leaf - options.first_leaf);
   };
-  if (auto proven = prove_part(proving, what.number); !proven) return failure(proven);
+  if (auto proven = prove_written(proving, what.number); !proven) return failure(proven);
   return ledger::PartManifest::Part{options.number, options.day, options.first_leaf,
                                     options.leaf_end};
 }
 
-Result<void> prove_part(const FilingTools& tools, std::uint64_t number) {
-  auto part = ledger::PartReader::open(tools.files, ledger::parts_directory(tools.data), number);
-  if (!part) return failure(part);
+Result<void> prove_part(const FilingTools& tools, const PartPtr& part) {
   const auto hasher = tools.suite.hasher();
   const auto wrong = [&](const PartRow& row, std::string_view what) {
     return fail(ErrorKind::corrupt,
                 fmt::format("part {} does not give back batch {} of {}: {}",
-                            ledger::part_name(number), row.batch, row.stream, what));
+                            ledger::part_name(part->number()), row.batch, row.stream, what));
   };
-  ledger::PartCursor cursor(*part);
+  ledger::PartCursor cursor(part);
   std::vector<std::string_view> lines;
   for (;;) {
+    if (is_stopping(tools)) return filing_stopped_error();
     auto more = cursor.next();
     if (!more) return failure(more);
     if (!*more) break;
@@ -393,15 +407,15 @@ Result<void> prove_part(const FilingTools& tools, std::uint64_t number) {
     for (const PartLine& line : cursor.lines()) lines.push_back(line.line);
     if (ledger::lines_root(*hasher, lines) != *root) return wrong(row, "its records");
   }
-  for (std::size_t group = 0; group < (*part)->footer().leaves.size(); ++group) {
-    auto leaves = (*part)->leaves(group);
+  for (std::size_t group = 0; group < part->footer().leaves.size(); ++group) {
+    auto leaves = part->leaves(group);
     if (!leaves) return failure(leaves);
     for (const ledger::PartLeaf& leaf : *leaves) {
       auto expected = tools.leaf_hash(leaf.index);
       if (!expected) return failure(expected);
       if (hasher->leaf(leaf.leaf) != *expected) {
         return fail(ErrorKind::corrupt, fmt::format("part {} does not give back leaf {}",
-                                                    ledger::part_name(number), leaf.index));
+                                                    ledger::part_name(part->number()), leaf.index));
       }
     }
   }

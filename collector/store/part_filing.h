@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
@@ -20,6 +21,7 @@ struct FilingTools {
   std::string data;  // directory
   const ledger::Suite& suite;
   const Deriver* deriver = nullptr;
+  const std::atomic<bool>* stopping = nullptr;  // looked at before each batch; may be null
   // Leaf hash of an index, from the tree: what a part is compared with before anything goes.
   std::function<ledger::Result<ledger::Hash>(std::uint64_t leaf)> leaf_hash;
   // Row of a batch that an older part holds, and the root its header states: for bodies that came
@@ -57,7 +59,9 @@ ledger::Result<ledger::PartManifest::Part> merge_parts(const FilingTools& tools,
                                                        const PartsToMerge& what);
 
 // Reads a part as a whole and compares it with the tree.
-ledger::Result<void> prove_part(const FilingTools& tools, std::uint64_t number);
+ledger::Result<void> prove_part(const FilingTools& tools, const PartPtr& part);
+
+ledger::Failure filing_stopped_error();  // retry
 
 std::uint64_t day_of(ledger::Time time);  // since 1970, UTC
 

@@ -18,7 +18,7 @@ Result<std::shared_ptr<const PartSet>> PartSet::open(ledger::FileSystem& files,
   std::vector<PartPtr> parts;
   for (const auto& named : manifest.parts) {
     auto part = PartReader::open(files, ledger::parts_directory(data), named.number, cache);
-    if (!part) return failure(part, "a part that the manifest names");
+    if (!part) return failure(part, "a part that the manifest names (mend it: `verify --repair`)");
     const ledger::PartFooter& footer = (*part)->footer();
     if (footer.first_leaf != named.first_leaf || footer.leaf_end != named.leaf_end ||
         footer.day != named.day) {

@@ -11,6 +11,7 @@ void Aggregate::merge(Aggregate&& other) {
   stats.batches += other.stats.batches;
   stats.records += other.stats.records;
   stats.bytes += other.stats.bytes;
+  stats.damaged += other.stats.damaged;
   stats.complete &= other.stats.complete;
 }
 

@@ -52,6 +52,8 @@ struct Selection {
   Filter filter;
   RecordTest matches;  // asked of what the filter lets through; empty: all of it matches
   const std::atomic<bool>* cancelled = nullptr;
+  // Damage is counted in the answer instead of being its error.
+  bool skip_damaged = false;
 };
 
 struct ScanQuery : Selection {
@@ -65,6 +67,7 @@ struct ScanStats {
   std::uint64_t batches = 0;  // decoded, or blocks of them
   std::uint64_t records = 0;  // looked at
   std::uint64_t bytes = 0;    // of their lines
+  std::uint64_t damaged = 0;  // pieces that might hold matches and cannot be read
   bool complete = true;       // false: `limit` or `bytes_max` was reached, there may be more
 };
 

@@ -47,6 +47,14 @@ bool is_wanted_entry(const Selection& query, const Scope& scope, const ledger::L
   return scope.allows(entry.unit);
 }
 
+// Corrupt, and the question goes on without what is damaged.
+template <typename T>
+bool is_passed_over(const Result<T>& done, const Selection& query, ScanStats& stats) {
+  if (done || !query.skip_damaged || done.error().kind != ErrorKind::corrupt) return false;
+  ++stats.damaged;
+  return true;
+}
+
 Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& query,
                       SearchSources& sources) {
   if (part->footer().day < day_of(query.received_from)) return {};
@@ -57,14 +65,17 @@ Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& 
     for (std::size_t i = 0; i < groups.size(); ++i) {
       if (groups[i].time_max < query.from || groups[i].time_min >= query.to) continue;
       auto entries = part->lane_group(number, i);
+      if (is_passed_over(entries, query, sources.skipped)) continue;
       if (!entries) return failure(entries);
       for (const ledger::LaneEntry& entry : **entries) {
         if (!is_wanted_entry(query, scope, entry)) continue;
         if (lane == Lane::event && !scope.allows_messages(entry.unit)) continue;
         if (lane == Lane::event && !query.filter.words.empty()) {
           auto may = may_have_words(*part, entry, query.filter);
-          if (!may) return failure(may);
-          if (!*may) continue;
+          // A filter that is damaged cannot say no.
+          const bool cannot_say = !may && may.error().kind == ErrorKind::corrupt;
+          if (!may && !cannot_say) return failure(may);
+          if (may && !*may) continue;
         }
         sources.chunks.push_back(
             {entry.facts.time_min, entry.facts.time_max, 0, part, number, entry});
@@ -72,6 +83,18 @@ Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& 
     }
   }
   return {};
+}
+
+// Batches whose records damage took, as far as the question might have met them.
+std::uint64_t lost_to(const std::vector<Loss>& losses, const Scope& scope, const Selection& query) {
+  std::uint64_t lost = 0;
+  for (const Loss& loss : losses) {
+    const bool known = !loss.stream.empty();
+    if (known && (!scope.allows(loss.unit) || !has_host(query.filter.hosts, loss.host))) continue;
+    if (known && loss.received_to < query.received_from) continue;
+    lost += loss.last - loss.first + 1;
+  }
+  return lost;
 }
 
 }  // namespace
@@ -91,6 +114,7 @@ Result<SearchSources> find_sources(const EvidenceLog& log, const Scope& scope,
   auto view = log.view([&](const BatchRow& row) { return is_wanted_row(query, scope, row); });
   if (!view) return failure(view);
   SearchSources sources;
+  if (query.skip_damaged) sources.skipped.damaged = lost_to(log.losses(), scope, query);
   sources.view = std::move(*view);
   for (std::size_t i = 0; i < sources.view.rows.size(); ++i) {
     const BatchRow& row = sources.view.rows[i];
@@ -108,8 +132,9 @@ Result<void> ChunkReader::read(const SearchSources& sources, const Chunk& chunk,
                                const Visit& visit) {
   if (is_cancelled(tools_.query)) return cancelled_error();
   ++stats_.batches;
-  if (chunk.part) return read_block(chunk, wish, visit);
-  return read_batch(sources.view, chunk, wish, visit);
+  auto done = chunk.part ? read_block(chunk, wish, visit)
+                         : read_batch(sources.view, chunk, wish, visit);
+  return is_passed_over(done, tools_.query, stats_) ? Result<void>() : done;
 }
 
 Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const Chunk& chunk,

@@ -224,14 +224,10 @@ Result<WalPin> Wal::pin(std::uint64_t first, std::uint64_t last) const {
   return pin;
 }
 
-Result<void> Wal::remove(std::uint64_t segment) {
-  {
-    const std::lock_guard lock(readers_mutex_);
-    readers_.erase(segment);
-  }
-  auto removed = files_.remove(path_of(segment));
-  if (!removed) return failure(removed, "removing a WAL segment that is filed");
-  return files_.sync_directory(directory_);
+std::string Wal::forget(std::uint64_t segment) {
+  const std::lock_guard lock(readers_mutex_);
+  readers_.erase(segment);
+  return path_of(segment);
 }
 
 }  // namespace yunjian::collector

@@ -80,8 +80,9 @@ class Wal {
   std::uint64_t bytes() const { return earlier_bytes_ + writer_.bytes(); }
   // All segments in [first, last]; any thread.
   ledger::Result<WalPin> pin(std::uint64_t first, std::uint64_t last) const;
-  // Forgets and removes the segment; any thread, no place in it is asked for any more.
-  ledger::Result<void> remove(std::uint64_t segment);
+  // No place in the segment is asked for any more: gives back the path of the file, which may go.
+  // Any thread.
+  std::string forget(std::uint64_t segment);
 
   ledger::Result<ledger::StoredFrame> read(WalPlace place) const;
   ledger::Result<ledger::StoredFrame> read(const WalPin& pin, WalPlace place) const;

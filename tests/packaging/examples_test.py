@@ -136,6 +136,8 @@ class ExamplesTest(unittest.TestCase):
         for path in ('bin/yunjian-agent', 'lib/systemd/system/yunjian-agent.service',
                      'lib/systemd/system/yunjian-agent.path',
                      'lib/systemd/system/yunjian-collector.service',
+                     'lib/systemd/system/yunjian-collector-backup.service',
+                     'lib/systemd/system/yunjian-collector-backup.timer',
                      'lib/systemd/system/yunjian-scrub.timer',
                      'lib/systemd/system/yunjian-witness.service',
                      'lib/sysusers.d/yunjian-audit.conf',

@@ -90,6 +90,29 @@ class UnitsTest(unittest.TestCase):
         path_unit = (SYSTEMD / 'yunjian-agent.path').read_text(encoding='utf-8')
         self.assertIn('PathChanged=/var/lib/yunjian-agent/identity.json', path_unit)
 
+    def test_a_copy_is_made_daily_confined_and_behind_everything_else(self):
+        name = 'yunjian-collector-backup'
+        with tempfile.TemporaryDirectory() as root:
+            for kind in ('service', 'timer'):
+                text = (SYSTEMD / f'{name}.{kind}').read_text(encoding='utf-8')
+                text = text.replace('/usr/bin/yunjian-collector', '/bin/true')
+                text = re.sub(r'^Documentation=.*\n', '', text, flags=re.MULTILINE)
+                (Path(root) / f'{name}.{kind}').write_text(text, encoding='utf-8')
+            code, said = needs.run('systemd-analyze', 'verify', '--man=no',
+                                   Path(root) / f'{name}.timer', Path(root) / f'{name}.service')
+            self.assertEqual((code, said), (0, ''))
+        _, said = needs.run('systemd-analyze', 'security', '--offline=true',
+                            SYSTEMD / f'{name}.service')
+        found = re.search(r'exposure level for .*: ([0-9.]+)', said)
+        self.assertLessEqual(float(found.group(1)), EXPOSURE_MAX['yunjian-collector'], said)
+        self.assertEqual(setting(name, 'User'), ['yunjian-collector'])
+        self.assertEqual(setting(name, 'IOSchedulingClass'), ['idle'])
+        self.assertEqual(setting(name, 'ConditionPathExists'),
+                         ['/var/lib/yunjian/collector/log.json'])
+        sample = (needs.PACKAGING / 'collector.toml').read_text(encoding='utf-8')
+        place = re.search(r'^directory = "/var/lib/(.*)"', sample, re.MULTILINE).group(1)
+        self.assertIn(place, setting(name, 'StateDirectory')[0].split())
+
     def test_the_agent_sees_what_it_reports(self):
         # /proc/stat, the processes of others, and /home as it is: without them figures are wrong.
         self.assertEqual(setting('yunjian-agent', 'ProcSubset'), ['all'])
