@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "collector/query/record_deriver.h"
 #include "collector/store/filing_thread.h"
 #include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
@@ -38,7 +39,14 @@ struct Settings {
   std::size_t lines = 0;
   std::size_t hosts = 50;
   int runs = 5;
+  bool classify = true;
 };
+
+// As a collector derives, or not at all.
+const collector::Deriver* deriver_of(const Settings& settings) {
+  static const collector::Deriver deriver = collector::make_deriver(rules::Classifier::builtin());
+  return settings.classify ? &deriver : nullptr;
+}
 
 double cpu_seconds() {
   rusage use{};
@@ -149,6 +157,7 @@ EvidenceLog::Options options_of(const Settings& settings) {
   options.anchor_path = settings.directory + "/anchor";
   options.origin = collector::testing::test_origin;
   options.suite = &ledger::default_suite();
+  options.deriver = deriver_of(settings);
   options.idle_delay = std::chrono::milliseconds(200);
   options.idle_segment_bytes = 4096;
   options.on_fatal = [](const ledger::Error& error) { must(false, error.message); };
@@ -215,7 +224,7 @@ void ask(std::string_view name, const Settings& settings, const std::function<vo
 }
 
 void ask_all(EvidenceLog& log, const Settings& settings) {
-  collector::LogRecordStore store(log);
+  collector::LogRecordStore store(log, deriver_of(settings));
   const auto all = collector::Scope::all();
   const auto scan = [&](const collector::ScanQuery& query, std::size_t expected) {
     std::size_t found = 0;
@@ -309,7 +318,7 @@ int run(const Settings& settings) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "yunjian-store-bench CORPUS LINES DIRECTORY [HOSTS] [RUNS]\n";
+    std::cerr << "yunjian-store-bench CORPUS LINES DIRECTORY [HOSTS] [RUNS] [plain]\n";
     return 64;
   }
   yunjian::Settings settings;
@@ -318,5 +327,6 @@ int main(int argc, char** argv) {
   settings.directory = argv[3];
   if (argc > 4) settings.hosts = std::strtoull(argv[4], nullptr, 10);
   if (argc > 5) settings.runs = static_cast<int>(std::strtol(argv[5], nullptr, 10));
+  settings.classify = argc <= 6 || std::string_view(argv[6]) != "plain";
   return yunjian::run(settings);
 }

@@ -35,6 +35,7 @@ class TestAgent {
   // The next enrolment of the same agent, endorsed by the key this one announced.
   TestAgent next_incarnation(std::uint64_t seed) const;
 
+  void set_sealed(ledger::Time time) { header_.sealed = time; }  // of what is sealed from now on
   // Seals lines into the next batch and moves on.
   ledger::Frame seal(const std::vector<std::string>& lines);
   // What it would seal now, without moving on.
