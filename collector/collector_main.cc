@@ -236,27 +236,17 @@ int look_after(const std::string& config_path, const Work& work, const Tell& tel
 }
 
 int back_up(const std::string& config_path, const AdminRequest& request) {
-  return look_after(
-      config_path, [&](const auto& tools) { return collector::back_up(tools, request); },
-      [](const auto& done) {
-        fmt::print("{}\n", done.path);
-        say(
-            fmt::format("log of {} leaves, {} files of {} bytes; new since the copy before: {} "
-                        "files of {} bytes",
-                        done.leaves, done.files, done.bytes, done.copied_files, done.copied_bytes));
-      });
+  const auto work = [&](const auto& tools) { return collector::back_up(tools, request); };
+  return look_after(config_path, work, [](const auto& done) {
+    fmt::print("{}\n", done.path);
+    say(collector::told(done));
+  });
 }
 
 int repair(const std::string& config_path, const AdminRequest& request) {
-  return look_after(
-      config_path, [&](const auto& tools) { return collector::repair_store(tools, request); },
-      [](const auto& done) {
-        fmt::print(
-            "{} parts read, {} made anew, {} files from the copy, {} tiles written anew; lost: "
-            "the records of {} batches, the headers of {} leaves\n",
-            done.parts, done.made_anew, done.from_copy, done.tiles, done.batches_lost,
-            done.leaves_lost);
-      });
+  const auto work = [&](const auto& tools) { return collector::repair_store(tools, request); };
+  return look_after(config_path, work,
+                    [](const auto& done) { fmt::print("{}\n", collector::told(done)); });
 }
 
 // ---- the command line

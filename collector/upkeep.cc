@@ -89,6 +89,19 @@ Result<BackupWriter::Summary> back_up(const UpkeepTools& tools, const AdminReque
   return done;
 }
 
+std::string told(const BackupWriter::Summary& done) {
+  return fmt::format(
+      "log of {} leaves, {} files of {} bytes; new since the copy before: {} files of {} bytes",
+      done.leaves, done.files, done.bytes, done.copied_files, done.copied_bytes);
+}
+
+std::string told(const StoreRepair::Report& done) {
+  return fmt::format(
+      "{} parts read, {} made anew, {} files from the copy, {} tiles written anew; lost: the "
+      "records of {} batches, the headers of {} leaves",
+      done.parts, done.made_anew, done.from_copy, done.tiles, done.batches_lost, done.leaves_lost);
+}
+
 Result<StoreRepair::Report> repair_store(const UpkeepTools& tools, const AdminRequest& request) {
   auto done = mend(tools.system.files, tools.config, request.field("from"));
   if (!done) return done;

@@ -30,4 +30,8 @@ ledger::Result<BackupWriter::Summary> back_up(const UpkeepTools& tools,
 ledger::Result<StoreRepair::Report> repair_store(const UpkeepTools& tools,
                                                  const AdminRequest& request);
 
+// What was done, in a line.
+std::string told(const BackupWriter::Summary& done);
+std::string told(const StoreRepair::Report& done);
+
 }  // namespace yunjian::collector

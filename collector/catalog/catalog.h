@@ -134,7 +134,7 @@ class Catalog {
   ledger::Result<std::optional<Renewal>> renewal(std::string_view agent) const;
   ledger::Result<void> put_renewal(const Renewal& renewal);  // takes the place of one not used
 
-  ledger::Result<void> put_hold(const Hold& hold);  // a new one
+  ledger::Result<void> put_hold(const Hold& hold);                        // a new one
   ledger::Result<void> lift_hold(std::string_view id, ledger::Time now);  // reject: none counts
   // Those on units of the scope, and on all units; oldest first, lifted ones too.
   ledger::Result<std::vector<Hold>> holds(const Scope& scope) const;

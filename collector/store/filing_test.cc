@@ -374,8 +374,7 @@ TEST_CASE("with witnesses a day goes only when they have seen the log that long 
   auto retention = year();
   using Witnessed = EvidenceLog::Retention::Witnessed;
   const ledger::Time now = fixture.log.clock.wall();
-  for (const Witnessed& unfit :
-       {Witnessed{}, Witnessed{size, now - 24h * 3}, Witnessed{size - 1, now}}) {
+  for (const Witnessed& unfit : {Witnessed{}, Witnessed{size, now - 24h * 3}, Witnessed{3, now}}) {
     retention.witnessed = unfit;
     const auto purged = fixture.log->purge_step(retention);
     REQUIRE(purged);

@@ -132,8 +132,8 @@ Result<void> ChunkReader::read(const SearchSources& sources, const Chunk& chunk,
                                const Visit& visit) {
   if (is_cancelled(tools_.query)) return cancelled_error();
   ++stats_.batches;
-  auto done = chunk.part ? read_block(chunk, wish, visit)
-                         : read_batch(sources.view, chunk, wish, visit);
+  auto done =
+      chunk.part ? read_block(chunk, wish, visit) : read_batch(sources.view, chunk, wish, visit);
   return is_passed_over(done, tools_.query, stats_) ? Result<void>() : done;
 }
 
