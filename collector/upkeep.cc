@@ -109,15 +109,15 @@ Result<StoreRepair::Report> repair_store(const UpkeepTools& tools, const AdminRe
   auto collector = tools.open();
   if (!collector) return ledger::failure(collector, "the log, behind the repair");
   for (const auto& line : (*collector)->recovered()) tools.say(line);
-  const auto recorded = (*collector)
-                            ->admin()
-                            .run({.command = "repaired",
-                                  .fields = {{"made_anew", std::to_string(done->made_anew)},
-                                             {"from_copy", std::to_string(done->from_copy)},
-                                             {"tiles", std::to_string(done->tiles)},
-                                             {"batches_lost", std::to_string(done->batches_lost)},
-                                             {"leaves_lost", std::to_string(done->leaves_lost)}},
-                                  .who = local_operator()});
+  auto recorded = (*collector)
+                      ->admin()
+                      .run({.command = "repaired",
+                            .fields = {{"made_anew", std::to_string(done->made_anew)},
+                                       {"from_copy", std::to_string(done->from_copy)},
+                                       {"tiles", std::to_string(done->tiles)},
+                                       {"batches_lost", std::to_string(done->batches_lost)},
+                                       {"leaves_lost", std::to_string(done->leaves_lost)}},
+                            .who = local_operator()});
   if (auto stopped = (*collector)->stop(); !stopped) return ledger::failure(stopped);
   if (!recorded) return ledger::failure(recorded);
   return done;
