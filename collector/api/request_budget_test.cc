@@ -67,11 +67,11 @@ TEST_CASE_FIXTURE(ApiKit,
   }
   CHECK(unauthorized == 100);
   CHECK(slowed == 900);
-  const auto acts = unsealed();
-  REQUIRE(acts.size() == before + 1);
-  CHECK(acts.back().find("\"guessing\"") != std::string::npos);
-  CHECK(acts.back().find("192.0.2.7") != std::string::npos);
-  CHECK(acts.back().find("guess-") == std::string::npos);
+  const auto sealed = unsealed();
+  REQUIRE(sealed.size() == before + 1);
+  CHECK(sealed.back().find("\"guessing\"") != std::string::npos);
+  CHECK(sealed.back().find("192.0.2.7") != std::string::npos);
+  CHECK(sealed.back().find("guess-") == std::string::npos);
   CHECK(get("tax", "/v1/log").status == 200);  // from the same address
 }
 
