@@ -17,9 +17,10 @@ ledger::Result<void> write_pack(ledger::FileSystem& files, const std::string& di
   if (auto made = files.make_directory(directory, 0755); !made) return made;
   const auto table = rules::testing::sample_table();
   const rules::Words city{"全市", "the whole city"};
-  for (const auto& document :
-       {utilization_document(table, {}, city), advice_document(table, {}, city),
-        operations_document(table, {}, city), security_document(table, {}, city)}) {
+  for (const auto& document : {collector::utilization_document(table, {}, city),
+                               collector::advice_document(table, {}, city),
+                               collector::operations_document(table, {}, city),
+                               collector::security_document(table, {}, city)}) {
     using collector::Language;
     const std::string path = ledger::join_path(directory, document.key);
     const auto put = [&](const std::string& ending, const std::string& bytes) {
