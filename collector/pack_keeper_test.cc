@@ -86,11 +86,18 @@ struct Fixture {
     keeper->step(clock.wall());
     return keeper->status();
   }
+  // Sealed or not yet.
   std::size_t recorded(std::string_view words) {
     std::size_t found = 0;
-    for (const std::string& line : log->unsealed_own_records()) {
-      if (line.find(words) != std::string::npos) ++found;
-    }
+    const auto look = [&](std::string_view line) {
+      if (line.find(words) != std::string_view::npos) ++found;
+    };
+    for (const std::string& line : log->unsealed_own_records()) look(line);
+    ScanQuery all;
+    all.to = Time::max();
+    all.limit = 1000;
+    REQUIRE(
+        records->scan(Scope::all(), all, [&](const StoredRecord& record) { look(record.line); }));
     return found;
   }
 };
