@@ -462,7 +462,7 @@ void copy_held(Fixture& fixture, const EvidenceLog::Capture& capture, Fixture& c
 }
 
 TEST_CASE("held files make a copy that is whole, whatever is committed and filed meanwhile") {
-  for (const std::size_t filed : {0, 1, 3, 100}) {
+  for (const std::size_t filed : {0U, 1U, 3U, 100U}) {
     Fixture fixture;
     fixture.fill(40);
     fixture.await_tiles();

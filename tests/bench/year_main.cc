@@ -52,7 +52,8 @@ class Machine {
     load_ = 0.9 * load_ + 0.1 * (2 + 20 * day_share + noise(6));
     fields_.clear();
     for (const char* part : {"used", "user", "system", "irq", "iowait", "steal"}) {
-      both(fmt::format("cpu.{}", part), load_ * shares_[part[0] % 6], true);
+      both(fmt::format("cpu.{}", part), load_ * shares_[static_cast<unsigned char>(part[0]) % 6U],
+           true);
     }
     both("cpu.idle", 100 - load_, true);
     last("cpu.count", 4);
@@ -108,7 +109,8 @@ class Machine {
     hour.memory_bytes = 8'200'000'000;
     for (ledger::Histogram& figure : hour.figures) {
       for (int i = 0; i < 360; ++i) {
-        figure.add(static_cast<std::uint64_t>(std::abs(load_ * 20 + noise(60))));
+        figure.add(static_cast<std::uint64_t>(std::abs(load_ * 20 + noise(60))),
+                   hour.from + std::chrono::seconds(10 * i));
       }
     }
     std::string out;

@@ -135,7 +135,7 @@ def main():
         bench.start_collector()
         agent = bench.enrol('web-01', lab.one_file(log))
         agent.start()
-        lab.wait_until('all lines', 120, lambda: len(bench.search('Accepted')) == LINES)
+        lab.wait_until('all lines', 120, lambda: len(bench.search('host:web-01 and Accepted')) == LINES)
         assert agent.stop() == 0
         authority = Person(bench, bench.token)
         first = appoint(bench, authority, 'li')

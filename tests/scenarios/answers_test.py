@@ -87,7 +87,7 @@ def run(bench, command, names):
     credential = '--cacert ca.pem -H "Authorization: Bearer $TOKEN"'
     silent = '--no-progress-meter'
     command = around_now(command)
-    if command.startswith('curl …'):
+    if re.match('curl (-N )?…', command):
         command = command.replace('…', credential, 1)
     command = command.replace('curl ', f'curl {silent} ', 1)
     command = command.replace('seconds=60', 'seconds=4')

@@ -55,7 +55,7 @@ def check_search(bench, log):
     assert code == 64 and "Parameter 'q'" in out, (code, out)
     (bench.dir / 'wrong').write_text('no such token\n')
     code, out = audit(bench, 'search', '--q', 'a', *live(bench)[:-1], bench.dir / 'wrong')
-    assert code == 4 and 'token is not valid' in out, (code, out)
+    assert code == 4 and 'is not valid here' in out, (code, out)
     return name
 
 
