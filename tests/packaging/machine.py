@@ -18,7 +18,8 @@ MIRROR = 'http://deb.debian.org/debian'
 # What the packages depend on is in the tree, so that dpkg alone can install them.
 INCLUDE = ('systemd,systemd-sysv,dbus,init-system-helpers,debconf,procps,ca-certificates,libcurl4,'
            'libfmt9,libsoci-core4.0,libsoci-sqlite3-4.0,libsqlite3-0,libssl3,libsystemd0,'
-           'libxlsxwriter4,libxxhash0,libzstd1')
+           'libxlsxwriter4,libxxhash0,libzstd1,libre2-9,libcairo2,libglib2.0-0,libpango-1.0-0,'
+           'libpangocairo-1.0-0')
 BOOT_SECONDS = 120
 
 
