@@ -8,7 +8,7 @@
 #include "collector/data_directory.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/checkpoint.h"
-#include "ledger/sha256_stream.h"
+#include "ledger/suite.h"
 
 namespace yunjian::collector {
 
@@ -233,13 +233,13 @@ Result<void> BackupWriter::copy_from(const std::string& from, const std::string&
   if (auto made = make_parents(path); !made) return made;
   auto copy = files_.open_append(target(path), file_mode);
   if (!copy) return ledger::failure(copy);
-  ledger::Sha256Stream sum;
+  ledger::Sha256 sum;
   for (std::uint64_t at = 0; at < bytes;) {
     auto piece = (*source)->read_at(at, std::min(piece_bytes, bytes - at));
     if (!piece) return ledger::failure(piece);
     if (piece->empty()) return ledger::fail(ErrorKind::corrupt, from + " became shorter");
     if (auto written = (*copy)->append(*piece); !written) return written;
-    sum.add(*piece);
+    sum.update(*piece);
     at += piece->size();
   }
   if (auto synced = (*copy)->sync(); !synced) return synced;

@@ -4,7 +4,6 @@
 
 #include "ledger/merkle.h"
 #include "ledger/note.h"
-#include "ledger/sha256_stream.h"
 #include "ledger/suite_openssl.h"
 #include "ledger/testing/seeded_random.h"
 
@@ -111,12 +110,12 @@ TEST_CASE("an unknown suite is refused with the known ones named") {
 }
 
 TEST_CASE("SHA-256 in pieces is that of the whole") {
-  Sha256Stream stream;
-  stream.add("abc");
-  stream.add("");
-  stream.add("def");
+  Sha256 stream;
+  stream.update("abc");
+  stream.update("");
+  stream.update("def");
   CHECK(stream.finish() == sha256("abcdef"));
-  CHECK(to_hex(as_view(Sha256Stream().finish())) ==
+  CHECK(to_hex(as_view(Sha256().finish())) ==
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
