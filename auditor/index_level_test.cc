@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "auditor/directory_evidence.h"
 #include "auditor/testing/sample_log.h"
 #include "ledger/record.h"

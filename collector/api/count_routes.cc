@@ -7,6 +7,7 @@
 
 #include "collector/api/item_json.h"
 #include "collector/api/question.h"
+#include "collector/api/unit_counts.h"
 #include "ledger/base/bytes.h"
 
 namespace yunjian::collector {
@@ -55,13 +56,25 @@ std::optional<microseconds> parse_offset(std::string_view text) {
   return text[0] == '-' ? -offset : offset;
 }
 
-// Fields that stand in a line or are derived can be counted.
-Outcome<std::string> countable(const std::string& field) {
-  if (!is_origin_field(field) && field != "number" && field != "received") return field;
-  return bad_request(fmt::format(
-      "Field '{}' says where a record came from and cannot be counted; /v1/hosts and /v1/streams "
-      "list them.",
-      field));
+// What is counted by: a field of the line or derived from it, or where a record came from.
+Outcome<void> count_by(const std::string& field, AggregateQuery& query) {
+  if (field == "number" || field == "received") {
+    return bad_request(
+        fmt::format("Field '{}' differs from record to record and cannot be counted.", field));
+  }
+  query.by = field == "host"     ? CountBy::host
+             : field == "unit"   ? CountBy::unit
+             : field == "stream" ? CountBy::stream
+                                 : CountBy::field;
+  query.field = field;
+  return {};
+}
+
+// Whose records an answer speaks of.
+UnitCounts counts_of(const Aggregate& counted) {
+  UnitCounts counts;
+  for (const auto& [unit, records] : counted.units) counts.add(unit, records);
+  return counts;
 }
 
 ledger::Result<Aggregate> count(const ApiContext& context, const Question& question,
@@ -123,8 +136,9 @@ void write_value(Json& json, const std::optional<std::string>& value) {
 }
 
 // Records the look, then hands out what was written.
-Outcome<Response> hand_out(const ApiContext& context, Json& json, Act act, std::uint64_t results) {
-  act.number("results", results);
+Outcome<Response> hand_out(const ApiContext& context, Json& json, Act act,
+                           const UnitCounts& counts) {
+  counts.tell(act);
   if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
   Response response;
   response.body = json.take();
@@ -193,13 +207,12 @@ Outcome<Response> get_hits(const ApiContext& context, const Call& call) {
   if (!parameters) return handed_on(parameters);
   auto steps = read_steps(*parameters);
   if (!steps) return handed_on(steps);
-  auto field = countable(parameters->text("field"));
-  if (!field) return handed_on(field);
+  const std::string field = parameters->text("field");
+  AggregateQuery query;
+  if (auto good = count_by(field, query); !good) return handed_on(good);
   auto question = Question::read(context, call, *parameters);
   if (!question) return handed_on(question);
-  AggregateQuery query;
   query.step = steps->stored();
-  query.field = *field;
   query.cancelled = cancel_flag(context, call);
   query.skip_damaged = true;
   auto counted = count(context, *question, std::move(query));
@@ -213,13 +226,13 @@ Outcome<Response> get_hits(const ApiContext& context, const Call& call) {
   for (const auto& [group, records] : counts) {
     json.begin_object();
     if (steps->step.count() > 0) json.member("time", group.step);
-    if (!field->empty()) write_value(json, group.value);
+    if (!field.empty()) write_value(json, group.value);
     json.member("records", records).end_object();
   }
   json.end_array().member("complete", counted->stats.complete);
   write_scanned(json, counted->stats);
   json.end_object();
-  return hand_out(context, json, look_at_records(context, call, *parameters), counts.size());
+  return hand_out(context, json, look_at_records(context, call, *parameters), counts_of(*counted));
 }
 
 Outcome<Response> get_facets(const ApiContext& context, const Call& call) {
@@ -237,23 +250,23 @@ Outcome<Response> get_facets(const ApiContext& context, const Call& call) {
   }
   Json json;
   ScanStats scanned;
+  UnitCounts counts;
   json.begin_object().key("items").begin_array();
   for (const std::string& name : fields) {
-    auto field = countable(name);
-    if (!field) return handed_on(field);
     AggregateQuery query;
-    query.field = name;
+    if (auto good = count_by(name, query); !good) return handed_on(good);
     query.cancelled = cancel_flag(context, call);
     query.skip_damaged = true;
     auto counted = count(context, *question, std::move(query));
     if (!counted) return read_problem(counted.error(), call.request);
     write_facet(json, name, *counted, *limit);
+    counts = counts_of(*counted);  // the same records, whatever they are counted by
     add(scanned, counted->stats);
   }
   json.end_array();
   write_scanned(json, scanned);
   json.end_object();
-  return hand_out(context, json, look_at_records(context, call, *parameters), fields.size());
+  return hand_out(context, json, look_at_records(context, call, *parameters), counts);
 }
 
 Outcome<Response> get_fields(const ApiContext& context, const Call& call) {
@@ -268,6 +281,7 @@ Outcome<Response> get_fields(const ApiContext& context, const Call& call) {
     (is_string ? field.text : field.number) = true;
     field.derived |= derived;
   };
+  UnitCounts counts;
   ScanQuery query;
   query.limit = field_sample_records;
   query.cancelled = cancel_flag(context, call);
@@ -275,6 +289,7 @@ Outcome<Response> get_fields(const ApiContext& context, const Call& call) {
   ledger::Result<ScanStats> stats;
   if (question->select(query)) {
     stats = context.records->scan(question->scope, query, [&](const StoredRecord& stored) {
+      counts.add(stored.unit);
       for (const DerivedField& field : stored.derived) note(field.key, field.is_string, true);
       const auto record = ledger::parse_record(stored.line);
       if (!record) return;
@@ -295,7 +310,7 @@ Outcome<Response> get_fields(const ApiContext& context, const Call& call) {
   json.end_array().member("sample_max", field_sample_records);
   write_scanned(json, *stats);
   json.end_object();
-  return hand_out(context, json, look_at_records(context, call, *parameters), seen.size());
+  return hand_out(context, json, look_at_records(context, call, *parameters), counts);
 }
 
 }  // namespace yunjian::collector

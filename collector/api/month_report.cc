@@ -104,7 +104,7 @@ class HourReader {
     lines_.clear();
     auto at = std::find(ids_.begin(), ids_.end(), first);
     for (; at != ids_.end() && query.filter.hosts.size() < hosts_at_once; ++at) {
-      query.filter.hosts.push_back(*at);
+      query.filter.hosts.insert(*at);
       lines_[*at];
     }
     auto stats = records_.scan(scope_, query, [&](const StoredRecord& stored) {
@@ -124,20 +124,17 @@ class HourReader {
   std::map<std::string, std::vector<HourLine>, std::less<>> lines_;
 };
 
-// What the records say of the hosts besides their hours, a few hosts at a time.
+// What the records say of the hosts besides their hours.
 Result<void> add_facts(const MonthSources& sources, const Scope& scope, rules::Month month,
                        std::vector<HostFacts>& hosts) {
-  for (std::size_t begin = 0; begin < hosts.size(); begin += hosts_at_once) {
-    const std::size_t end = std::min(hosts.size(), begin + hosts_at_once);
-    FactsRequest request{.from = rules::month_begin(month), .to = rules::month_end(month)};
-    for (std::size_t i = begin; i < end; ++i) request.hosts.push_back(hosts[i].id);
-    auto facts = month_facts(*sources.records, scope, request);
-    if (!facts) return ledger::failure(facts);
-    for (std::size_t i = begin; i < end; ++i) {
-      const auto powered_off = hosts[i].month.powered_off;
-      hosts[i].month = (*facts)[hosts[i].id];
-      hosts[i].month.powered_off = powered_off;
-    }
+  FactsRequest request{.from = rules::month_begin(month), .to = rules::month_end(month)};
+  for (const HostFacts& host : hosts) request.hosts.push_back(host.id);
+  auto facts = month_facts(*sources.records, scope, request);
+  if (!facts) return ledger::failure(facts);
+  for (HostFacts& host : hosts) {
+    const auto powered_off = host.month.powered_off;
+    host.month = (*facts)[host.id];
+    host.month.powered_off = powered_off;
   }
   return {};
 }

@@ -169,7 +169,29 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(day.substr(10) == "T16:00:00.000000Z");
   CHECK(get("/v1/hits", {{"step", "1w"}}).status == 400);
   CHECK(get("/v1/hits", {{"offset", "8"}}).status == 400);
-  CHECK(get("/v1/hits", {{"field", "host"}}).status == 400);
+  CHECK(get("/v1/hits", {{"field", "number"}}).status == 400);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "hits count by host, unit and stream, and the look says whose they were") {
+  for (const auto& [field, value] : {std::pair<std::string, std::string>{"host", "web-01"},
+                                     {"unit", "tax"},
+                                     {"stream", agent.stream()}}) {
+    CAPTURE(field);
+    acts.clear();
+    const auto counted = ask("/v1/hits", {{"field", field}, {"q", "status_id: 1"}});
+    REQUIRE(counted["items"].Size() == 1);
+    CHECK(std::string(counted["items"][0]["value"].GetString()) == value);
+    CHECK(counted["items"][0]["records"].GetUint64() == 10);
+    REQUIRE(acts.size() == 1);
+    CHECK(acts[0].find(R"("results":10,"units":"tax=10")") != std::string::npos);
+  }
+  acts.clear();
+  ask("/v1/facets", {{"fields", "kind,host"}});
+  CHECK(acts.at(0).find(R"("units":"tax=30")") != std::string::npos);
+  acts.clear();
+  ask("/v1/fields");
+  CHECK(acts.at(0).find(R"("units":"tax=30")") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Fixture, "facets give the most frequent values, and what has none") {

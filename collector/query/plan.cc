@@ -85,12 +85,15 @@ class Planner {
 
   void push_host(const QueryNode& node) {
     const bool first = plan_.filter.hosts.empty();
-    std::vector<std::string> hosts = first ? context_.hosts() : plan_.filter.hosts;
+    std::set<std::string, std::less<>> hosts = plan_.filter.hosts;
+    if (first) {
+      for (std::string& host : context_.hosts()) hosts.insert(std::move(host));
+    }
     std::erase_if(hosts, [&](const std::string& host) {
       const FieldValue value{.text = host};
       return !holds_for_value(node, &value);
     });
-    if (hosts.empty()) hosts.emplace_back();  // no host has no name
+    if (hosts.empty()) hosts.emplace();  // no host has no name
     plan_.filter.hosts = std::move(hosts);
   }
 

@@ -11,7 +11,7 @@ namespace yunjian::collector {
 
 // What the records of a month say of hosts besides their usage hours.
 struct FactsRequest {
-  std::vector<std::string> hosts;  // a few at a time
+  std::vector<std::string> hosts;
   ledger::Time from{};
   ledger::Time to{};
 };

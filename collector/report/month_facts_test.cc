@@ -104,11 +104,10 @@ std::string program_line(Time time, std::string_view program, std::string_view m
   return line;
 }
 
-TEST_CASE_FIXTURE(Fixture, "the store's index says what a fold over all records says") {
-  const Time from = testing::test_start;
-  const Time to = from + 720h;
+// Logins, accesses, file systems and kills of so many days.
+std::vector<std::string> lines_of(Time from, int days) {
   std::vector<std::string> lines;
-  for (int day = 0; day < 29; ++day) {
+  for (int day = 0; day < days; ++day) {
     const Time time = from + std::chrono::hours(24 * day) + 7h;
     lines.push_back(program_line(time, "sshd",
                                  day % 2 == 0
@@ -120,26 +119,41 @@ TEST_CASE_FIXTURE(Fixture, "the store's index says what a fold over all records 
     lines.push_back(usage_line(time + 2s, 40 + day, day == 3 ? 2 : 0));
     lines.push_back(usage_line(time + 3s, 40.5 + day, 0));
   }
-  commit(web, "web-01", lines);
+  return lines;
+}
+
+TEST_CASE_FIXTURE(Fixture, "the store's index says what a fold over all records says") {
+  const Time from = testing::test_start;
+  const Time to = from + 720h;
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
   LogRecordStore store(*log, &deriver);
-  const auto facts =
-      month_facts(store, Scope::all(), {.hosts = {"web-01"}, .from = from, .to = to});
-  REQUIRE_MESSAGE(facts, facts.error().message);
-  rules::FactsFold fold(from, to);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    fold.add(**ledger::parse_record(lines[i]), "any", i);
+  // One host to the end of the month, one that stopped long before.
+  const std::map<std::string, int> days{{"web-01", 29}, {"mute-01", 12}};
+  for (const auto& [host, count] : days) {
+    commit(host == "web-01" ? web : mute, host, lines_of(from, count));
   }
-  const rules::MonthFacts wanted = fold.finish();
-  const rules::MonthFacts& found = facts->at("web-01");
-  CHECK(found.logins == wanted.logins);
-  CHECK(found.logins == 15);
-  CHECK(found.accesses == wanted.accesses);
-  CHECK(found.accesses == 10);
-  CHECK(found.oom_kills == wanted.oom_kills);
-  CHECK(found.disk_used == wanted.disk_used);
-  CHECK(found.disk_full_days == wanted.disk_full_days);
-  CHECK(found.disk_full_days.has_value());
+  const auto facts =
+      month_facts(store, Scope::all(), {.hosts = {"web-01", "mute-01"}, .from = from, .to = to});
+  REQUIRE_MESSAGE(facts, facts.error().message);
+  for (const auto& [host, count] : days) {
+    CAPTURE(host);
+    rules::FactsFold fold(from, to);
+    const auto lines = lines_of(from, count);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      fold.add(**ledger::parse_record(lines[i]), "any", i);
+    }
+    const rules::MonthFacts wanted = fold.finish();
+    const rules::MonthFacts& found = facts->at(host);
+    CHECK(found.logins == wanted.logins);
+    CHECK(found.logins == static_cast<std::uint64_t>(count + 1) / 2);
+    CHECK(found.accesses == wanted.accesses);
+    CHECK(found.accesses == static_cast<std::uint64_t>(count + 2) / 3);
+    CHECK(found.oom_kills == wanted.oom_kills);
+    CHECK(found.oom_kills == 2);
+    CHECK(found.disk_used == wanted.disk_used);
+    CHECK(found.disk_full_days == wanted.disk_full_days);
+    CHECK(found.disk_full_days.has_value());
+  }
 }
 
 }  // namespace

@@ -68,10 +68,10 @@ void BlockRows::keep_times(const Selection& selection) {
   }
 }
 
-void BlockRows::keep_hosts(const std::vector<std::string>& hosts) {
+void BlockRows::keep_hosts(const std::set<std::string, std::less<>>& hosts) {
   if (hosts.empty()) return;
   for (const ledger::BlockRun& run : block_.runs()) {
-    if (std::ranges::find(hosts, run.host) != hosts.end()) continue;
+    if (hosts.contains(run.host)) continue;
     const auto first = kept_.begin() + static_cast<std::ptrdiff_t>(run.first_row);
     std::fill(first, first + static_cast<std::ptrdiff_t>(run.rows), char{0});
   }

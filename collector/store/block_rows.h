@@ -45,7 +45,7 @@ class BlockRows {
  private:
   explicit BlockRows(ledger::LaneBlock block) : block_(std::move(block)) {}
   void keep_times(const Selection& selection);
-  void keep_hosts(const std::vector<std::string>& hosts);
+  void keep_hosts(const std::set<std::string, std::less<>>& hosts);
   void keep_received(ledger::Time from);  // committed then or later
   ledger::Result<void> keep_words(const std::vector<std::string>& alternatives);
   ledger::Result<void> keep_column(const ColumnTest& test);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,8 @@ struct ColumnTest {
 // What a store may look at before anybody parses a line: all of it must hold. A record that fails
 // any of it is never visited.
 struct Filter {
-  std::vector<std::string> hosts;   // any of them; empty: all
-  std::vector<ColumnTest> columns;  // exact: needs no second look
+  std::set<std::string, std::less<>> hosts;  // any of them; empty: all
+  std::vector<ColumnTest> columns;           // exact: needs no second look
   // For each entry at least one of its tokens (ledger/archive/tokens.h) stands in a text value of
   // the record other than `time`, or in the line when it is no record. A hint: records without the
   // token may be let through, so that the caller must look again.

@@ -218,7 +218,25 @@ class Merge {
   std::set<std::string, std::less<>> names_;
 };
 
-void count_one(const AggregateQuery& query, AggregateGroup group, Aggregate& result) {
+std::optional<std::string> value_of(const AggregateQuery& query, const FoundRecord& record,
+                                    const std::optional<std::string>& value) {
+  switch (query.by) {
+    case CountBy::host:
+      return std::string(record.host);
+    case CountBy::unit:
+      return std::string(record.unit);
+    case CountBy::stream:
+      return std::string(record.stream);
+    case CountBy::field:
+      break;
+  }
+  return query.field.empty() ? std::optional<std::string>("") : value;
+}
+
+void count_one(const AggregateQuery& query, std::string_view unit, AggregateGroup group,
+               Aggregate& result) {
+  const auto of_unit = result.units.find(unit);
+  ++(of_unit != result.units.end() ? of_unit : result.units.emplace(unit, 0).first)->second;
   const auto at = result.counts.find(group);
   if (at != result.counts.end()) {
     ++at->second;
@@ -240,16 +258,15 @@ struct CountingWorker {
     ChunkReader reader(tools);
     ChunkReader::Wish wish;
     wish.with_lines = false;
-    wish.field = query.field;
+    if (query.by == CountBy::field) wish.field = query.field;
     for (std::size_t i = first; i < sources.chunks.size() && done; i += step) {
-      done = reader.read(sources, sources.chunks[i], wish,
-                         [&](const FoundRecord& record, std::string_view,
-                             const std::optional<std::string>& value) {
-                           count_one(query,
-                                     {step_of(record.time, query.step),
-                                      query.field.empty() ? std::optional<std::string>("") : value},
-                                     result);
-                         });
+      done = reader.read(
+          sources, sources.chunks[i], wish,
+          [&](const FoundRecord& record, std::string_view,
+              const std::optional<std::string>& value) {
+            count_one(query, record.unit,
+                      {step_of(record.time, query.step), value_of(query, record, value)}, result);
+          });
     }
     const bool complete = result.stats.complete;
     result.stats = reader.stats();

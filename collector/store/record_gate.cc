@@ -8,6 +8,7 @@ using ledger::Time;
 
 void Aggregate::merge(Aggregate&& other) {
   for (auto& [group, count] : other.counts) counts[group] += count;
+  for (auto& [unit, count] : other.units) units[unit] += count;
   stats.batches += other.stats.batches;
   stats.records += other.stats.records;
   stats.bytes += other.stats.bytes;

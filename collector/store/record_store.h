@@ -71,9 +71,11 @@ struct ScanStats {
   bool complete = true;       // false: `limit` or `bytes_max` was reached, there may be more
 };
 
-// Counts by time and by the value of a field.
+// Counts by time and by the value of a field, or by where a record came from.
+enum class CountBy { field, host, unit, stream };
 struct AggregateQuery : Selection {
   std::chrono::microseconds step{0};  // width of a time step, beginning at 1970; 0: one step
+  CountBy by = CountBy::field;        // otherwise `field` is not looked at
   std::string field;                  // of the record or derived; empty: one value, ""
   std::size_t groups_max = 100'000;
 };
@@ -84,6 +86,7 @@ struct AggregateGroup {
 };
 struct Aggregate {
   std::map<AggregateGroup, std::uint64_t> counts;
+  std::map<std::string, std::uint64_t, std::less<>> units;  // all that matches, by whose it is
   ScanStats stats;  // complete = false: `groups_max` was reached, some groups are not there
   void merge(Aggregate&& other);  // of other records
 };

@@ -21,8 +21,10 @@ namespace {
 constexpr std::array lanes{Lane::event, Lane::usage, Lane::hour};
 constexpr std::uint64_t records_between_cancel_checks = 256;
 
-bool has_host(const std::vector<std::string>& hosts, std::string_view host) {
-  return hosts.empty() || std::ranges::find(hosts, host) != hosts.end();
+using Hosts = std::set<std::string, std::less<>>;
+
+bool has_host(const Hosts& hosts, std::string_view host) {
+  return hosts.empty() || hosts.contains(host);
 }
 
 bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& row) {
@@ -38,12 +40,9 @@ bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& r
 
 bool is_wanted_entry(const Selection& query, const Scope& scope, const ledger::LaneEntry& entry) {
   if (entry.facts.time_max < query.from || entry.facts.time_min >= query.to) return false;
-  const std::vector<std::string>& hosts = query.filter.hosts;
-  if (!hosts.empty() && !std::ranges::any_of(hosts, [&](const std::string& host) {
-        return host >= entry.host_min && host <= entry.host_max;
-      })) {
-    return false;
-  }
+  const Hosts& hosts = query.filter.hosts;
+  const auto first = hosts.lower_bound(entry.host_min);
+  if (!hosts.empty() && (first == hosts.end() || *first > entry.host_max)) return false;
   return scope.allows(entry.unit);
 }
 

@@ -59,12 +59,10 @@ elseif(YUNJIAN_LLD)
 endif()
 
 # The debug information's directory is left out of the cache key, so that several build directories
-# share one cache. A precompiled header would defeat that, hence one of the two, never both.
+# share one cache. A precompiled header takes part in the key by its content.
 find_program(YUNJIAN_CCACHE ccache)
 if(YUNJIAN_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_NOHASHDIR=1
-                                  "${YUNJIAN_CCACHE}")
-  option(YUNJIAN_PCH "precompile the common headers" OFF)
-else()
-  option(YUNJIAN_PCH "precompile the common headers" ON)
+                                  CCACHE_SLOPPINESS=pch_defines,time_macros "${YUNJIAN_CCACHE}")
 endif()
+option(YUNJIAN_PCH "precompile the common headers" ON)

@@ -9,24 +9,37 @@
 #
 # A library without sources becomes an interface target, so that a folder may start with headers.
 
-# One precompiled header for all targets; they compile with the same options, so it can be shared.
+# In the release build the tests themselves take -O1, which compiles in two thirds of the time.
+set(YUNJIAN_TEST_OPTIONS $<$<CONFIG:Release>:-O1>)
+
+# One precompiled header for all targets, and one for all tests; whoever shares one compiles with
+# the same options. ccache needs to see what a header holds, hence -fpch-preprocess.
 if(YUNJIAN_PCH)
   file(WRITE "${CMAKE_BINARY_DIR}/pch.cc" "")
-  add_library(yunjian_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cc")
-  target_link_libraries(yunjian_pch PRIVATE yunjian_options yunjian::expected fmt::fmt)
-  target_precompile_headers(yunjian_pch PRIVATE
-    <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span>
-    <string> <string_view> <unordered_map> <utility> <variant> <vector>
-    <fmt/format.h> <tl/expected.hpp>)
+  set(common <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <span>
+             <string> <string_view> <unordered_map> <utility> <variant> <vector>
+             <fmt/format.h> <tl/expected.hpp>)
+  foreach(name IN ITEMS yunjian_pch yunjian_test_pch)
+    add_library(${name} OBJECT "${CMAKE_BINARY_DIR}/pch.cc")
+    target_link_libraries(${name} PRIVATE yunjian_options yunjian::expected fmt::fmt)
+    target_precompile_headers(${name} PRIVATE ${common})
+  endforeach()
+  target_link_libraries(yunjian_test_pch PRIVATE doctest)
+  target_precompile_headers(yunjian_test_pch PRIVATE <filesystem> <fstream> <set> <sstream>
+                                                     <thread> <doctest/doctest.h>)
+  target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_TEST_OPTIONS})
 endif()
 
-function(yunjian_target name)
+function(yunjian_target name pch)
   target_link_libraries(${name} PRIVATE yunjian_options)
   if(YUNJIAN_PCH)
-    target_precompile_headers(${name} REUSE_FROM yunjian_pch)
+    target_precompile_headers(${name} REUSE_FROM ${pch})
     # The header holds fmt, which looks at this.
     target_compile_definitions(${name} PRIVATE
       $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>)
+    if(YUNJIAN_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${name} PRIVATE -fpch-preprocess)
+    endif()
   endif()
 endfunction()
 
@@ -38,21 +51,22 @@ function(yunjian_library name)
     return()
   endif()
   add_library(${name} STATIC ${arg_SOURCES})
-  yunjian_target(${name})
+  yunjian_target(${name} yunjian_pch)
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
 endfunction()
 
 function(yunjian_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   add_executable(${name} ${arg_SOURCES})
-  yunjian_target(${name})
+  yunjian_target(${name} yunjian_pch)
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
 endfunction()
 
 function(yunjian_test_binary name)
   if(NOT TARGET ${name})
     add_executable(${name})
-    yunjian_target(${name})
+    yunjian_target(${name} yunjian_test_pch)
+    target_compile_options(${name} PRIVATE ${YUNJIAN_TEST_OPTIONS})
     target_link_libraries(${name} PRIVATE yunjian_test_main doctest)
     add_test(NAME ${name} COMMAND ${name} --no-intro --no-skipped-summary
                                   --test-suite-exclude=exhaustive)
