@@ -11,6 +11,7 @@
 #include "agent/sources/file_tail.h"
 #include "agent/sources/journal.h"
 #include "agent/sources/platform/platform_log.h"
+#include "agent/sources/remote_guard.h"
 #include "agent/sources/syslog/syslog_listener.h"
 
 namespace yunjian::agent {
@@ -35,7 +36,10 @@ SourcePlan plan_file(const FileConfig& file) {
               fmt::format("file {} not {} {} '{}' {} {}", file.paths, file.exclude, file.from_end,
                           file.multiline_start, file.multiline_timeout_s, file.encoding),
           .files = true,
-          .make = [options] { return std::make_unique<FileTail>(options); }};
+          .make = [options]() -> std::unique_ptr<Source> {
+            return std::make_unique<RemoteGuard>(std::make_unique<FileTail>(options),
+                                                 options.patterns, this_host());
+          }};
 }
 
 SourcePlan plan_journal(const AgentConfig& config) {

@@ -31,6 +31,10 @@ class CountTest(unittest.TestCase):
     def test_a_script_is_one_test(self):
         self.assertEqual(count.count_case(case('run', 'ok')), (1, 0, 0))
 
+    def test_what_a_script_left_out_is_counted_once(self):
+        output = 'ok\nSKIPPED: no disk\nSKIPPED: no disk\nSKIPPED: no clock\n'
+        self.assertEqual(count.count_case(case('run', output)), (1, 0, 2))
+
     def test_skipped_and_not_run_differ(self):
         self.assertEqual(count.count_case(case('notrun', extra='<skipped/>')), (0, 0, 1))
         self.assertEqual(count.count_case(case('fail', extra='<failure/>')), (0, 1, 0))

@@ -19,30 +19,59 @@ bool is_there(const std::vector<FoundFile>& files, std::string_view name) {
 
 }  // namespace
 
+void CompressedRotations::let_go(const std::string& path, std::uint64_t end) {
+  Path& state = paths_[path];
+  ++state.expected;
+  state.last_end = end;
+}
+
+std::uint64_t CompressedRotations::last_end(const std::string& path) const {
+  const auto found = paths_.find(path);
+  return found == paths_.end() ? 0 : found->second.last_end;
+}
+
 std::uint64_t CompressedRotations::unseen(const std::string& path,
                                           const std::vector<FoundFile>& beside,
                                           const std::function<bool(const FoundFile&)>& is_followed,
-                                          std::uint64_t gone) {
-  const bool first = !paths_.contains(path);
+                                          std::uint64_t nameless) {
   Path& state = paths_[path];
+  const bool first = !state.looked && !state.restored;
   const std::string_view base = base_name_of(path);
   std::set<std::uint64_t> present;
+  std::int64_t newest_ns = state.newest_ns;
   for (const FoundFile& file : beside) {
     const std::string_view name = base_name_of(file.path);
-    if (first && is_rotation_name(base, name) && !is_followed(file)) ++state.strangers;
+    // Older rotations that were never followed.
+    if (first && is_rotation_name(base, name) && !is_followed(file)) ++state.expected;
     const std::string_view plain = plain_name_of(name, base);
     // While its original is still there it is being made.
     if (plain.empty() || is_there(beside, plain)) continue;
     present.insert(file.inode);
-    if (!first && !state.seen.contains(file.inode)) ++state.appeared;
+    newest_ns = std::max(newest_ns, file.born_ns);
+    const bool known = first || state.seen.contains(file.inode) ||
+                       (!state.looked && file.born_ns <= state.newest_ns);
+    if (!known) --state.expected;
   }
+  state.looked = true;
   state.seen = std::move(present);
-  if (first) state.gone = gone;
-  const std::uint64_t known = state.strangers + (gone - state.gone) + state.told;
-  if (state.appeared <= known) return 0;
-  const std::uint64_t fresh = state.appeared - known;
-  state.told += fresh;
-  return fresh;
+  state.newest_ns = newest_ns;
+  const std::int64_t missing = -(state.expected + static_cast<std::int64_t>(nameless));
+  if (missing <= 0) return 0;
+  state.expected += missing;
+  return static_cast<std::uint64_t>(missing);
+}
+
+CompressedMark CompressedRotations::mark(const std::string& path) const {
+  const auto found = paths_.find(path);
+  if (found == paths_.end()) return {};
+  return {.newest_ns = found->second.newest_ns, .expected = found->second.expected};
+}
+
+void CompressedRotations::restore(const std::string& path, const CompressedMark& mark) {
+  Path& state = paths_[path];
+  state.restored = true;
+  state.newest_ns = mark.newest_ns;
+  state.expected = mark.expected;
 }
 
 }  // namespace yunjian::agent

@@ -7,31 +7,43 @@
 #include <string>
 #include <vector>
 
+#include "agent/sources/file_place.h"
 #include "agent/sources/file_search.h"
 
 namespace yunjian::agent {
 
 // Notices files that came under a followed path, were compressed and went before anybody looked.
 // Nothing is left of such a file but its compressed copy, which cannot be told from that of a file
-// that was read. But there is one more of these copies than followed files that have gone. Counts
-// from the first look at each path on. One thread.
+// that was read. But there is one more of these copies than files that may have become one. Counts
+// from the first look at each path on, across restarts by `mark`. One thread.
 class CompressedRotations {
  public:
-  // `beside`: the files beside `path`; `is_followed`: of one of them; `gone`: followed files of
-  // that path that have lost their last name, since the start. Returns how many files must have
-  // come and gone unseen since the last look.
+  // A followed file of `path` that ended at `end` is not followed any more: it has lost its last
+  // name, or may be compressed later.
+  void let_go(const std::string& path, std::uint64_t end);
+  // Where the last of them ended; 0 when there was none.
+  std::uint64_t last_end(const std::string& path) const;
+
+  // `beside`: the files beside `path`; `is_followed`: of one of them; `nameless`: followed files of
+  // that path that have lost their last name. Returns how many files must have come and gone
+  // unseen since the last look.
   std::uint64_t unseen(const std::string& path, const std::vector<FoundFile>& beside,
                        const std::function<bool(const FoundFile&)>& is_followed,
-                       std::uint64_t gone);
+                       std::uint64_t nameless);
+
+  // What a restart needs; files that are still followed are let go by then, or followed again.
+  CompressedMark mark(const std::string& path) const;
+  void restore(const std::string& path, const CompressedMark& mark);
 
  private:
   struct Path {
+    bool looked = false;
+    bool restored = false;
     std::set<std::uint64_t> seen;  // inodes of compressed copies
-    std::uint64_t appeared = 0;    // of them, since the first look
-    // Files that may have been compressed since without having been followed: older rotations.
-    std::uint64_t strangers = 0;
-    std::uint64_t gone = 0;  // at the first look
-    std::uint64_t told = 0;
+    std::int64_t newest_ns = 0;    // when the youngest of them was made
+    // Files of which a compressed copy may still appear, without those that are followed.
+    std::int64_t expected = 0;
+    std::uint64_t last_end = 0;
   };
   std::map<std::string, Path> paths_;
 };

@@ -9,16 +9,17 @@ namespace {
 struct Beside {
   std::vector<FoundFile> files;
   std::set<std::uint64_t> followed;
-  std::uint64_t gone = 0;
+  std::uint64_t nameless = 0;
   CompressedRotations compressed;
 
   void put(const std::string& name, std::uint64_t inode) {
-    files.push_back({.path = "/log/" + name, .inode = inode});
+    files.push_back(
+        {.path = "/log/" + name, .inode = inode, .born_ns = static_cast<std::int64_t>(inode)});
   }
   std::uint64_t look() {
     return compressed.unseen(
         "/log/app.log", files,
-        [this](const FoundFile& file) { return followed.contains(file.inode); }, gone);
+        [this](const FoundFile& file) { return followed.contains(file.inode); }, nameless);
   }
 };
 
@@ -27,7 +28,7 @@ TEST_CASE("one more compressed copy than followed files that went is a file nobo
   beside.put("app.log.1.gz", 1);
   CHECK(beside.look() == 0);  // there before
   beside.put("app.log.2.gz", 2);
-  beside.gone = 1;  // it was followed
+  beside.nameless = 1;  // it was followed
   CHECK(beside.look() == 0);
   beside.put("app.log.3.gz", 3);
   beside.put("app.log.4.xz", 4);
@@ -64,8 +65,38 @@ TEST_CASE("older rotations that were never followed may be compressed later") {
   beside.files.clear();
   beside.put("app.log.2.gz", 4);
   beside.put("app.log.3.gz", 3);
-  beside.gone = 1;
+  beside.nameless = 1;
   CHECK(beside.look() == 0);
+}
+
+TEST_CASE("a file that is not followed any more may be compressed later") {
+  Beside beside;
+  CHECK(beside.look() == 0);
+  beside.compressed.let_go("/log/app.log", 700);
+  beside.put("app.log.1.gz", 1);
+  CHECK(beside.look() == 0);
+  CHECK(beside.compressed.last_end("/log/app.log") == 700);
+  beside.put("app.log.2.gz", 2);
+  CHECK(beside.look() == 1);
+}
+
+TEST_CASE("a restart goes on counting") {
+  Beside before;
+  before.put("app.log.1.gz", 1);
+  CHECK(before.look() == 0);
+  before.put("app.log.2.gz", 2);
+  before.nameless = 1;
+  CHECK(before.look() == 0);
+  Beside after;
+  after.compressed.restore("/log/app.log", before.compressed.mark("/log/app.log"));
+  after.compressed.let_go("/log/app.log", 9);  // the nameless one is not found again
+  after.files = before.files;
+  SUBCASE("nothing came") { CHECK(after.look() == 0); }
+  SUBCASE("one came and went") {
+    after.put("app.log.3.gz", 3);
+    CHECK(after.look() == 1);
+    CHECK(after.look() == 0);
+  }
 }
 
 }  // namespace

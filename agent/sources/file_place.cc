@@ -55,6 +55,14 @@ std::string_view take_word(std::string_view& rest, char separator) {
   return word;
 }
 
+// The number behind `letter` in `flags`, when it is there.
+std::optional<std::int64_t> flag_number(std::string_view flags, char letter) {
+  const auto at = flags.find(letter);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = flags.substr(at + 1);
+  return number<std::int64_t>(rest.substr(0, rest.find_first_not_of("-0123456789")));
+}
+
 std::optional<FilePlace> parse_place(std::string_view text) {
   FilePlace place;
   const auto device = number<std::uint64_t>(take_word(text, ' '));
@@ -79,6 +87,11 @@ std::optional<FilePlace> parse_place(std::string_view text) {
   place.line_open = flags.find('o') != std::string_view::npos;
   place.copied = flags.find('c') != std::string_view::npos;
   place.rotated = flags.find('r') != std::string_view::npos;
+  place.cut = flags.find('t') != std::string_view::npos;
+  place.born_ns = flag_number(flags, 'b').value_or(0);
+  const auto newest_ns = flag_number(flags, 'n');
+  const auto expected = flag_number(flags, 'e');
+  if (newest_ns && expected) place.compressed = {.newest_ns = *newest_ns, .expected = *expected};
   return place;
 }
 
@@ -88,17 +101,23 @@ Fingerprint fingerprint_of(std::string_view prefix) {
   return {static_cast<std::uint32_t>(prefix.size()), XXH3_64bits(prefix.data(), prefix.size())};
 }
 
-void append_place(std::string& out, const FilePlace& place) {
-  fmt::format_to(std::back_inserter(out), ";{} {} {} {} {} -{}{}{} {} {:016x} ", place.device,
-                 place.inode, place.offset, place.size, place.parts, place.copied ? "c" : "",
-                 place.line_open ? "o" : "", place.rotated ? "r" : "", place.fingerprint.length,
+void append_place(std::string& out, const FilePlace& place,
+                  const std::optional<CompressedMark>& compressed) {
+  fmt::format_to(std::back_inserter(out), ";{} {} {} {} {} -{}{}{}{}", place.device, place.inode,
+                 place.offset, place.size, place.parts, place.copied ? "c" : "",
+                 place.line_open ? "o" : "", place.rotated ? "r" : "", place.cut ? "t" : "");
+  if (place.born_ns != 0) fmt::format_to(std::back_inserter(out), "b{}", place.born_ns);
+  if (compressed) {
+    fmt::format_to(std::back_inserter(out), "n{}e{}", compressed->newest_ns, compressed->expected);
+  }
+  fmt::format_to(std::back_inserter(out), " {} {:016x} ", place.fingerprint.length,
                  place.fingerprint.hash);
   append_escaped(out, place.path);
 }
 
 std::string format_places(const std::vector<FilePlace>& places) {
   std::string out{places_version};
-  for (const auto& place : places) append_place(out, place);
+  for (const auto& place : places) append_place(out, place, place.compressed);
   return out;
 }
 

@@ -101,13 +101,15 @@ std::optional<FoundFile> look_at_file(const std::string& path) {
   constexpr unsigned wanted = STATX_BASIC_STATS | STATX_BTIME;
   if (statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, wanted, &status) != 0) return std::nullopt;
   if (!S_ISREG(status.stx_mode)) return std::nullopt;
-  const auto& born = status.stx_mask & STATX_BTIME ? status.stx_btime : status.stx_mtime;
+  const bool keeps_birth = (status.stx_mask & STATX_BTIME) != 0;
+  const auto& born = keeps_birth ? status.stx_btime : status.stx_mtime;
   FoundFile file;
   file.path = path;
   file.device = makedev(status.stx_dev_major, status.stx_dev_minor);
   file.inode = status.stx_ino;
   file.size = status.stx_size;
   file.born_ns = born.tv_sec * 1'000'000'000LL + born.tv_nsec;
+  file.keeps_birth = keeps_birth;
   struct stat link {};
   file.is_link = lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
   return file;

@@ -15,6 +15,7 @@ struct FoundFile {
   std::uint64_t inode = 0;
   std::uint64_t size = 0;
   std::int64_t born_ns = 0;  // creation, or the last write where the file system keeps no creation
+  bool keeps_birth = false;  // it is the creation
   bool is_link = false;      // the path is a symbolic link to it
 };
 

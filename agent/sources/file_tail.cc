@@ -2,20 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "agent/sources/file_copy.h"
+#include "agent/sources/file_gaps.h"
 #include "agent/sources/gap_record.h"
+#include "agent/sources/silent_file_system.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
@@ -33,35 +32,21 @@ constexpr auto search_interval_missing = seconds(1);
 constexpr auto search_spacing = std::chrono::milliseconds(200);  // in a directory full of changes
 constexpr std::size_t looks_at_once = 32;  // files per look_interval that should need none
 
-std::string printable(const std::string& path) {
-  return ledger::is_valid_utf8(path) ? path : ledger::escape_bytes(path);
-}
-
-// File systems whose changes by other hosts inotify does not see.
-bool is_silent(const struct statfs& status) {
-  constexpr std::array<std::uint32_t, 7> types = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xFE534D42U,
-                                                  0xFF534D42U,     FUSE_SUPER_MAGIC, 0x00C36400U,
-                                                  V9FS_MAGIC};
-  return std::find(types.begin(), types.end(), static_cast<std::uint32_t>(status.f_type)) !=
-         types.end();
-}
-
-bool is_silent_file(int descriptor) {
-  struct statfs status {};
-  return fstatfs(descriptor, &status) != 0 || is_silent(status);
-}
-
-bool is_silent_directory(const std::string& path) {
-  struct statfs status {};
-  return statfs(path.c_str(), &status) != 0 || is_silent(status);
-}
-
 FilePlace first_place(const FoundFile& found) {
   FilePlace place;
   place.path = found.path;
   place.device = found.device;
   place.inode = found.inode;
+  place.born_ns = found.keeps_birth ? found.born_ns : 0;
   return place;
+}
+
+// Whether `found` is the file of the place, as far as a look from outside can tell.
+bool is_file_of(const FilePlace& place, const FoundFile& found) {
+  if (found.inode != place.inode) return false;
+  if (place.born_ns != 0 && found.keeps_birth && found.born_ns != place.born_ns) return false;
+  // Device numbers may change with a reboot; a hash that fits outweighs them.
+  return found.device == place.device || place.fingerprint.length > 0;
 }
 
 bool elapsed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
@@ -89,6 +74,9 @@ void FileTail::restore(std::string_view position) {
   auto places = parse_places(position);
   if (places) {
     unresolved_ = std::move(*places);
+    for (const FilePlace& place : unresolved_) {
+      if (place.compressed) compressed_.restore(place.path, *place.compressed);
+    }
   } else {
     lost_position_ = places.error().message;
   }
@@ -97,7 +85,10 @@ void FileTail::restore(std::string_view position) {
 std::string FileTail::position() const {
   if (first_start_ && files_.empty()) return {};
   std::string out = format_places(unresolved_);
-  for (const auto& tracked : files_) append_place(out, tracked.file.place());
+  for (const auto& tracked : files_) {
+    const FilePlace& place = tracked.file.place();
+    append_place(out, place, compressed_.mark(place.path));
+  }
   return out;
 }
 
@@ -129,30 +120,23 @@ bool FileTail::resolve_places(ledger::Time now, RecordSink& sink) {
 
 // Finds the file of a restored place again: under its path, or renamed within its directory.
 bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sink) {
-  const auto is_it = [&](const FoundFile& found) {
-    if (found.inode != place.inode) return false;
-    // Device numbers may change with a reboot; a hash that fits outweighs them.
-    return found.device == place.device || place.fingerprint.length > 0;
-  };
   const auto here = look_at_file(place.path);
-  if (here && is_it(*here) && attach(*here, place) == 0) return true;
+  if (here && is_file_of(place, *here) && attach(*here, place) == 0) return true;
   for (const auto& found : list_beside(place.path)) {
-    if (!is_it(found)) continue;
+    if (!is_file_of(place, found)) continue;
     FilePlace moved = place;
     moved.rotated = true;
     if (attach_renamed(found, moved)) return true;
   }
-  if (place.copied || (place.rotated && place.size == place.offset)) return true;
-  const std::string log = printable(place.path);
-  write_gap(
-      line_, now,
-      {.cause = "gone",
-       .detail = "the file was removed, replaced or compressed while the agent did not run",
-       .source = "file",
-       .log = log,
-       .bytes = place.size > place.offset ? std::optional(place.size - place.offset) : std::nullopt,
-       .offset = place.offset});
-  return sink.take(line_);
+  const bool all_read = place.copied || (place.rotated && place.size == place.offset);
+  if (!all_read) {
+    write_gone(line_, now, place);
+  } else if (place.cut) {
+    write_cut(line_, now, place);
+  }
+  if ((!all_read || place.cut) && !sink.take(line_)) return false;
+  compressed_.let_go(place.path, std::max(place.size, place.offset));
+  return true;
 }
 
 // Opens the file and follows it from `place` on; 0 or an errno.
@@ -301,16 +285,7 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
     return true;
   }
   if (error == ENOENT || reported_.contains(found.path)) return true;
-  const std::string log = printable(found.path);
-  const std::string detail =
-      room ? fmt::format("cannot be opened: {}; tried again every 10 s", std::strerror(error))
-           : fmt::format("more than {} files: narrow the patterns", tailed_files_max);
-  write_gap(line_, now,
-            {.cause = room ? "unreadable" : "too-many-files",
-             .detail = detail,
-             .source = "file",
-             .log = log,
-             .offset = 0});
+  write_unreadable(line_, now, found.path, room ? error : 0);
   if (!sink.take(line_)) return false;
   reported_.insert(found.path);
   return true;
@@ -319,25 +294,17 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
 // A file that was compressed and removed between two looks came behind the one followed before.
 void FileTail::look_for_unseen(const std::string& path, ledger::Time now) {
   const auto is_followed = [this](const FoundFile& file) { return is_known(file); };
-  const std::uint64_t count =
-      compressed_.unseen(path, list_beside(path), is_followed, gone_of(path));
+  const auto beside = list_beside(path);  // before the look at who is nameless, not after it
+  const std::uint64_t count = compressed_.unseen(path, beside, is_followed, nameless_of(path));
   if (count == 0) return;
   const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
     return tracked.file.place().path == path;
   });
   struct stat status {};
   const bool known = elder != files_.rend() && fstat(elder->file.descriptor(), &status) == 0;
-  const std::string log = printable(path);
-  const std::string detail = fmt::format(
-      "{} of its files came and were compressed before they could be read: their lines are in the "
-      "compressed copies only",
-      count);
-  write_gap(untold_, now,
-            {.cause = "compressed-unread",
-             .detail = detail,
-             .source = "file",
-             .log = log,
-             .offset = known ? static_cast<std::uint64_t>(status.st_size) : 0});
+  const std::uint64_t end =
+      known ? static_cast<std::uint64_t>(status.st_size) : compressed_.last_end(path);
+  write_unseen(untold_, now, {.path = path, .count = count, .end = end});
 }
 
 bool FileTail::tell_unseen(RecordSink& sink) {
@@ -346,9 +313,8 @@ bool FileTail::tell_unseen(RecordSink& sink) {
   return true;
 }
 
-std::uint64_t FileTail::gone_of(const std::string& path) const {
-  const auto let_go = gone_.find(path);
-  std::uint64_t count = let_go == gone_.end() ? 0 : let_go->second;
+std::uint64_t FileTail::nameless_of(const std::string& path) const {
+  std::uint64_t count = 0;
   for (const auto& tracked : files_) {
     struct stat status {};
     const bool here = tracked.file.place().path == path && tracked.file.place().rotated;
@@ -363,20 +329,24 @@ void FileTail::adopt_missed(const std::string& path, std::int64_t born_before_ns
   const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
     return tracked.file.place().path == path;
   });
-  if (elder != files_.rend()) adopt_born_between(path, elder->born_ns, born_before_ns);
+  if (elder != files_.rend()) adopt_born_between(path, {elder->born_ns, born_before_ns}, false);
 }
 
-void FileTail::adopt_born_between(const std::string& path, std::int64_t after_ns,
-                                  std::int64_t before_ns) {
+void FileTail::adopt_born_between(const std::string& path, Span born, bool cut) {
   for (const auto& beside : list_beside(path)) {
-    if (beside.born_ns <= after_ns || beside.born_ns > before_ns || is_known(beside)) continue;
+    if (beside.born_ns <= born.after_ns || beside.born_ns > born.before_ns) continue;
+    if (is_known(beside)) continue;
     if (!is_rotation_name(base_name_of(path), base_name_of(beside.path))) continue;
     FilePlace place = first_place(beside);
     place.path = path;
     place.rotated = true;
+    place.cut = cut;
     if (!attach_renamed(beside, place)) continue;
     look_at_elders(files_.size() - 1);
-    if (is_copy_of_elder(files_.back())) files_.back().file.set_copied(true);
+    if (is_copy_of_elder(files_.back())) {
+      files_.back().file.set_copied(true);
+      files_.back().file.set_told();
+    }
   }
 }
 
@@ -426,21 +396,13 @@ void FileTail::check_copy(Tracked& tracked) {
 bool FileTail::restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink) {
   const FilePlace old = files_[index].file.place();
   std::optional<FoundFile> copy = find_copy(files_[index]);
-  const std::uint64_t covered = std::max(old.offset, copy ? copy->size : 0);
-  write_gap(line_, now,
-            {.cause = "truncated",
-             .detail = copy ? "the file was emptied in place; its copy was read to the end, what "
-                              "was written behind that is lost"
-                            : "the file was emptied in place; what was not read by then is lost",
-             .source = "file",
-             .log = files_[index].file.log(),
-             .bytes = old.size > covered ? old.size - covered : 0,
-             .offset = covered});
+  write_emptied(line_, now, old, copy ? std::optional(copy->size) : std::nullopt);
   if (!sink.take(line_)) return false;
   FilePlace anew;
   anew.path = old.path;
   anew.device = old.device;
   anew.inode = old.inode;
+  anew.born_ns = old.born_ns;
   anew.rotated = old.rotated;
   files_[index].file.go_on_at(std::move(anew));
   if (copy) read_copies_first(index, *copy, old);
@@ -470,6 +432,7 @@ void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FileP
   const std::string path = place.path;
   place.device = copy.device;
   place.inode = copy.inode;
+  place.born_ns = copy.keeps_birth ? copy.born_ns : 0;
   place.rotated = true;
   std::size_t at = find_tracked(copy);
   if (at < files_.size()) {
@@ -478,7 +441,7 @@ void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FileP
     return;
   }
   files_[at].dirty = files_[at].silent = true;
-  adopt_born_between(path, copy.born_ns, never_ns);
+  adopt_born_between(path, {copy.born_ns, never_ns}, true);
   move_behind_elders(index);
 }
 
@@ -495,7 +458,7 @@ bool FileTail::adopt_unseen_copies(std::size_t index) {
   }
   const std::size_t count = files_.size();
   if (youngest_ns > files_[index].born_ns)
-    adopt_born_between(std::string(place.path), youngest_ns, never_ns);
+    adopt_born_between(std::string(place.path), {youngest_ns, never_ns}, true);
   if (files_.size() == count) return false;
   move_behind_elders(index);
   return true;
@@ -527,14 +490,17 @@ void FileTail::forget_finished(ledger::Time now) {
     if (tracked.file.has_news()) return false;
     if (!elapsed(now, tracked.file.last_active(), options_.rotated_hold)) return false;
     struct stat status {};
-    if (fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) {
-      ++gone_[place.path];
-      return true;
-    }
+    if (fstat(tracked.file.descriptor(), &status) == 0 && status.st_nlink == 0) return true;
     // As long as nothing was read of the successor, this tells which copies are not its own.
     const auto successor = by_path_.find(place.path);
     return successor != by_path_.end() && files_[successor->second].file.place().offset > 0;
   };
+  for (const auto& tracked : files_) {
+    const FilePlace& place = tracked.file.place();
+    if (!finished(tracked)) continue;
+    const bool read = !place.copied;
+    compressed_.let_go(place.path, read ? place.offset : compressed_.last_end(place.path));
+  }
   if (std::erase_if(files_, finished) > 0) index_files();
 }
 
@@ -567,10 +533,20 @@ bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
         return true;
       }
       tracked.dirty = outcome == TailedFile::Outcome::more || tracked.file.waits_for_line_end();
+      if (!tracked.dirty && !tell_cut(tracked, now, sink)) return true;
       more = more || outcome == TailedFile::Outcome::more;
     }
   }
   return false;
+}
+
+// A copy that was read to its end does not hold what its original got until it was emptied.
+bool FileTail::tell_cut(Tracked& tracked, ledger::Time now, RecordSink& sink) {
+  if (!tracked.file.place().cut) return true;
+  write_cut(line_, now, tracked.file.place());
+  tracked.dirty = !sink.take(line_);
+  if (!tracked.dirty) tracked.file.set_told();
+  return !tracked.dirty;
 }
 
 bool FileTail::waits_for_elder(std::size_t index) const {

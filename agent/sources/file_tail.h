@@ -69,11 +69,15 @@ class FileTail : public Source {
   void mark_rotated(const FoundFiles& found);
   bool adopt(const FoundFile& found, ledger::Time now, RecordSink& sink);
   void adopt_missed(const std::string& path, std::int64_t born_before_ns);
-  void adopt_born_between(const std::string& path, std::int64_t after_ns, std::int64_t before_ns);
+  struct Span {
+    std::int64_t after_ns;
+    std::int64_t before_ns;
+  };
+  void adopt_born_between(const std::string& path, Span born, bool cut);
   void adopt_missed_without_owner();
   void look_for_unseen(const std::string& path, ledger::Time now);
   bool tell_unseen(RecordSink& sink);
-  std::uint64_t gone_of(const std::string& path) const;
+  std::uint64_t nameless_of(const std::string& path) const;
   bool is_copy_of_elder(const Tracked& suspect) const;
   void forget_finished(ledger::Time now);
   bool is_copy(const Tracked& suspect) const;
@@ -83,6 +87,7 @@ class FileTail : public Source {
   void read_copies_first(std::size_t index, const FoundFile& copy, FilePlace place);
   std::size_t find_tracked(const FoundFile& found) const;
   bool read_all(ledger::Time now, RecordSink& sink);
+  bool tell_cut(Tracked& tracked, ledger::Time now, RecordSink& sink);
   bool waits_for_elder(std::size_t index) const;
   bool is_known(const FoundFile& found) const;
   void index_files();
@@ -97,9 +102,8 @@ class FileTail : public Source {
   std::set<std::pair<std::uint64_t, std::uint64_t>> known_;
   std::set<std::string> reported_;  // paths whose unreadability is recorded
   CompressedRotations compressed_;
-  std::map<std::string, std::uint64_t> gone_;  // by path: files let go that had no name any more
-  std::string untold_;                         // a gap record that waits for room
-  bool compressed_known_ = false;              // what was there when the source began
+  std::string untold_;             // a gap record that waits for room
+  bool compressed_known_ = false;  // what was there when the source began
   std::vector<char> buffer_;
   std::string line_;
   std::string lost_position_;  // why a restored position could not be used

@@ -131,5 +131,43 @@ TEST_CASE("a thousand files are followed at once, and quiet ones cost no reads")
   CHECK(host.sink.lines.size() == 1002);
 }
 
+// copytruncate, with a writer that goes on in between.
+void copy_and_empty_late(const Host& host, std::string_view late) {
+  const auto copy = host.directory / "app.log.1";
+  if (std::filesystem::exists(copy)) host.rename("app.log.1", "app.log.2");
+  std::filesystem::copy_file(host.log(), copy);
+  append(host.log(), late);
+  std::filesystem::resize_file(host.log(), 0);
+}
+
+TEST_CASE("what is written behind each of several copies is named, one gap each") {
+  Host host;
+  append(host.log(), "1\n");
+  host.poll();
+  host.seal();
+  append(host.log(), "2\n");
+  copy_and_empty_late(host, "lost\n");
+  append(host.log(), "33\n");
+  testing::wait_for_next_tick();
+  copy_and_empty_late(host, "lost too\n");
+  append(host.log(), "4\n");
+  SUBCASE("at once") {
+    host.start();
+    host.poll();
+  }
+  SUBCASE("one record at a time, with restarts") {
+    host.start();
+    for (std::size_t limit = 2; limit < 12; ++limit) {
+      host.sink.limit = limit;
+      host.poll();
+      host.restart();
+    }
+  }
+  host.poll();
+  CHECK(host.sink.messages() == Lines{"1", "2", "33", "4"});
+  CHECK(host.sink.values("cause") == Lines{"truncated", "truncated"});
+  CHECK(host.sink.values("offset") == Lines{"4", "3"});
+}
+
 }  // namespace
 }  // namespace yunjian::agent

@@ -43,6 +43,7 @@ class TailedFile {
   const FilePlace& place() const { return place_; }
   void set_rotated();            // and remembers the size: what is unread must not go unnamed
   void set_copied(bool copied);  // and remembers the size, for has_grown()
+  void set_told() { place_.cut = false; }
   bool has_grown() const;
   void skip_to_end();              // what the file holds now is not handed over
   void go_on_at(FilePlace place);  // the file stays the same

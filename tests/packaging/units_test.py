@@ -17,7 +17,7 @@ JOBS = {'yunjian-witness': ('yunjian-audit', 'yunjian-witness'),
         'yunjian-scrub': ('yunjian-collector', 'yunjian-collector')}
 USERS = ('yunjian-agent', 'yunjian-audit', 'yunjian-collector')  # files sysusers and tmpfiles
 # systemd's own figure, 0 (closed) to 10 (open).
-EXPOSURE_MAX = {'yunjian-agent': 1.5, 'yunjian-collector': 1.3, 'yunjian-witness': 1.1,
+EXPOSURE_MAX = {'yunjian-agent': 1.5, 'yunjian-collector': 1.3, 'yunjian-witness': 1.0,
                 'yunjian-scrub': 1.0}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A host whose clock is ten years back (a dead battery): it ships all the same, its records keep
-their order, both times are there, and the collector raises an alarm.
+"""Hosts whose clocks are ten years back or ahead, or stand still: they ship all the same, records
+keep their order, both times are there, and the collector raises an alarm for each.
 
 The agent runs under libfaketime (package faketime); without it the test says so and is skipped.
 """
@@ -22,6 +22,54 @@ def lines(bench, query):
     return [json.loads(item['line']) for item in items(bench, query)]
 
 
+# Name, what faketime is told, which side the clock is on, years between it and the collector's.
+CASES = (
+    ('behind', '-3650d', 'behind', (9, 10)),
+    ('ahead', '+3650d', 'ahead', (-10, -9)),
+    ('frozen', '2026-01-01 00:00:00', 'behind', range(100)),
+)
+
+
+class WrongClock:
+    """A host whose clock is wrong, and what is known of it."""
+
+    def __init__(self, bench, name, faketime, side, years):
+        self.bench, self.name, self.side, self.years = bench, name, side, years
+        self.log = bench.dir / f'{name}.log'
+        self.agent = bench.enrol(name, lab.one_file(self.log))
+        self.agent.command = [
+            'env',
+            f'LD_PRELOAD={LIBRARY}',
+            f'FAKETIME={faketime}',
+            'FAKETIME_DONT_FAKE_MONOTONIC=1',
+            *self.agent.command,
+        ]
+
+    def found(self):
+        return sorted(items(self.bench, f'log: "{self.log}"'), key=lambda item: item['number'])
+
+    def check(self):
+        found = self.found()
+        assert [json.loads(i['line'])['message'] for i in found] == ['line 0', 'line 1', 'line 2']
+        for item in found:
+            told = json.loads(item['line'])['time']
+            assert int(item['received'][:4]) - int(told[:4]) in self.years, item
+        clock = lab.wait_until(
+            'the clock record', 60, lambda: lines(self.bench, f'what: clock and host: {self.name}')
+        )[0]
+        assert clock['side'] == self.side and clock['cause'] == 'collector', clock
+        alarms = lab.wait_until(
+            'the alarm',
+            90,
+            lambda: [
+                alarm
+                for alarm in lines(self.bench, 'what: alarm and alarm: clock')
+                if alarm['host'] == self.name
+            ],
+        )
+        assert len(alarms) == 1, alarms
+
+
 def main():
     if not LIBRARY.exists():
         print(f'SKIPPED: {LIBRARY} is not here (apt-get install faketime)')
@@ -29,30 +77,27 @@ def main():
     with lab.Lab(lab.bin_directory()) as bench:
         bench.init()
         bench.start_collector()
-        log = bench.dir / 'a.log'
-        agent = bench.enrol('web-01', lab.one_file(log))
-        agent.command = ['env', f'LD_PRELOAD={LIBRARY}', 'FAKETIME=-3650d',
-                         'FAKETIME_DONT_FAKE_MONOTONIC=1', *agent.command]
-        agent.start()
+        hosts = [WrongClock(bench, *case) for case in CASES]
+        for host in hosts:
+            host.agent.start()
         for number in range(3):
-            with log.open('a') as out:
-                out.write(f'line {number}\n')
-            wanted = number + 1
-            lab.wait_until('the line', 60, lambda: len(items(bench, f'log: "{log}"')) == wanted)
-        found = sorted(items(bench, f'log: "{log}"'), key=lambda item: item['number'])
-        assert [json.loads(i['line'])['message'] for i in found] == ['line 0', 'line 1', 'line 2']
-        for item in found:
-            told = json.loads(item['line'])['time']
-            assert int(item['received'][:4]) - int(told[:4]) in (9, 10), item
-        clock = lab.wait_until('the clock record', 60, lambda: lines(bench, 'what: clock'))[0]
-        assert clock['side'] == 'behind' and clock['cause'] == 'collector', clock
-        alarm = lab.wait_until('the alarm', 90, lambda: lines(bench, 'what: alarm'))[0]
-        assert alarm['alarm'] == 'clock' and alarm['host'] == 'web-01', alarm
-        assert b'yunjian_clock_agents_off 1' in bench.get('/metrics')[1]
-        assert agent.stop() == 0, agent.tail()
+            for host in hosts:
+                with host.log.open('a') as out:
+                    out.write(f'line {number}\n')
+            for host in hosts:
+                lab.wait_until('the line', 60, lambda: len(host.found()) == number + 1)
+        for host in hosts:
+            host.check()
+        lab.wait_until(
+            'the figure',
+            90,
+            lambda: f'yunjian_clock_agents_off {len(hosts)}'.encode() in bench.get('/metrics')[1],
+        )
+        for host in hosts:
+            assert host.agent.stop() == 0, host.agent.tail()
         code, report = bench.audit_live()
         assert code == 0, report
-        print('ten years back: 3 lines in order, a clock record, one alarm')
+        print('behind, ahead and frozen: 3 lines each in order, a clock record and an alarm each')
     return 0
 
 

@@ -92,8 +92,13 @@ def main():
             90,
             lambda: messages(bench, log).count('after the new enrolment') == 2,
         )
+        # Neither disturbs the other any more.
+        append(log, 'and once more')
+        lab.wait_until(
+            'that line too', 90, lambda: messages(bench, log).count('and once more') == 2
+        )
         code, report = bench.audit_live()
-        assert code == 0, report
+        assert code == 0 and report['counts']['forks'] == 1, report
         for program in (first, second):
             assert program.stop() == 0, program.tail()
         print(

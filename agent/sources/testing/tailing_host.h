@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -10,6 +12,14 @@
 #include "agent/sources/testing/collecting_sink.h"
 
 namespace yunjian::agent::testing {
+
+// File systems stamp creations with the coarse clock: waits until a new file would be younger.
+inline void wait_for_next_tick() {
+  timespec start{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &start);
+  for (timespec now = start; now.tv_nsec == start.tv_nsec && now.tv_sec == start.tv_sec;)
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+}
 
 // An agent that can be stopped and started again over one directory of logs.
 struct TailingHost {
