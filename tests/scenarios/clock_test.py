@@ -35,7 +35,7 @@ class WrongClock:
 
     def __init__(self, bench, name, faketime, side, years):
         self.bench, self.name, self.side, self.years = bench, name, side, years
-        self.log = bench.dir / f'{name}.log'
+        self.log = bench.dir / f'{name}.txt'
         self.agent = bench.enrol(name, lab.one_file(self.log))
         self.agent.command = [
             'env',
