@@ -1,5 +1,7 @@
 #include "ledger/usage_hour.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -39,27 +41,64 @@ Failure bad_histogram(std::string_view why) {
   return fail(ErrorKind::reject, "not a histogram: " + std::string(why));
 }
 
+constexpr std::string_view histogram_prefix = "histogram.";
+
 std::string histogram_key(HourFigure figure, std::string_view part) {
-  return "histogram." + std::string(figure_name(figure)) + "." + std::string(part);
+  return fmt::format("{}{}.{}", histogram_prefix, figure_name(figure), part);
 }
 
-Result<Histogram> read_histogram(const ParsedRecord& record, HourFigure figure) {
-  const auto bins = record.find(histogram_key(figure, "bins"));
-  if (!bins) return Histogram(figure_scale(figure));
-  const auto sum = record.find_integer(histogram_key(figure, "sum"));
-  const auto min = record.find_integer(histogram_key(figure, "min"));
-  const auto max = record.find_integer(histogram_key(figure, "max"));
-  const auto max_time = record.find(histogram_key(figure, "max_time"));
-  if (!sum || !min || !max || !max_time) return bad_histogram("a figure's key is absent");
-  auto when = parse_time(*max_time);
-  if (!when) return failure(when);
-  auto histogram = Histogram::from_parts(figure_scale(figure), *bins, {*sum, *min, *max, *when});
-  if (!histogram) return histogram;
-  if (record.find_integer(histogram_key(figure, "count")) != histogram->count()) {
-    return bad_histogram("count is not the sum of the bins");
+// The keys histogram.<figure>.… of a record.
+struct HistogramFields {
+  std::optional<std::string_view> bins, max_time;
+  std::optional<std::uint64_t> sum, min, max, count;
+
+  void take(std::string_view part, std::string_view value) {
+    if (part == "bins") bins = value;
+    if (part == "max_time") max_time = value;
+    if (part == "sum") sum = number(value);
+    if (part == "min") min = number(value);
+    if (part == "max") max = number(value);
+    if (part == "count") count = number(value);
   }
+  static std::optional<std::uint64_t> number(std::string_view value) {
+    auto parsed = parse_decimal(value);
+    return parsed ? std::optional(*parsed) : std::nullopt;
+  }
+};
+using FiguresFields = std::array<HistogramFields, hour_figures.size()>;
+
+// In one walk over the record: it has five times as many keys as it has figures.
+FiguresFields figures_of(const ParsedRecord& record) {
+  FiguresFields figures;
+  for (const RecordField& field : record.fields) {
+    if (!field.key.starts_with(histogram_prefix)) continue;
+    const std::string_view rest = field.key.substr(histogram_prefix.size());
+    const std::string_view name = rest.substr(0, rest.find('.'));
+    for (const HourFigure figure : hour_figures) {
+      if (name.size() == rest.size() || figure_name(figure) != name) continue;
+      figures[static_cast<std::size_t>(figure)].take(rest.substr(name.size() + 1), field.value);
+    }
+  }
+  return figures;
+}
+
+Result<Histogram> read_histogram(const HistogramFields& fields, HourFigure figure) {
+  if (!fields.bins) return Histogram(figure_scale(figure));
+  if (!fields.sum || !fields.min || !fields.max || !fields.max_time) {
+    return bad_histogram("a figure's key is absent");
+  }
+  auto when = parse_time(*fields.max_time);
+  if (!when) return failure(when);
+  auto histogram = Histogram::from_parts(figure_scale(figure), *fields.bins,
+                                         {*fields.sum, *fields.min, *fields.max, *when});
+  if (!histogram) return histogram;
+  if (fields.count != histogram->count()) return bad_histogram("count is not the sum of the bins");
   return histogram;
 }
+
+using Bin = Histogram::Bins::value_type;
+
+bool is_below(const Bin& bin, std::uint32_t number) { return bin.first < number; }
 
 }  // namespace
 
@@ -76,7 +115,13 @@ std::uint64_t rate_bin_upper(std::uint32_t bin) {
 
 void Histogram::add(std::uint64_t value, Time when) {
   value = std::min(value, scale_ == Scale::percent ? percent_max : rate_value_max);
-  ++bins_[bin_of(scale_, value)];
+  const std::uint32_t bin = bin_of(scale_, value);
+  const auto at = std::lower_bound(bins_.begin(), bins_.end(), bin, is_below);
+  if (at != bins_.end() && at->first == bin) {
+    ++at->second;
+  } else {
+    bins_.insert(at, {bin, 1});
+  }
   if (count_ == 0 || value < min_) min_ = value;
   if (count_ == 0 || value > max_ || (value == max_ && when < max_time_)) {
     max_ = value;
@@ -89,7 +134,7 @@ void Histogram::add(std::uint64_t value, Time when) {
 void Histogram::merge(const Histogram& other) {
   require(scale_ == other.scale_, "histograms of one scale are merged");
   if (other.count_ == 0) return;
-  for (const auto& [bin, count] : other.bins_) bins_[bin] += count;
+  merge_bins(other.bins_);
   if (count_ == 0 || other.min_ < min_) min_ = other.min_;
   if (count_ == 0 || other.max_ > max_ || (other.max_ == max_ && other.max_time_ < max_time_)) {
     max_ = other.max_;
@@ -97,6 +142,30 @@ void Histogram::merge(const Histogram& other) {
   }
   count_ += other.count_;
   sum_ += other.sum_;
+}
+
+// Most of the other's bins are there already once some hours were merged.
+void Histogram::merge_bins(const Bins& other) {
+  std::size_t fresh = 0;
+  auto at = bins_.begin();
+  for (const Bin& bin : other) {
+    at = std::lower_bound(at, bins_.end(), bin.first, is_below);
+    if (at != bins_.end() && at->first == bin.first) {
+      at->second += bin.second;
+    } else {
+      ++fresh;
+    }
+  }
+  if (fresh == 0) return;
+  // From behind, so that each bin moves once.
+  std::size_t from = bins_.size();
+  bins_.resize(from + fresh);
+  std::size_t to = bins_.size();
+  for (auto bin = other.rbegin(); bin != other.rend() && to > from; ++bin) {
+    while (from > 0 && bins_[from - 1].first > bin->first) bins_[--to] = bins_[--from];
+    if (from > 0 && bins_[from - 1].first == bin->first) continue;
+    bins_[--to] = *bin;
+  }
 }
 
 double Histogram::mean() const {
@@ -127,6 +196,7 @@ std::string Histogram::format_bins() const {
 Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins,
                                         const Summary& summary) {
   Histogram out(scale);
+  out.bins_.reserve(static_cast<std::size_t>(std::ranges::count(bins, ':')));
   const std::uint64_t bin_max = scale == Scale::percent ? percent_max : rate_edges().size() - 1;
   std::uint64_t bin = 0;
   for (std::size_t begin = 0; begin < bins.size();) {
@@ -134,20 +204,20 @@ Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins,
     const std::string_view pair = bins.substr(begin, end - begin);
     const std::size_t colon = pair.find(':');
     if (colon == std::string_view::npos) return bad_histogram("a pair without colon");
-    auto gap = parse_decimal(pair.substr(0, colon));
-    auto count = parse_decimal(pair.substr(colon + 1));
+    const auto gap = parse_decimal(pair.substr(0, colon));
+    const auto count = parse_decimal(pair.substr(colon + 1));
     if (!gap || !count || *count == 0 || *count >> 40 != 0) return bad_histogram("a wrong number");
     if (*gap == 0 && begin > 0) return bad_histogram("a bin twice");
     if (*gap > bin_max || bin + *gap > bin_max) return bad_histogram("a bin beyond the scale");
     bin += *gap;
-    out.bins_[static_cast<std::uint32_t>(bin)] = *count;
+    out.bins_.emplace_back(static_cast<std::uint32_t>(bin), *count);
     out.count_ += *count;
     begin = end + 1;
   }
   if (bins.ends_with(',')) return bad_histogram("it ends in a comma");
   if (out.count_ == 0) return out;
-  if (summary.min > summary.max || bin_of(scale, summary.min) != out.bins_.begin()->first ||
-      bin_of(scale, summary.max) != out.bins_.rbegin()->first) {
+  if (summary.min > summary.max || bin_of(scale, summary.min) != out.bins_.front().first ||
+      bin_of(scale, summary.max) != out.bins_.back().first) {
     return bad_histogram("min or max is not in the outermost bins");
   }
   out.sum_ = summary.sum;
@@ -228,8 +298,9 @@ Result<UsageHour> read_usage_hour(const ParsedRecord& record) {
   hour.interval_s = record.find_integer("interval_s").value_or(0);
   hour.vcpus = record.find_integer("cpu.count").value_or(0);
   hour.memory_bytes = record.find_integer("memory.total").value_or(0);
+  const FiguresFields figures = figures_of(record);
   for (const HourFigure figure : hour_figures) {
-    auto histogram = read_histogram(record, figure);
+    auto histogram = read_histogram(figures[static_cast<std::size_t>(figure)], figure);
     if (!histogram) return failure(histogram, figure_name(figure));
     hour.figure(figure) = std::move(*histogram);
   }

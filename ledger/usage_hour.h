@@ -2,10 +2,11 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "ledger/base/clock.h"
 #include "ledger/record.h"
@@ -35,7 +36,9 @@ class Histogram {
   // Smallest value v such that at least q of the samples are <= v, as the upper edge of its bin
   // (tenths or units); q in (0, 1].
   std::uint64_t quantile(double q) const;
-  const std::map<std::uint32_t, std::uint64_t>& bins() const { return bins_; }
+  // Bin and how many samples it holds, none empty, by bin.
+  using Bins = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+  const Bins& bins() const { return bins_; }
 
   // "gap:count,gap:count": gap to the bin before (the first from 0).
   std::string format_bins() const;
@@ -47,7 +50,9 @@ class Histogram {
 
  private:
   Scale scale_;
-  std::map<std::uint32_t, std::uint64_t> bins_;
+  void merge_bins(const Bins& other);
+
+  Bins bins_;
   std::uint64_t count_ = 0, sum_ = 0, min_ = 0, max_ = 0;
   Time max_time_{};
 };
