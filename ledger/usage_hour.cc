@@ -96,6 +96,23 @@ Result<Histogram> read_histogram(const HistogramFields& fields, HourFigure figur
   return histogram;
 }
 
+// Cuts off a decimal number of at most 18 digits, without leading zeros, and the `end` behind it;
+// the last number of all stands before ',' or nothing.
+std::optional<std::uint64_t> take_number(std::string_view& rest, char end) {
+  std::uint64_t value = 0;
+  std::size_t digits = 0;
+  while (digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9') {
+    value = value * 10 + static_cast<std::uint64_t>(rest[digits]) - '0';
+    if (++digits > 18) return std::nullopt;
+  }
+  if (digits == 0 || (digits > 1 && rest[0] == '0')) return std::nullopt;
+  rest.remove_prefix(digits);
+  if (rest.empty()) return end == ',' ? std::optional(value) : std::nullopt;
+  if (rest[0] != end) return std::nullopt;
+  rest.remove_prefix(1);
+  return value;
+}
+
 using Bin = Histogram::Bins::value_type;
 
 bool is_below(const Bin& bin, std::uint32_t number) { return bin.first < number; }
@@ -196,23 +213,18 @@ std::string Histogram::format_bins() const {
 Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins,
                                         const Summary& summary) {
   Histogram out(scale);
-  out.bins_.reserve(static_cast<std::size_t>(std::ranges::count(bins, ':')));
+  out.bins_.reserve(bins.size() / 4);  // "1:1," is the shortest
   const std::uint64_t bin_max = scale == Scale::percent ? percent_max : rate_edges().size() - 1;
   std::uint64_t bin = 0;
-  for (std::size_t begin = 0; begin < bins.size();) {
-    const std::size_t end = std::min(bins.find(',', begin), bins.size());
-    const std::string_view pair = bins.substr(begin, end - begin);
-    const std::size_t colon = pair.find(':');
-    if (colon == std::string_view::npos) return bad_histogram("a pair without colon");
-    const auto gap = parse_decimal(pair.substr(0, colon));
-    const auto count = parse_decimal(pair.substr(colon + 1));
+  for (std::string_view rest = bins; !rest.empty();) {
+    const auto gap = take_number(rest, ':');
+    const auto count = gap ? take_number(rest, ',') : std::nullopt;
     if (!gap || !count || *count == 0 || *count >> 40 != 0) return bad_histogram("a wrong number");
-    if (*gap == 0 && begin > 0) return bad_histogram("a bin twice");
+    if (*gap == 0 && !out.bins_.empty()) return bad_histogram("a bin twice");
     if (*gap > bin_max || bin + *gap > bin_max) return bad_histogram("a bin beyond the scale");
     bin += *gap;
     out.bins_.emplace_back(static_cast<std::uint32_t>(bin), *count);
     out.count_ += *count;
-    begin = end + 1;
   }
   if (bins.ends_with(',')) return bad_histogram("it ends in a comma");
   if (out.count_ == 0) return out;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <tuple>
 
 #include "collector/report/month_facts.h"
@@ -25,8 +26,6 @@ namespace {
 constexpr std::chrono::hours record_time_lag{2};
 // So many hosts are read in one go: about 100 MB of hour records a month.
 constexpr std::size_t hosts_at_once = 64;
-// Hour records of those in a month: 744 hours each, and as many parts again and more.
-constexpr std::size_t hours_max = 10'000'000;
 
 // When each host was first enrolled, by its streams' enrolment leaves.
 Result<std::map<std::string, Time, std::less<>>> first_enrolments(const EvidenceLog& log,
@@ -52,8 +51,8 @@ struct HourLine {
   std::string line;
 };
 
-// The hour records of a few hosts at a time: the store gives them by time, the table wants them
-// host by host and stream by stream.
+// The hour records of a few hosts at a time: the store gives them as it finds them, the table wants
+// them host by host and stream by stream. While one group is folded the next one is read.
 class HourReader {
  public:
   HourReader(const MonthSources& sources, const Scope& scope, const std::vector<HostFacts>& hosts)
@@ -67,10 +66,12 @@ class HourReader {
               [&](const HostFacts* a, const HostFacts* b) { return place(*a) < place(*b); });
     for (const HostFacts* host : order) ids_.push_back(host->id);
   }
+  HourReader(const HourReader&) = delete;
+  HourReader& operator=(const HourReader&) = delete;
 
   Result<std::uint64_t> give(const HostFacts& host, Time from, Time to, const HourSink& sink) {
     if (!lines_.contains(host.id)) {
-      if (auto read = read_group(host.id, from, to); !read) return ledger::failure(read);
+      if (auto read = next_group(host.id, {from, to}); !read) return ledger::failure(read);
     }
     std::vector<HourLine> lines = std::move(lines_[host.id]);
     lines_.erase(host.id);
@@ -92,36 +93,57 @@ class HourReader {
   }
 
  private:
-  // The hosts from `first` on, in the order in which the table asks for them: each is read once.
-  Result<void> read_group(const std::string& first, Time from, Time to) {
+  using Lines = std::map<std::string, std::vector<HourLine>, std::less<>>;
+  struct Span {
+    Time from, to;
+    bool operator==(const Span&) const = default;
+  };
+
+  // The group of hosts that begins with `first`, and behind it the next one is being read.
+  Result<void> next_group(const std::string& first, Span span) {
+    const auto at = std::find(ids_.begin(), ids_.end(), first);
+    const bool ready = ahead_.valid() && at == ahead_at_ && span == ahead_span_;
+    auto lines = ready ? ahead_.get() : read_group(at, span);
+    if (!lines) return ledger::failure(lines);
+    lines_ = std::move(*lines);
+    ahead_at_ = at + std::min<std::ptrdiff_t>(hosts_at_once, ids_.end() - at);
+    ahead_span_ = span;
+    ahead_ = {};
+    if (ahead_at_ == ids_.end()) return {};
+    ahead_ = std::async(std::launch::async,
+                        [this, from = ahead_at_, span] { return read_group(from, span); });
+    return {};
+  }
+
+  // Hosts in the order in which the table asks for them: each is read once.
+  Result<Lines> read_group(std::vector<std::string>::const_iterator at, Span span) const {
     ScanQuery query;
     query.lanes = {Lane::hour};
-    query.from = from;
-    query.to = to + record_time_lag;
-    query.order = Order::oldest_first;
-    query.limit = hours_max;
-    query.bytes_max = ~std::uint64_t{0};
-    lines_.clear();
-    auto at = std::find(ids_.begin(), ids_.end(), first);
+    query.from = span.from;
+    query.to = span.to + record_time_lag;
+    query.order = Order::any;
+    Lines lines;
     for (; at != ids_.end() && query.filter.hosts.size() < hosts_at_once; ++at) {
       query.filter.hosts.insert(*at);
-      lines_[*at];
+      lines[*at];
     }
     auto stats = records_.scan(scope_, query, [&](const StoredRecord& stored) {
-      lines_[std::string(stored.host)].push_back(
-          {stored.key.stream, stored.key.number, std::string(stored.line)});
+      const auto host = lines.find(stored.host);
+      if (host == lines.end()) return;
+      host->second.push_back({stored.key.stream, stored.key.number, std::string(stored.line)});
     });
     if (!stats) return ledger::failure(stats);
-    if (stats->complete) return {};
-    return ledger::fail(
-        ledger::ErrorKind::full,
-        fmt::format("hosts from {} on: more than {} hour records in the month", first, hours_max));
+    return lines;
   }
 
   RecordStore& records_;
   const Scope& scope_;
   std::vector<std::string> ids_;
-  std::map<std::string, std::vector<HourLine>, std::less<>> lines_;
+  Lines lines_;
+  // Last, so that its thread ends before what it reads from.
+  std::vector<std::string>::const_iterator ahead_at_{};
+  Span ahead_span_{};
+  std::future<Result<Lines>> ahead_;
 };
 
 // What the records say of the hosts besides their hours.

@@ -233,6 +233,49 @@ std::optional<std::string> value_of(const AggregateQuery& query, const FoundReco
   return query.field.empty() ? std::optional<std::string>("") : value;
 }
 
+// Visits whatever matches, as it is found: nothing waits for its turn, nothing is copied.
+class Sweep {
+ public:
+  Sweep(const ChunkReader::Tools& tools, const std::function<void(const StoredRecord&)>& visit)
+      : tools_(tools), visit_(visit) {}
+
+  Result<ScanStats> run(const SearchSources& sources) {
+    const std::size_t threads = threads_for(sources.chunks.size());
+    std::vector<Result<void>> done(threads);
+    ScanStats all = sources.skipped;
+    run_beside(threads, [&](std::size_t first) {
+      ChunkReader reader(tools_);
+      for (std::size_t i = first; i < sources.chunks.size() && done[first]; i += threads) {
+        done[first] = reader.read(sources, sources.chunks[i], {},
+                                  [this](const FoundRecord& record, std::string_view line,
+                                         const auto&) { give(record, line); });
+      }
+      const std::lock_guard lock(mutex_);
+      add(all, reader.stats());
+    });
+    for (auto& one : done) {
+      if (!one) return failure(one);
+    }
+    return all;
+  }
+
+ private:
+  void give(const FoundRecord& record, std::string_view line) {
+    const auto derived = derive_line(tools_.deriver, line, glance(line).lane);
+    const std::lock_guard lock(mutex_);
+    visit_({.key = {record.time, std::string(record.stream), record.number},
+            .host = record.host,
+            .unit = record.unit,
+            .received = record.received,
+            .line = line,
+            .derived = derived});
+  }
+
+  const ChunkReader::Tools tools_;
+  const std::function<void(const StoredRecord&)>& visit_;
+  std::mutex mutex_;  // protects visit_ from being called twice at once, and the sum of stats
+};
+
 void count_one(const AggregateQuery& query, std::string_view unit, AggregateGroup group,
                Aggregate& result) {
   const auto of_unit = result.units.find(unit);
@@ -283,6 +326,7 @@ Result<ScanStats> LogRecordStore::scan(const Scope& scope, const ScanQuery& quer
                                        const std::function<void(const StoredRecord&)>& visit) {
   auto sources = find_sources(log_, scope, query);
   if (!sources) return failure(sources);
+  if (query.order == Order::any) return Sweep({log_, query, deriver_}, visit).run(*sources);
   return Merge({log_, query, deriver_}, query).run(std::move(*sources), visit);
 }
 

@@ -162,6 +162,30 @@ TEST_CASE("a scan gives what looking at every record would give, in either order
   }
 }
 
+TEST_CASE("without an order the same records come, each once") {
+  Fixture fixture;
+  fixture.fill(120);
+  LogRecordStore store(*fixture.log);
+  for (const Scope& scope : {Scope::all(), Scope::units({"water"}), Scope::units({})}) {
+    for (const std::vector<Lane>& lanes : {std::vector<Lane>{}, {Lane::usage, Lane::hour}}) {
+      ScanQuery query = everything();
+      query.lanes = lanes;
+      query.order = Order::oldest_first;
+      auto wanted = fixture.brute_force(scope, query);
+      query.order = Order::any;
+      std::vector<std::string> found;
+      const auto stats = store.scan(scope, query, [&](const StoredRecord& record) {
+        found.push_back(Fixture::name_of(record.key));
+      });
+      REQUIRE(stats);
+      CHECK(stats->complete);
+      std::ranges::sort(wanted);
+      std::ranges::sort(found);
+      CHECK(found == wanted);
+    }
+  }
+}
+
 TEST_CASE("a scan gives the exact line with host, unit and time of commit") {
   Fixture fixture;
   fixture.log.clock.advance(77s);

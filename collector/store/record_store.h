@@ -41,7 +41,8 @@ struct StoredRecord {
 // The last word about a record. Null record: the line is not JSON.
 using RecordTest = std::function<bool(const ledger::ParsedRecord*, const StoredRecord&)>;
 
-enum class Order { oldest_first, newest_first };
+// any: as it comes, several at once where that is faster; no limits and no cursor.
+enum class Order { oldest_first, newest_first, any };
 
 // Which records a question is about.
 struct Selection {
@@ -106,8 +107,8 @@ struct OwnedRecord {
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
-  // Calls `visit` in order for each match, at most `limit` times. Errors: retry (cancelled),
-  // corrupt.
+  // Calls `visit` in order for each match, at most `limit` times; never twice at once, from
+  // whatever thread. Errors: retry (cancelled), corrupt.
   virtual ledger::Result<ScanStats> scan(const Scope& scope, const ScanQuery& query,
                                          const std::function<void(const StoredRecord&)>& visit) = 0;
   // One record; reject when absent or outside the scope (the same answer).
