@@ -19,6 +19,23 @@ const std::string table_name = "utilization.json";
 const std::string csv_name = "utilization.csv";
 const std::string inputs_name = "inputs.list";
 
+// The table of "county/东区" or "unit/tax". Absent: another scope, or one of its hosts belonged to
+// another unit before and is shown to this one without its past.
+std::optional<rules::UtilizationTable> narrow_of(const rules::UtilizationTable& table,
+                                                 const MonthRefold& refold,
+                                                 std::string_view scope) {
+  const bool county = scope.starts_with("county/");
+  if (!county && !scope.starts_with("unit/")) return std::nullopt;
+  const std::string_view whose = scope.substr(scope.find('/') + 1);
+  bool moved = false;
+  auto narrow = rules::narrowed(table, [&](const rules::HostFacts& host) {
+    const bool wanted = (county ? host.county : host.unit) == whose;
+    moved = moved || (wanted && refold.had_other_units(host.id));
+    return wanted;
+  });
+  return moved ? std::nullopt : std::optional(std::move(narrow));
+}
+
 }  // namespace
 
 ReportCheck::ReportCheck(const ledger::Verifier& log, const ledger::TreeHead& tree, PackFile files)
@@ -244,6 +261,8 @@ void ReportCheck::check_inputs(const MonthRefold& refold) {
 // CSV.
 void ReportCheck::check_tables(const rules::UtilizationTable& table, const MonthRefold& refold) {
   bool city = false;
+  // The files of a scope stand one after another.
+  std::pair<std::string, std::optional<rules::UtilizationTable>> narrow;
   for (const auto& file : result_.manifest.files) {
     const std::string_view path = file.path;
     const auto slash = path.rfind('/');
@@ -257,18 +276,9 @@ void ReportCheck::check_tables(const rules::UtilizationTable& table, const Month
       check(table);
       continue;
     }
-    const std::string_view scope = path.substr(0, slash);
-    const bool county = scope.starts_with("county/");
-    if (!county && !scope.starts_with("unit/")) continue;
-    const std::string_view whose = scope.substr(scope.find('/') + 1);
-    bool moved = false;
-    const auto narrow = rules::narrowed(table, [&](const rules::HostFacts& host) {
-      const bool wanted = (county ? host.county : host.unit) == whose;
-      moved = moved || (wanted && refold.had_other_units(host.id));
-      return wanted;
-    });
-    // A host that belonged to another unit before is shown to this one without its past.
-    if (!moved) check(narrow);
+    const std::string scope(path.substr(0, slash));
+    if (narrow.first != scope) narrow = {scope, narrow_of(table, refold, scope)};
+    if (narrow.second) check(*narrow.second);
   }
   if (!city) {
     result_.findings.add({FindingKind::missing, table_name, "清单中没有利用情况表",
