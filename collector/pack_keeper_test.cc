@@ -257,6 +257,30 @@ TEST_CASE_FIXTURE(Fixture, "letters that no font has are told before somebody op
   CHECK(keeper->status_line() == "2026-09 revision 1, NOT WHOLE (see report-incomplete)");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a pack that was made without a font is not whole, also after a start") {
+  ledger::ReportManifest manifest{.origin = "log.test/yunjian",
+                                  .month = "2026-09",
+                                  .as_of = rules::month_end(2026y / 9),
+                                  .rules = "default-2026.2",
+                                  .calendar = "cn-2026.1",
+                                  .tree = {.size = 1}};
+  manifest.files = {{.path = "advice.csv", .bytes = 1}, {.path = "advice.pdf", .bytes = 1}};
+  const std::string text = ledger::format_report_manifest(manifest);
+  const auto making = packs->store().begin(2026y / 9, "making");
+  REQUIRE(making);
+  auto pack =
+      packs->store().finish(*making, manifest, ledger::format_note(text, {*log->sign(text)}));
+  REQUIRE_MESSAGE(pack, pack.error().message);
+  REQUIRE(packs->store().set_leaf(*pack, 0));
+  const auto now = step("2026-10-01T00:30");
+  CHECK(now.built == 0);
+  CHECK(now.revision == 1);
+  CHECK(now.incomplete ==
+        "utilization.pdf is not in the pack\noperations.pdf is not in the pack\n"
+        "security.pdf is not in the pack\n");
+  CHECK(keeper->metrics().find("yunjian_report_incomplete 1\n") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the pack of a unit holds the drills and changes of the whole cloud") {
   RegistryEntry drill{.kind = "drill", .id = "D-1"};
   drill.fields = {{"date", "2026-09-22"}, {"scenario", "断电演练"}, {"result", "好"}};

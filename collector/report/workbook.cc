@@ -245,6 +245,9 @@ void draw_points(lxw_chart* drawn, const char* sheet, const SheetChart& chart) {
       drawn, sheet, {.first_row = 1, .last_row = chart.rows, .first_column = 0, .last_column = 1});
   chart_series_set_name_range(dots, sheet, 0, 1);
   set_dots(dots);
+  lxw_chart_fill ink{};
+  ink.color = header_colour;
+  chart_series_set_marker_fill(dots, &ink);
   for (std::uint32_t row = 1; chart.mark_column > 0 && row < 4; row += 2) {
     lxw_chart_series* line =
         add_points(drawn, sheet,
