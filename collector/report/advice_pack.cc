@@ -102,11 +102,13 @@ DocumentTable savings_table(const std::vector<const Finding*>& findings) {
   return savings;
 }
 
-// What was reclaimed: the size when it was flagged against the size at this month's end, beside
-// what was expected. A host that stands no more in the table has given back all.
+// What was reclaimed or measured again: the size when it was flagged against the size at this
+// month's end, beside what was expected; below 0 it got more. A host that stands no more in the
+// table has given back all.
 DocumentTable outcome_table(const UtilizationTable& table,
                             const std::vector<const Finding*>& closed) {
-  DocumentTable outcome{.key = "outcome", .name = {"预计与实际", "Expected and actual savings"}};
+  DocumentTable outcome{.key = "outcome",
+                        .name = {"预计与实际节约", "Expected and actual savings"}};
   outcome.columns = {{"finding_id", {"编号", "finding"}, 22},
                      {"host", {"云主机", "host"}, 14},
                      {"payer", {"付费方", "payer"}, 10},
@@ -126,7 +128,8 @@ DocumentTable outcome_table(const UtilizationTable& table,
   };
   for (const Finding* finding : closed) {
     const std::string before = detail(*finding, "vcpus");
-    if (finding->state != "reclaimed" || before.empty()) continue;
+    const bool done = finding->state == "reclaimed" || finding->state == "remeasured";
+    if (!done || before.empty()) continue;
     const UtilizationRow* now = left(*finding);
     const double vcpus =
         now == nullptr ? 0 : static_cast<double>(now->vcpus.value_or(now->host.vcpus.value_or(0)));

@@ -18,9 +18,8 @@ std::string host_and_road(std::string_view host, rules::Road road) {
   return fmt::format("{}:{}", host, road_key(road));
 }
 
-std::string gigabytes(std::uint64_t bytes) {
-  constexpr double gigabyte = 1ULL << 30U;
-  return fmt::format("{:.2f}", static_cast<double>(bytes) / gigabyte);
+double gigabytes(std::uint64_t bytes) {
+  return static_cast<double>(bytes) / static_cast<double>(1ULL << 30U);
 }
 
 // What the host has, to be compared later with what it has then.
@@ -33,22 +32,20 @@ Size size_of(const UtilizationRow& row) {
           row.memory_bytes.value_or(row.host.memory_bytes.value_or(0))};
 }
 
-// What giving back would free: the difference to the size advised; all of a host that is off.
+// What the size advised would save, below 0 what it would need more; all of a host that is off.
 void add_saving(Finding& finding, const UtilizationRow& row, rules::Month month) {
   const bool off = *row.standing->flag == rules::Verdict::off;
   const Size has = size_of(row);
   if (has.vcpus == 0 || has.memory_bytes == 0) return;
   finding.details["vcpus"] = fmt::to_string(has.vcpus);
-  finding.details["memory_gb"] = gigabytes(has.memory_bytes);
+  finding.details["memory_gb"] = fmt::format("{:.2f}", gigabytes(has.memory_bytes));
   if (row.host.month_fen) finding.details["month_fen"] = fmt::to_string(*row.host.month_fen);
-  if (rules::road_of(*row.standing->flag) != rules::Road::reclaim) return;
   if (!off && !row.advice) return;
   const Size left = off ? Size{} : Size{row.advice->spec.vcpus, row.advice->spec.memory_bytes};
-  const auto less = [](std::uint64_t one, std::uint64_t other) {
-    return one > other ? one - other : 0;
-  };
-  finding.details["saving_vcpus"] = fmt::to_string(less(has.vcpus, left.vcpus));
-  finding.details["saving_memory_gb"] = gigabytes(less(has.memory_bytes, left.memory_bytes));
+  finding.details["saving_vcpus"] =
+      fmt::to_string(static_cast<std::int64_t>(has.vcpus) - static_cast<std::int64_t>(left.vcpus));
+  finding.details["saving_memory_gb"] =
+      fmt::format("{:.2f}", gigabytes(has.memory_bytes) - gigabytes(left.memory_bytes));
   if (!off) return;
   const auto fen = rules::saving_fen(row.host.month_fen, 0, rules::months_left_in_year(month));
   if (fen) finding.details["saving_fen"] = fmt::to_string(*fen);

@@ -150,6 +150,12 @@ TEST_CASE("savings are summed in units too, and what was reclaimed is held again
   };
   pack.findings.push_back(finding("ecs-0001"));  // 4 vCPU and 8 GB now, without a price
   pack.findings.push_back(finding("ecs-gone"));
+  Finding grown = finding("ecs-0005");  // 8 vCPU and 16 GB behind its resize
+  grown.verdict = "high";
+  grown.state = "remeasured";
+  grown.details = {
+      {"vcpus", "4"}, {"memory_gb", "8.00"}, {"saving_vcpus", "-4"}, {"saving_memory_gb", "-8.00"}};
+  pack.findings.push_back(grown);
   const Document document = advice_document(table, pack, city);
   const auto& savings = document.sections[0].tables[0];
   CHECK(cell_text(savings.rows[0][5], Language::zh) == "2.00");
@@ -163,7 +169,8 @@ TEST_CASE("savings are summed in units too, and what was reclaimed is held again
   }
   CHECK(told == std::vector<std::string>{
                     "ecs-0001:reclaim:2026-06 ecs-0001 city 4.00 4.00 8.00 8.00 300.00  ",
-                    "ecs-gone:reclaim:2026-06 ecs-gone city 4.00 8.00 8.00 16.00 300.00 600.00 "});
+                    "ecs-gone:reclaim:2026-06 ecs-gone city 4.00 8.00 8.00 16.00 300.00 600.00 ",
+                    "ecs-0005:reclaim:2026-06 ecs-0005 city -4.00 -4.00 -8.00 -8.00   "});
 }
 
 TEST_CASE("operations hold the month's entries, and flag short notice and missing drills") {
