@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "rules/month/table_diff.h"
+#include "rules/month/hosts_csv.h"
 #include "rules/month/table_json.h"
 #include "rules/month/terms.h"
 
@@ -16,7 +16,25 @@ using ledger::Result;
 namespace {
 
 const std::string table_name = "utilization.json";
+const std::string csv_name = "utilization.csv";
 const std::string inputs_name = "inputs.list";
+
+// The table of "county/东区" or "unit/tax". Absent: another scope, or one of its hosts belonged to
+// another unit before and is shown to this one without its past.
+std::optional<rules::UtilizationTable> narrow_of(const rules::UtilizationTable& table,
+                                                 const MonthRefold& refold,
+                                                 std::string_view scope) {
+  const bool county = scope.starts_with("county/");
+  if (!county && !scope.starts_with("unit/")) return std::nullopt;
+  const std::string_view whose = scope.substr(scope.find('/') + 1);
+  bool moved = false;
+  auto narrow = rules::narrowed(table, [&](const rules::HostFacts& host) {
+    const bool wanted = (county ? host.county : host.unit) == whose;
+    moved = moved || (wanted && refold.had_other_units(host.id));
+    return wanted;
+  });
+  return moved ? std::nullopt : std::optional(std::move(narrow));
+}
 
 }  // namespace
 
@@ -148,6 +166,8 @@ Result<void> ReportCheck::refold(Evidence& evidence) {
   result_.hosts = table->hosts;
   check_inputs(refold);
   check_tables(*table, refold);
+  const std::uint64_t computed = result_.tables + result_.csv_tables + 1;  // and inputs.list
+  result_.hash_only = result_.files > computed ? result_.files - computed : 0;
   result_.findings.merge(refold.findings());
   return {};
 }
@@ -237,29 +257,28 @@ void ReportCheck::check_inputs(const MonthRefold& refold) {
   }
 }
 
-// Every table that was handed out: the city's, those of counties and those of units.
+// Every table that was handed out: the city's, those of counties and those of units, as JSON and as
+// CSV.
 void ReportCheck::check_tables(const rules::UtilizationTable& table, const MonthRefold& refold) {
   bool city = false;
+  // The files of a scope stand one after another.
+  std::pair<std::string, std::optional<rules::UtilizationTable>> narrow;
   for (const auto& file : result_.manifest.files) {
     const std::string_view path = file.path;
-    if (path == table_name) {
-      city = true;
-      check_table(table_name, table);
+    const auto slash = path.rfind('/');
+    const std::string_view name = slash == path.npos ? path : path.substr(slash + 1);
+    if (name != table_name && name != csv_name) continue;
+    const auto check = [&](const rules::UtilizationTable& wanted) {
+      name == table_name ? check_table(file.path, wanted) : check_hosts(file.path, wanted);
+    };
+    if (slash == path.npos) {
+      city = city || name == table_name;
+      check(table);
       continue;
     }
-    if (!path.ends_with("/" + table_name)) continue;
-    const std::string_view scope = path.substr(0, path.size() - table_name.size() - 1);
-    const bool county = scope.starts_with("county/");
-    if (!county && !scope.starts_with("unit/")) continue;
-    const std::string_view name = scope.substr(scope.find('/') + 1);
-    bool moved = false;
-    const auto narrow = rules::narrowed(table, [&](const rules::HostFacts& host) {
-      const bool wanted = (county ? host.county : host.unit) == name;
-      moved = moved || (wanted && refold.had_other_units(host.id));
-      return wanted;
-    });
-    // A host that belonged to another unit before is shown to this one without its past.
-    if (!moved) check_table(file.path, narrow);
+    const std::string scope(path.substr(0, slash));
+    if (narrow.first != scope) narrow = {scope, narrow_of(table, refold, scope)};
+    if (narrow.second) check(*narrow.second);
   }
   if (!city) {
     result_.findings.add({FindingKind::missing, table_name, "清单中没有利用情况表",
@@ -280,7 +299,24 @@ void ReportCheck::check_table(const std::string& path, const rules::UtilizationT
     return tampered(path, "表格无法解读: " + differences.error().message,
                     "the table cannot be read: " + differences.error().message);
   }
-  for (const rules::CellDifference& difference : *differences) {
+  tell(path, *differences);
+}
+
+void ReportCheck::check_hosts(const std::string& path, const rules::UtilizationTable& table) {
+  auto told = files_(path);
+  if (!told) return;
+  ++result_.csv_tables;
+  auto differences = rules::hosts_csv_differences(*told, table);
+  if (!differences) {
+    return tampered(path, "表格无法解读: " + differences.error().message,
+                    "the table cannot be read: " + differences.error().message);
+  }
+  tell(path, *differences);
+}
+
+void ReportCheck::tell(const std::string& path,
+                       const std::vector<rules::CellDifference>& differences) {
+  for (const rules::CellDifference& difference : differences) {
     const std::string cell = rules::describe(difference);
     tampered(path, "与封存记录重算结果不符(月报 -> 重算): " + cell,
              "it differs from what the sealed records give (report -> refolded): " + cell);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auditor/month_refold.h"
+#include "rules/month/table_diff.h"
 #include "rules/month/utilization_table.h"
 
 namespace yunjian::auditor {
@@ -18,16 +19,19 @@ struct ReportCheckResult {
   Findings findings;
   std::uint64_t files = 0;            // compared with their hashes
   std::uint64_t absent = 0;           // not handed out
-  std::uint64_t tables = 0;           // computed again and compared, cell by cell
+  std::uint64_t tables = 0;           // utilization.json: computed again, compared cell by cell
+  std::uint64_t csv_tables = 0;       // the same of the table of hosts in utilization.csv
   std::uint64_t hosts = 0;            // in them
   std::uint64_t records = 0;          // read for that
   std::optional<std::uint64_t> leaf;  // that holds the manifest's hash
+  std::uint64_t hash_only = 0;        // of `files`: nothing in them was computed again
 };
 
 // Checks one month's pack against a log that was verified before, whose checkpoint `tree` is:
 // manifest (signature, its hash in a report leaf, its checkpoint, rules, calendar and inventory) →
-// every file that was handed out → the figures of every utilization.json, refolded from the sealed
-// records. Trusts the log's key and its verified checkpoint only. Used once, by one thread.
+// every file that was handed out → the figures of every utilization.json and of the hosts in every
+// utilization.csv, refolded from the sealed records. Trusts the log's key and its verified
+// checkpoint only. Used once, by one thread.
 class ReportCheck {
  public:
   ReportCheck(const ledger::Verifier& log, const ledger::TreeHead& tree, PackFile files);
@@ -49,6 +53,8 @@ class ReportCheck {
   ledger::Result<void> check_inventory(const MonthRefold& refold);
   void check_tables(const rules::UtilizationTable& table, const MonthRefold& refold);
   void check_table(const std::string& path, const rules::UtilizationTable& table);
+  void check_hosts(const std::string& path, const rules::UtilizationTable& table);
+  void tell(const std::string& path, const std::vector<rules::CellDifference>& differences);
 
   const ledger::Verifier& log_;
   const ledger::TreeHead tree_;

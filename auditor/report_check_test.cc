@@ -1,10 +1,12 @@
 #include "auditor/report_check.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "auditor/directory_evidence.h"
 #include "auditor/testing/sample_log.h"
 #include "ledger/usage_hour.h"
+#include "rules/month/hosts_csv.h"
 #include "rules/month/table_json.h"
 #include "rules/month/terms.h"
 
@@ -46,6 +48,33 @@ ledger::UsageHour hour_at(int number, std::uint64_t cpu) {
     hour.figure(HourFigure::memory).add(300, when);
   }
   return hour;
+}
+
+std::string optional_percent(const std::optional<rules::Hundredths>& value) {
+  return value ? fmt::format("{}.{:02}", *value / 100, *value % 100) : "";
+}
+
+// As collector/report writes it: tables one after another.
+std::string csv_of(const rules::UtilizationTable& table) {
+  std::string csv =
+      "\xef\xbb\xbf云资源利用情况表 2026-11\r\n统计范围,全市\r\n\r\n使用单位\r\n县（区）,"
+      "使用单位\r\n,税务局\r\n\r\n云主机明细\r\n";
+  for (const std::string_view column : rules::hosts_csv_columns())
+    csv += fmt::format("{},", column);
+  csv += "连续月数,标记\r\n";
+  for (const auto& row : table.rows) {
+    const auto memory = row.memory_bytes ? row.memory_bytes : row.host.memory_bytes;
+    csv += fmt::format("{},{},{},{},{},{:.2f},{},{},{},{},{},{},{},{},{},1,\r\n", row.host.county,
+                       row.host.unit_name, row.host.system, row.host.name, *row.vcpus,
+                       static_cast<double>(*memory) / (1ULL << 30U),
+                       optional_percent(rules::coverage(row.measured, row.expected)),
+                       optional_percent(row.cpu.mean), optional_percent(row.cpu.p95),
+                       optional_percent(row.cpu.p99), optional_percent(row.cpu.peak),
+                       optional_percent(row.memory.mean), optional_percent(row.memory.p95),
+                       optional_percent(row.memory.peak),
+                       table.rules.verdicts.at(row.judgement.verdict).zh);
+  }
+  return csv + "\r\n其他资源\r\n使用单位\r\n";
 }
 
 // A collector that may lie in the pack it makes; the log is what the hosts sealed.
@@ -99,7 +128,8 @@ class Provider {
     }
     table = made();
     files["utilization.json"] = rules::utilization_json(table);
-    files["utilization.csv"] = "as people read it\n";
+    files["utilization.csv"] = csv_of(table);
+    files["utilization.pdf"] = "as people read it\n";
     std::vector<ledger::PackInput> inputs;
     for (const auto& row : table.rows) {
       for (const auto& input : row.inputs) {
@@ -234,8 +264,10 @@ TEST_CASE("a pack whose every figure is what was sealed is equal") {
   const auto result = provider.check();
   CHECK_MESSAGE(result.findings.exit_code(true) == 0, told(result));
   CHECK(result.tables == 1);
+  CHECK(result.csv_tables == 1);
   CHECK(result.hosts == 2);
-  CHECK(result.files == 3);
+  CHECK(result.files == 4);
+  CHECK(result.hash_only == 1);  // the PDF
   CHECK(result.records == 2 * 199 + 2);
   CHECK(result.leaf == provider.log.leaf_hashes().size() - 1);
 }
@@ -252,6 +284,43 @@ TEST_CASE("one changed figure is named with host and cell, though all of it is s
   CHECK(result.findings.exit_code(false) == 1);
   CHECK_MESSAGE(tells(result, provider.table.rows[1].host.id + " cpu.p95_percent: "), told(result));
   CHECK(result.findings.count(FindingKind::tampered) == 1);
+}
+
+TEST_CASE(
+    "a figure that only the CSV lies about, in the first revision that was signed and sealed") {
+  Provider provider;
+  provider.whole_month();
+  provider.build();
+  std::string& csv = provider.files["utilization.csv"];
+  const std::string figure = optional_percent(provider.table.rows[1].cpu.p95) + ",";
+  const auto at = csv.rfind(figure);
+  REQUIRE(at != std::string::npos);
+  SUBCASE("a cell") {
+    csv.replace(at, figure.size(), "12.34,");
+    provider.sign();
+    provider.commit();
+    const auto result = provider.check();
+    CHECK(result.manifest.revision == 1);
+    CHECK(result.findings.exit_code(false) == 1);
+    CHECK_MESSAGE(tells(result, "utilization.csv: it differs from what the sealed records give"),
+                  told(result));
+    CHECK(tells(result, provider.table.rows[1].host.id + " CPU P95: 12.34 -> "));
+  }
+  SUBCASE("a host that is left out") {
+    const auto begin = csv.rfind('\n', at) + 1;
+    csv.erase(begin, csv.find('\n', begin) + 1 - begin);
+    provider.sign();
+    provider.commit();
+    const auto result = provider.check();
+    CHECK(result.findings.exit_code(false) == 1);
+    CHECK(tells(result, provider.table.rows[1].host.id + " row: - -> there"));
+  }
+  SUBCASE("the table under another name, and a second one that is right elsewhere") {
+    csv += "云主机明细\r\n";
+    provider.sign();
+    provider.commit();
+    CHECK(tells(provider.check(), "the table cannot be read: it holds two tables"));
+  }
 }
 
 TEST_CASE("one host's coverage raised by hand is found") {
@@ -305,11 +374,11 @@ TEST_CASE("a changed report that is signed again is not the one in the log") {
   provider.whole_month();
   provider.deliver();
   const std::string honest = provider.files["manifest"];
-  provider.files["utilization.csv"] = "as people would like to read it\n";
+  provider.files["utilization.pdf"] = "as people would like to read it\n";
   SUBCASE("without a new signature the file is not what the manifest says") {
     const auto result = provider.check();
     CHECK(result.findings.exit_code(false) == 1);
-    CHECK(tells(result, "utilization.csv: it is not what the manifest says"));
+    CHECK(tells(result, "utilization.pdf: it is not what the manifest says"));
   }
   SUBCASE("with one, the log holds another manifest's hash") {
     provider.sign();
@@ -324,7 +393,7 @@ TEST_CASE("a changed report that is signed again is not the one in the log") {
     provider.commit();
     provider.files = first;
     provider.files["manifest"] = honest;
-    provider.files["utilization.csv"] = "as people read it\n";
+    provider.files["utilization.pdf"] = "as people read it\n";
     const auto result = provider.check();
     CHECK_MESSAGE(result.findings.exit_code(false) == 0, told(result));
     CHECK(tells(result, "1 later revisions of this month"));

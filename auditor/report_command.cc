@@ -117,7 +117,9 @@ void print_json(const ReportCheckResult& result, const Times& times, int code) {
   if (result.leaf) number("leaf", *result.leaf);
   number("files", result.files);
   number("files_absent", result.absent);
+  number("files_hash_only", result.hash_only);
   number("tables", result.tables);
+  number("csv_tables", result.csv_tables);
   number("hosts", result.hosts);
   number("records", result.records);
   number("resumed_at", times.resumed_at);
@@ -142,20 +144,31 @@ void print_json(const ReportCheckResult& result, const Times& times, int code) {
 
 void print_text(const ReportCheckResult& result, const Times& times, int code) {
   fmt::print(
-      "{} 月报第 {} 版:{} 个文件与清单一致核对,{} 个未提供;{} 张利用情况表、{} 台云主机由 {} "
-      "条封存记录重算,用时 {:.1f} 秒(核验日志 {:.1f} 秒)\n"
+      "{} 月报第 {} 版:{} 个文件与清单一致核对,{} 个未提供;{} 张利用情况表(JSON)和 {} "
+      "张主机明细(CSV)、"
+      "{} 台云主机由 {} 条封存记录重算,用时 {:.1f} 秒(核验日志 {:.1f} 秒)\n",
+      printable(result.manifest.month), result.manifest.revision, result.files, result.absent,
+      result.tables, result.csv_tables, result.hosts, result.records, times.report_s, times.log_s);
+  fmt::print(
       "report of {}, revision {}: {} files held against the manifest, {} not handed out; {} tables "
-      "of {} hosts refolded from {} sealed records in {:.1f} s (log verified in {:.1f} s)\n",
+      "(JSON) and {} tables of hosts (CSV) of {} hosts refolded from {} sealed records in {:.1f} s "
+      "(log verified in {:.1f} s)\n",
       printable(result.manifest.month), result.manifest.revision, result.files, result.absent,
-      result.tables, result.hosts, result.records, times.report_s, times.log_s,
-      printable(result.manifest.month), result.manifest.revision, result.files, result.absent,
-      result.tables, result.hosts, result.records, times.report_s, times.log_s);
+      result.tables, result.csv_tables, result.hosts, result.records, times.report_s, times.log_s);
+  fmt::print(
+      "  {} 个文件只核对了哈希,内容未重算 / {} files: hash only, nothing in them was computed "
+      "again\n",
+      result.hash_only, result.hash_only);
   for (const Finding& finding : result.findings.kept()) {
     fmt::print("  [{}] {}\n      {}\n      {}\n", to_string(finding.kind), printable(finding.place),
                printable(finding.zh), printable(finding.en));
   }
-  if (code == 0)
-    fmt::print("  相符:每个数字均由封存记录得出 / equal: every figure is what was sealed\n");
+  if (code != 0) return;
+  fmt::print(
+      "  相符:上述表格与封存记录重算结果一致;其余文件只是封存时的原样,其中的数字未经核对\n"
+      "  equal: the tables named above are what the sealed records give; the other files are only "
+      "as "
+      "they were sealed, their figures were not checked\n");
 }
 
 Result<ReportCheckResult> check_against(ledger::FileSystem& files, const ReportOptions& options,

@@ -17,15 +17,15 @@ Result<void> AdminCommands::add_pack(AdminAnswer& answer, const MonthPackFiles& 
                                      const std::string& prefix, Language language) {
   for (const std::string_view report : report_names) {
     for (const std::string_view format : {"xlsx", "pdf", "html", "json", "csv"}) {
-      auto bytes = pack.bytes({.report = report, .format = format, .language = language},
-                              *context_.files, context_.scratch);
-      if (!bytes && bytes.error().kind == ErrorKind::reject) {
+      auto made = pack.made({.report = report, .format = format, .language = language},
+                            *context_.files, context_.scratch);
+      if (!made && made.error().kind == ErrorKind::reject) {
         answer.note +=
-            fmt::format("{}.{} was not made: {}\n", report, format, bytes.error().message);
+            fmt::format("{}.{} was not made: {}\n", report, format, made.error().message);
         continue;
       }
-      if (!bytes) return ledger::failure(bytes);
-      answer.files.emplace(fmt::format("{}{}.{}", prefix, report, format), std::move(*bytes));
+      if (!made) return ledger::failure(made);
+      answer.files.emplace(fmt::format("{}{}.{}", prefix, report, format), std::move(made->bytes));
     }
   }
   return {};

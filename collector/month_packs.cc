@@ -180,16 +180,21 @@ Result<void> MonthPacks::add_pack(Making& making, MonthPackFiles& pack, const st
   for (const std::string_view report : report_names) {
     for (const std::string_view format : formats) {
       const std::string path = fmt::format("{}{}.{}", prefix, report, format);
-      auto bytes = pack.bytes({.report = report, .format = format}, parts_.files, parts_.scratch);
-      if (!bytes && bytes.error().kind == ErrorKind::reject) {
+      auto made = pack.made({.report = report, .format = format}, parts_.files, parts_.scratch);
+      if (!made && made.error().kind == ErrorKind::reject) {
         if (prefix.empty()) {
-          making.built.note += fmt::format("{} was not made: {}\n", path, bytes.error().message);
+          making.built.note += fmt::format("{} was not made: {}\n", path, made.error().message);
         }
         continue;
       }
-      if (!bytes) return ledger::failure(bytes);
-      if (auto added = add_file(making, path, *bytes); !added) return added;
-      if (path == table_path) making.table = std::move(*bytes);
+      if (!made) return ledger::failure(made);
+      if (made->unknown_letters > 0 && prefix.empty()) {
+        making.built.note +=
+            fmt::format("{}: {} letters are in no font of this machine and are drawn as boxes\n",
+                        path, made->unknown_letters);
+      }
+      if (auto added = add_file(making, path, made->bytes); !added) return added;
+      if (path == table_path) making.table = std::move(made->bytes);
     }
   }
   return {};

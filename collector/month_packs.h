@@ -46,7 +46,7 @@ class MonthPacks {
     std::size_t raised = 0;  // findings
     double city_s = 0;       // time taken: reading, judging and the authority's files …
     double narrow_s = 0;     // … and those of counties and units
-    std::string note;        // forms that could not be made, for a person
+    std::string note;        // forms that could not be made or not whole, for a person
   };
   // Reject: the month is not over.
   ledger::Result<Built> build(const Request& request);

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "collector/api/metrics.h"
 #include "collector/api/register_act.h"
 #include "ledger/leaves.h"
-#include "rules/findings/finding.h"
 
 namespace yunjian::collector {
 
@@ -21,6 +22,19 @@ constexpr std::chrono::minutes try_again{10};
 constexpr std::chrono::seconds look_step{30};
 constexpr unsigned warn_day = 3;
 constexpr unsigned due_day = 5;
+constexpr int backlog_months = 12;  // as long as records are kept
+
+// The city's reports that should be there as PDF and are not, a line each.
+std::string not_whole(const ledger::ReportManifest& manifest) {
+  std::string lines;
+  for (const std::string_view report : report_names) {
+    const std::string path = fmt::format("{}.pdf", report);
+    const bool there = std::any_of(manifest.files.begin(), manifest.files.end(),
+                                   [&](const auto& file) { return file.path == path; });
+    if (!there) lines += path + " is not in the pack\n";
+  }
+  return lines;
+}
 
 }  // namespace
 
@@ -55,60 +69,110 @@ void PackKeeper::run(const ledger::Clock& clock) {
   }
 }
 
-// Whether the log existed in that month.
-bool PackKeeper::owes(Month month) {
+// Months up to `last` in which the log existed, rising.
+std::vector<Month> PackKeeper::owed_months(Month last) {
+  std::vector<Month> owed;
   if (!log_begun_) {
     const auto leaf = parts_.log.leaf(0);
-    if (!leaf) return false;
+    if (!leaf) return owed;
     auto note = ledger::parse_note(*leaf);
     const auto enrolment = note ? ledger::parse_enrolment(note->text)
                                 : Result<ledger::Enrolment>(ledger::failure(note));
-    if (!enrolment) return false;
+    if (!enrolment) return owed;
     log_begun_ = enrolment->enrolled;
   }
-  return *log_begun_ < rules::month_end(month);
+  for (int back = backlog_months; back >= 0; --back) {
+    const Month month = last - std::chrono::months(back);
+    if (*log_begun_ < rules::month_end(month)) owed.push_back(month);
+  }
+  return owed;
 }
 
 void PackKeeper::step(Time now) {
-  const PackDuty duty = pack_duty(now);
-  auto looked = look(duty, now);
-  std::size_t expired = 0;
-  if (looked && expired_on_ != rules::china_date(now)) {
-    auto gone = expire(now);
-    if (gone) {
-      expired = *gone;
-      expired_on_ = rules::china_date(now);
-    } else {
-      looked = ledger::failure(gone, "findings");
-    }
+  auto looked = look(pack_duty(now), now);
+  if (auto done = look_at_findings(now); !done && looked) {
+    looked = ledger::failure(done, "findings");
   }
   const std::lock_guard lock(mutex_);
   status_.error = looked ? "" : looked.error().message;
-  status_.expired += expired;
 }
 
-Result<void> PackKeeper::look(const PackDuty& duty, Time now) {
-  if (!owes(duty.month)) return {};
-  auto pack = parts_.packs.store().newest(duty.month);
-  if (!pack) return ledger::failure(pack);
-  const bool there = *pack && (*pack)->leaf;
-  {
+Result<void> PackKeeper::look_at_findings(Time now) {
+  const bool due = !findings_at_ || now < *findings_at_ || now - *findings_at_ >= try_again ||
+                   rules::china_date(now) != rules::china_date(*findings_at_);
+  if (!due) return {};
+  auto looked = clock_.look(now);
+  if (!looked) return ledger::failure(looked);
+  findings_at_ = now;
+  const std::lock_guard lock(mutex_);
+  status_.expired += looked->expired;
+  status_.findings = looked->late;
+  return {};
+}
+
+// Those without a pack whose leaf is in the log.
+Result<std::vector<Month>> PackKeeper::missing_of(const std::vector<Month>& owed) {
+  std::vector<Month> missing;
+  for (const Month month : owed) {
+    const bool newest = month == owed.back();
+    if (!newest && built_.contains(month)) continue;
+    auto pack = parts_.packs.store().newest(month);
+    if (!pack) return ledger::failure(pack);
+    const bool there = *pack && (*pack)->leaf;
+    if (!there) {
+      missing.push_back(month);
+    } else if (!newest) {
+      built_.insert(month);
+    }
+    if (!newest) continue;
     const std::lock_guard lock(mutex_);
-    status_.month = duty.month;
-    status_.due = duty.due;
     status_.revision = there ? (*pack)->manifest.revision : 0;
-    status_.late = duty.warn && !there;
+    status_.incomplete = there ? not_whole((*pack)->manifest) + notes_[month] : "";
   }
-  if (there) return {};
-  if (duty.may_build && (now - tried_ >= try_again || now < tried_)) {
-    tried_ = now;
-    auto built = build(duty.month, now);
-    if (built) return {};
-    const std::lock_guard lock(mutex_);
-    ++status_.failed;
-    if (!duty.warn) return built;
+  return missing;
+}
+
+Result<std::vector<Month>> PackKeeper::tell_missing(const PackDuty& duty) {
+  const auto owed = owed_months(duty.month);
+  if (owed.empty()) return owed;
+  auto missing = missing_of(owed);
+  if (!missing) return missing;
+  const std::lock_guard lock(mutex_);
+  status_.month = duty.month;
+  status_.due = duty.due;
+  status_.missing = missing->size();
+  status_.late = std::any_of(missing->begin(), missing->end(),
+                             [&](Month month) { return month != duty.month || duty.warn; });
+  return missing;
+}
+
+bool PackKeeper::may_try(Month month, Time now) {
+  const auto before = tried_.find(month);
+  return before == tried_.end() || now - before->second >= try_again || now < before->second;
+}
+
+// Builds at most one; the next look builds the next.
+Result<void> PackKeeper::look(const PackDuty& duty, Time now) {
+  auto missing = tell_missing(duty);
+  if (!missing) return ledger::failure(missing);
+  Result<void> built;
+  for (const Month month : *missing) {
+    if ((month == duty.month && !duty.may_build) || !may_try(month, now)) continue;
+    tried_[month] = now;
+    built = build(month, now);
+    if (!built) {
+      const std::lock_guard lock(mutex_);
+      ++status_.failed;
+    }
+    missing = tell_missing(duty);
+    if (!missing) return ledger::failure(missing);
+    break;
   }
-  return duty.warn ? warn(duty, now) : Result<void>();
+  for (const Month month : *missing) {
+    if (month == duty.month && !duty.warn) continue;
+    if (auto warned = warn(month, now); !warned) return warned;
+  }
+  return built;
 }
 
 Result<void> PackKeeper::build(Month month, Time now) {
@@ -118,66 +182,39 @@ Result<void> PackKeeper::build(Month month, Time now) {
   act.text("month", rules::format_month(month)).number("results", built->rows);
   act.number("revision", built->pack.manifest.revision);
   if (auto recorded = parts_.own.record(act.line()); !recorded) return recorded;
+  if (auto told = tell_note(month, built->note, now); !told) return told;
   const std::lock_guard lock(mutex_);
   ++status_.built;
   status_.build_seconds = built->city_s + built->narrow_s;
-  status_.revision = built->pack.manifest.revision;
-  status_.late = false;
   return {};
 }
 
-// Once a day.
-Result<void> PackKeeper::warn(const PackDuty& duty, Time now) {
-  const Date today = rules::china_date(now);
-  const std::string month = rules::format_month(duty.month);
-  const std::string due = rules::format_date(duty.due);
-  if (warned_ != today) {
-    Act act(now, "alarm");
-    act.text("alarm", "report-late").text("month", month).text("due", due);
-    if (auto recorded = parts_.own.record(act.line()); !recorded) return recorded;
-    warned_ = today;
-  }
-  return ledger::fail(ledger::ErrorKind::retry,
-                      fmt::format("the pack of {} is not built; it is due before {}", month, due));
+// A form that is not there, or has boxes in the place of letters, is seen by whoever opens it, and
+// should be known before.
+Result<void> PackKeeper::tell_note(Month month, const std::string& note, Time now) {
+  notes_[month] = note;
+  if (note.empty()) return {};
+  Act act(now, "alarm");
+  act.text("alarm", "report-incomplete").text("month", rules::format_month(month));
+  act.text("note", note);
+  return parts_.own.record(act.line());
 }
 
-// Silence escalates; it never reclaims.
-Result<std::size_t> PackKeeper::expire(Time now) {
-  const std::lock_guard acting(parts_.acts);
-  auto calendar = rules::cn_calendar();
-  if (!calendar) return ledger::failure(calendar);
-  auto findings = parts_.catalog.findings(Scope::all(), {.open_only = true});
-  if (!findings) return ledger::failure(findings);
-  std::size_t expired = 0;
-  for (Finding& finding : *findings) {
-    const auto verdict = rules::parse_verdict(finding.verdict);
-    const auto state = rules::parse_finding_state(finding.state);
-    const auto due = rules::parse_date(finding.due);
-    if (!verdict || !state || !due) continue;
-    const auto result = rules::advance_finding({.road = rules::road_of(*verdict),
-                                                .state = *state,
-                                                .act = rules::FindingAct::expire,
-                                                .actor = rules::Actor::system,
-                                                .today = rules::china_date(now),
-                                                .due = *due},
-                                               *calendar);
-    if (!result) continue;
-    auto events = parts_.catalog.finding_events(finding.id);
-    if (!events) return ledger::failure(events);
-    finding.state = rules::state_key(result->state);
-    finding.due.clear();
-    finding.changed = now;
-    const FindingEvent event{.number = events->size(),
-                             .time = now,
-                             .act = std::string(rules::act_key(rules::FindingAct::expire)),
-                             .who = "collector",
-                             .state = finding.state};
-    auto recorded = parts_.own.record(finding_act(Act(now, "finding"), finding, event));
-    if (!recorded) return ledger::failure(recorded);
-    if (auto put = parts_.catalog.put_finding(finding, event); !put) return ledger::failure(put);
-    ++expired;
+// Once a day and month.
+Result<void> PackKeeper::warn(Month month, Time now) {
+  const Date today = rules::china_date(now);
+  const std::string name = rules::format_month(month);
+  const std::string due =
+      rules::format_date((month + std::chrono::months(1)) / std::chrono::day(due_day));
+  const auto before = warned_.find(month);
+  if (before == warned_.end() || before->second != today) {
+    Act act(now, "alarm");
+    act.text("alarm", "report-late").text("month", name).text("due", due);
+    if (auto recorded = parts_.own.record(act.line()); !recorded) return recorded;
+    warned_[month] = today;
   }
-  return expired;
+  return ledger::fail(ledger::ErrorKind::retry,
+                      fmt::format("the pack of {} is not built; it is due before {}", name, due));
 }
 
 PackKeeper::Status PackKeeper::status() const {
@@ -189,9 +226,17 @@ std::string PackKeeper::status_line() const {
   const Status now = status();
   if (!now.month) return {};
   const std::string month = rules::format_month(*now.month);
-  if (now.revision > 0) return fmt::format("{} revision {}", month, now.revision);
-  return fmt::format("{} not built, due before {}{}{}{}", month, rules::format_date(now.due),
-                     now.late ? ": LATE" : "", now.error.empty() ? "" : "; ", now.error);
+  const std::uint64_t before = now.missing - (now.missing > 0 && now.revision == 0 ? 1 : 0);
+  std::string line;
+  if (now.revision > 0) {
+    line = fmt::format("{} revision {}{}", month, now.revision,
+                       now.incomplete.empty() ? "" : ", NOT WHOLE (see report-incomplete)");
+  } else {
+    line = fmt::format("{} not built, due before {}{}", month, rules::format_date(now.due),
+                       now.late && before == 0 ? ": LATE" : "");
+  }
+  if (before > 0) line += fmt::format("; {} months before are LATE", before);
+  return line + (now.missing == 0 || now.error.empty() ? "" : "; " + now.error);
 }
 
 std::string PackKeeper::metrics() const {
@@ -202,8 +247,14 @@ std::string PackKeeper::metrics() const {
               "Whether the pack of the last month is built and in the log.")
       .sample(!now.month || now.revision > 0 ? 1 : 0);
   text.metric("yunjian_report_late", "gauge",
-              "Whether it is missing although it is the 3rd or later.")
+              "Whether it is missing although it is the 3rd or later, or one before is.")
       .sample(now.late ? 1 : 0);
+  text.metric("yunjian_report_missing", "gauge",
+              "Months that are over, of the last thirteen, whose pack is not built.")
+      .sample(number(now.missing));
+  text.metric("yunjian_report_incomplete", "gauge",
+              "Whether the last pack lacks a PDF or has letters that no font here knows.")
+      .sample(now.incomplete.empty() ? 0 : 1);
   text.metric("yunjian_report_builds_total", "counter", "Packs that the collector built by itself.")
       .sample(number(now.built));
   text.metric("yunjian_report_failures_total", "counter", "Builds by itself that failed.")
@@ -213,6 +264,13 @@ std::string PackKeeper::metrics() const {
   text.metric("yunjian_findings_expired_total", "counter",
               "Findings whose deadline passed without an answer.")
       .sample(number(now.expired));
+  text.metric("yunjian_findings_late", "gauge", "Findings whose next step is late, by whose it is.")
+      .sample("owed_by", "provider", number(now.findings.provider))
+      .sample("owed_by", "authority", number(now.findings.authority))
+      .sample("owed_by", "unit", number(now.findings.unit));
+  text.metric("yunjian_findings_undated", "gauge",
+              "Findings whose deadline waits for the calendar of the next year.")
+      .sample(number(now.findings.undated));
   return text.take();
 }
 

@@ -158,8 +158,153 @@ TEST_CASE_FIXTURE(Fixture,
   const auto kept = *catalog->finding(Scope::all(), finding.id);
   CHECK(kept->state == "overdue");
   CHECK(catalog->finding_events(finding.id)->back().who == "collector");
+  CHECK(kept->due == "2026-09-30");  // until then the authority takes it up
   CHECK(recorded(R"("act":"expire")") == 1);
   CHECK(step("2026-10-20T00:00").expired == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a step of the provider or the authority that is late is an alarm a day") {
+  const auto put = [&](const std::string& host, const std::string& state, const std::string& due) {
+    REQUIRE(catalog->put_finding({.id = host + ":reclaim:2026-08",
+                                  .host = host,
+                                  .unit = "tax",
+                                  .verdict = "low",
+                                  .state = state,
+                                  .month = "2026-08",
+                                  .due = due,
+                                  .changed = china("2026-09-21T09:00")},
+                                 {.act = "flag", .state = state}));
+  };
+  put("a", "flagged", "2026-09-24");
+  put("b", "reviewed", "2026-09-24");
+  put("c", "agreed", "2026-09-24");
+  put("d", "handed_over", "2026-09-28");
+  CHECK(step("2026-09-24T23:59").findings.all() == 0);
+  auto late = step("2026-09-25T00:01").findings;
+  CHECK(late.provider == 1);
+  CHECK(late.authority == 1);
+  CHECK(late.unit == 1);
+  CHECK(recorded(R"("alarm":"findings-late")") == 1);
+  step("2026-09-25T12:00");
+  CHECK(recorded("findings-late") == 1);
+  CHECK(step("2026-09-29T00:00").findings.provider == 2);
+  CHECK(recorded("findings-late") == 2);
+  CHECK(keeper->metrics().find("yunjian_findings_late{owed_by=\"provider\"} 2\n") !=
+        std::string::npos);
+  CHECK((*catalog->finding(Scope::all(), "a:reclaim:2026-08"))->state == "flagged");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a deadline that the calendar did not know gets its date when it does") {
+  const auto put = [&](const std::string& host, std::string_view changed) {
+    REQUIRE(catalog->put_finding({.id = host + ":reclaim:2026-08",
+                                  .host = host,
+                                  .unit = "tax",
+                                  .verdict = "low",
+                                  .state = "notified",
+                                  .month = "2026-08",
+                                  .due = "unknown",
+                                  .changed = china(changed)},
+                                 {.act = "flag", .state = "notified"}));
+  };
+  put("a", "2026-09-14T09:00");
+  put("b", "2026-12-24T09:00");  // across the New Year of a year without a notice
+  CHECK(step("2026-09-20T12:00").findings.undated == 1);
+  const auto known = *catalog->finding(Scope::all(), "a:reclaim:2026-08");
+  CHECK(known->due == "2026-09-28");  // with the worked Sunday of the 20th
+  CHECK(known->state == "notified");
+  CHECK(catalog->finding_events(known->id)->back().act == "set_due");
+  CHECK(recorded(R"("act":"set_due")") == 1);
+  CHECK((*catalog->finding(Scope::all(), "b:reclaim:2026-08"))->due == "unknown");
+  step("2026-09-20T13:00");
+  CHECK(recorded(R"("act":"set_due")") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "months that an outage left without a pack are built, the oldest first") {
+  auto now = step("2026-12-02T09:00");  // nothing ran since September
+  CHECK(now.month == 2026y / 11);
+  CHECK(now.built == 1);
+  CHECK(now.missing == 2);
+  CHECK(now.late);
+  CHECK(packs->store().newest(2026y / 9)->has_value());
+  CHECK(keeper->metrics().find("yunjian_report_missing 2\n") != std::string::npos);
+  CHECK(keeper->status_line().find("2026-11 not built, due before 2026-12-05; 1 months") == 0);
+  CHECK(recorded(R"("alarm":"report-late","due":"2026-11-05","month":"2026-10")") +
+            recorded(R"("alarm":"report-late","month":"2026-10","due":"2026-11-05")") ==
+        1);
+  CHECK(step("2026-12-02T09:01").missing == 1);
+  now = step("2026-12-02T09:02");
+  CHECK(now.missing == 0);
+  CHECK_FALSE(now.late);
+  CHECK(now.revision == 1);
+  CHECK(step("2026-12-02T09:30").built == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "letters that no font has are told before somebody opens the print") {
+  REQUIRE(catalog->put_units({{"tax", "税务局\xf4\x8f\xbf\xbd", ""}}));
+  RegistryEntry incident{.kind = "incident", .id = "I-1"};
+  incident.fields = {{"title", "\xf4\x8f\xbf\xbd"},
+                     {"level", "3"},
+                     {"began", "2026-09-25T02:00:00.000000Z"},
+                     {"responsible", "云"}};
+  REQUIRE(catalog->put_entries({incident}));
+  const auto now = step("2026-10-01T00:30");
+  CHECK(now.built == 1);
+  CHECK(now.incomplete.find("operations.pdf: 1 letters are in no font") != std::string::npos);
+  CHECK(recorded("report-incomplete") == 1);
+  CHECK(keeper->metrics().find("yunjian_report_incomplete 1\n") != std::string::npos);
+  CHECK(keeper->status_line() == "2026-09 revision 1, NOT WHOLE (see report-incomplete)");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a pack that was made without a font is not whole, also after a start") {
+  ledger::ReportManifest manifest{.origin = "log.test/yunjian",
+                                  .month = "2026-09",
+                                  .as_of = rules::month_end(2026y / 9),
+                                  .rules = "default-2026.2",
+                                  .calendar = "cn-2026.1",
+                                  .tree = {.size = 1}};
+  manifest.files = {{.path = "advice.csv", .bytes = 1}, {.path = "advice.pdf", .bytes = 1}};
+  const std::string text = ledger::format_report_manifest(manifest);
+  const auto making = packs->store().begin(2026y / 9, "making");
+  REQUIRE(making);
+  auto pack =
+      packs->store().finish(*making, manifest, ledger::format_note(text, {*log->sign(text)}));
+  REQUIRE_MESSAGE(pack, pack.error().message);
+  REQUIRE(packs->store().set_leaf(*pack, 0));
+  const auto now = step("2026-10-01T00:30");
+  CHECK(now.built == 0);
+  CHECK(now.revision == 1);
+  CHECK(now.incomplete ==
+        "utilization.pdf is not in the pack\noperations.pdf is not in the pack\n"
+        "security.pdf is not in the pack\n");
+  CHECK(keeper->metrics().find("yunjian_report_incomplete 1\n") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the pack of a unit holds the drills and changes of the whole cloud") {
+  RegistryEntry drill{.kind = "drill", .id = "D-1"};
+  drill.fields = {{"date", "2026-09-22"}, {"scenario", "断电演练"}, {"result", "好"}};
+  RegistryEntry change{.kind = "change", .id = "C-1"};
+  change.fields = {
+      {"title", "割接"}, {"applied", "2026-09-20"}, {"planned", "2026-09-26"}, {"impact", "无"}};
+  RegistryEntry incident{.kind = "incident", .id = "I-1"};
+  incident.fields = {{"title", "全市故障"},
+                     {"level", "3"},
+                     {"began", "2026-09-25T02:00:00.000000Z"},
+                     {"responsible", "云"}};
+  REQUIRE(catalog->put_entries({drill, change, incident}));
+  CHECK(step("2026-10-01T00:30").revision == 1);
+  const auto pack = packs->store().newest(2026y / 9);
+  const auto hasher = ledger::default_suite().hasher();
+  const auto page = packs->store().file(**pack, "unit/tax/operations.html", *hasher);
+  REQUIRE_MESSAGE(page, page.error().message);
+  for (const char* words : {"今年已开展应急演练 1 次", "断电演练", "割接", "见全市报告"}) {
+    CHECK_MESSAGE(page->find(words) != std::string::npos, words);
+  }
+  CHECK(page->find("全市故障") == std::string::npos);
+  const auto city = packs->store().file(**pack, "operations.html", *hasher);
+  CHECK(city->find("全市故障") != std::string::npos);
+  CHECK(city->find("见全市报告") == std::string::npos);
 }
 
 }  // namespace

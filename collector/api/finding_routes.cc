@@ -146,8 +146,7 @@ Outcome<Finding> moved(const ApiContext& context, const Call& call, Finding find
                   result.error().message);
   }
   finding.state = rules::state_key(result->state);
-  finding.due = result->due ? rules::format_date(*result->due) : "";
-  if (result->due_unknown) finding.due = "unknown";
+  finding.due = rules::due_text({.date = result->due, .unknown = result->due_unknown});
   if (asked.act == rules::FindingAct::stop) finding.stopped_since = rules::format_date(today);
   if (asked.act == rules::FindingAct::resume) finding.stopped_since.clear();
   finding.changed = context.clock->wall();

@@ -51,7 +51,7 @@ PackSources::Evidence evidence_of(const MonthSources& sources, const Scope& scop
 
 Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope,
                                rules::Month month) {
-  PackSources pack;
+  PackSources pack{.narrow = !scope.is_all()};
   for (const KindDef& kind : registry_kinds()) {
     auto entries = sources.catalog->entries(scope, kind.key);
     if (!entries) return ledger::failure(entries);
@@ -160,22 +160,29 @@ Document MonthPackFiles::document(std::string_view report) const {
   return utilization_document(table_, sources_, scope_);
 }
 
-Result<std::string> MonthPackFiles::bytes(const Form& form, ledger::FileSystem& files,
-                                          const std::string& scratch) const {
+Result<Pdf> MonthPackFiles::made(const Form& form, ledger::FileSystem& files,
+                                 const std::string& scratch) const {
   if (!is_report(form.report) || media_type(form.format).empty()) {
     return ledger::fail(ledger::ErrorKind::reject,
                         fmt::format("there is no report {}.{}", form.report, form.format));
   }
+  if (form.format == "pdf") return document_pdf(document(form.report), form.language);
+  auto other = bytes(form, files, scratch);
+  if (!other) return ledger::failure(other);
+  return Pdf{.bytes = std::move(*other)};
+}
+
+Result<std::string> MonthPackFiles::bytes(const Form& form, ledger::FileSystem& files,
+                                          const std::string& scratch) const {
   if (form.report == "utilization" && form.format == "json") return utilization_json(table_);
   if (form.report == "utilization" && form.format == "xlsx") {
-    return utilization_workbook(files, scratch, table_);
+    return utilization_workbook(files, scratch, table_, charts_of(document(form.report)));
   }
-  const Document made = document(form.report);
-  if (form.format == "json") return document_json(made);
-  if (form.format == "csv") return document_csv(made, form.language);
-  if (form.format == "html") return document_html(made, form.language);
-  if (form.format == "pdf") return document_pdf(made, form.language);
-  return workbook_bytes(files, scratch, made, form.language);
+  const Document content = document(form.report);
+  if (form.format == "json") return document_json(content);
+  if (form.format == "csv") return document_csv(content, form.language);
+  if (form.format == "html") return document_html(content, form.language);
+  return workbook_bytes(files, scratch, content, form.language);
 }
 
 namespace {
@@ -243,12 +250,12 @@ Outcome<std::string> made_file(const ApiContext& context, const Scope& scope, ru
     return bad_request(pack.error().message);
   }
   if (!pack) return storage_problem(pack.error());
-  auto bytes = pack->bytes(form, *context.files, context.scratch);
-  if (!bytes && bytes.error().kind == ledger::ErrorKind::reject) {
-    return refuse(503, "no-font", "The report cannot be made in this form", bytes.error().message);
+  auto made = pack->made(form, *context.files, context.scratch);
+  if (!made && made.error().kind == ledger::ErrorKind::reject) {
+    return refuse(503, "no-font", "The report cannot be made in this form", made.error().message);
   }
-  if (!bytes) return storage_problem(bytes.error());
-  return std::move(*bytes);
+  if (!made) return storage_problem(made.error());
+  return std::move(made->bytes);
 }
 
 }  // namespace

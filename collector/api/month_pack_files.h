@@ -5,6 +5,7 @@
 
 #include "collector/api/month_report.h"
 #include "collector/report/month_pack.h"
+#include "collector/report/render.h"
 
 namespace yunjian::collector {
 
@@ -32,12 +33,14 @@ class MonthPackFiles {
     Language language = Language::zh;
   };
   // `scratch`: directory in which a workbook is made. Reject: no such report or format, or no font
-  // for a PDF.
-  ledger::Result<std::string> bytes(const Form& form, ledger::FileSystem& files,
-                                    const std::string& scratch) const;
+  // for a PDF. `unknown_letters` of the answer is 0 but for a PDF.
+  ledger::Result<Pdf> made(const Form& form, ledger::FileSystem& files,
+                           const std::string& scratch) const;
 
  private:
   Document document(std::string_view report) const;
+  ledger::Result<std::string> bytes(const Form& form, ledger::FileSystem& files,
+                                    const std::string& scratch) const;
 
   UtilizationTable table_;
   PackSources sources_;

@@ -205,10 +205,11 @@ Result<UtilizationTable> month_table(const MonthSources& sources, const rules::I
 }
 
 Result<std::string> utilization_workbook(ledger::FileSystem& files, const std::string& scratch,
-                                         const UtilizationTable& table) {
+                                         const UtilizationTable& table,
+                                         std::span<const Chart> charts) {
   if (auto made = files.make_directory(scratch, 0700); !made) return ledger::failure(made);
   const std::string path = ledger::join_path(scratch, scratch_name(table));
-  if (auto written = write_utilization_xlsx(files, path, table); !written) {
+  if (auto written = write_utilization_xlsx(files, path, table, charts); !written) {
     return ledger::failure(written);
   }
   auto bytes = files.read_file(path);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <span>
+
 #include "collector/api/context.h"
+#include "collector/report/document.h"
 #include "collector/report/month_types.h"
 
 namespace yunjian::collector {
@@ -24,9 +27,11 @@ ledger::Result<UtilizationTable> month_table(const MonthSources& sources,
                                              const rules::Inventory& inventory, const Scope& scope,
                                              rules::Month month);
 
-// The table as a workbook's bytes. `scratch`: directory where it is made; made when missing.
+// The table as a workbook's bytes, the charts on sheets of their own. `scratch`: directory where it
+// is made; made when missing.
 ledger::Result<std::string> utilization_workbook(ledger::FileSystem& files,
                                                  const std::string& scratch,
-                                                 const UtilizationTable& table);
+                                                 const UtilizationTable& table,
+                                                 std::span<const Chart> charts);
 
 }  // namespace yunjian::collector

@@ -51,7 +51,8 @@ TEST_CASE("entries are found again by kind, id and scope, also by another proces
       {{.kind = "system", .id = "portal", .unit = "tax", .fields = {{"name", "门户"}}},
        {.kind = "system", .id = "dam", .unit = "water", .fields = {{"name", "水库 \"甲\""}}},
        {.kind = "spec", .id = "s4", .fields = {{"vcpus", "4"}}},
-       {.kind = "drill", .id = "D-1", .fields = {{"date", "2026-05-01"}}}}));
+       {.kind = "drill", .id = "D-1", .fields = {{"date", "2026-05-01"}}},
+       {.kind = "incident", .id = "I-1", .fields = {{"title", "中断"}}}}));
   fixture.open();
   const Scope tax = Scope::units({"tax"});
   CHECK(fixture.catalog->entries(Scope::all(), "system")->size() == 2);
@@ -59,8 +60,9 @@ TEST_CASE("entries are found again by kind, id and scope, also by another proces
   CHECK(fixture.catalog->entries(tax, "system")->front().field("name") == "门户");
   CHECK_FALSE(fixture.catalog->entry(tax, "system", "dam")->has_value());
   CHECK((*fixture.catalog->entry(Scope::all(), "system", "dam"))->field("name") == "水库 \"甲\"");
-  CHECK(fixture.catalog->entries(tax, "spec")->size() == 1);  // sizes are for everybody
-  CHECK(fixture.catalog->entries(tax, "drill")->empty());     // the whole cloud's are not
+  CHECK(fixture.catalog->entries(tax, "spec")->size() == 1);   // sizes are for everybody
+  CHECK(fixture.catalog->entries(tax, "drill")->size() == 1);  // and so is what all take part in
+  CHECK(fixture.catalog->entries(tax, "incident")->empty());   // the whole cloud's own are not
   REQUIRE(fixture.catalog->put_entries({{.kind = "spec", .id = "s4", .fields = {{"vcpus", "8"}}}}));
   CHECK(fixture.catalog->entries(Scope::all(), "spec")->front().field("vcpus") == "8");
 }

@@ -12,6 +12,17 @@ using rules::Words;
 
 namespace {
 
+std::string detail(const Finding& finding, std::string_view key) {
+  const auto found = finding.details.find(key);
+  return found == finding.details.end() ? std::string() : found->second;
+}
+
+double number_of(const std::string& text) { return text.empty() ? 0 : std::stod(text); }
+
+Words payer_name(std::string_view key) {
+  return key == "county" ? Words{"县（区）", "county"} : Words{"市级", "city"};
+}
+
 DocumentTable findings_table(const UtilizationTable& table,
                              const std::vector<const Finding*>& findings,
                              std::pair<std::string, Words> what) {
@@ -27,10 +38,6 @@ DocumentTable findings_table(const UtilizationTable& table,
                    {"saving", {"预计节约（元，至年底）", "expected saving, CNY to year end"}, 14},
                    {"payer", {"付费方", "payer"}, 8},
                    {"why", {"依据", "why"}, 60}};
-  const auto detail = [](const Finding& finding, std::string_view key) {
-    const auto found = finding.details.find(key);
-    return found == finding.details.end() ? std::string() : found->second;
-  };
   std::map<std::string_view, const HostFacts*> hosts;
   for (const UtilizationRow& row : table.rows) hosts[row.host.id] = &row.host;
   for (const Finding* finding : findings) {
@@ -48,42 +55,108 @@ DocumentTable findings_table(const UtilizationTable& table,
          state ? CellValue(rules::state_name(*state)) : CellValue(finding->state),
          date_or_text(finding->due), size.empty() ? CellValue() : CellValue(size),
          saving.empty() ? CellValue() : CellValue(Yuan{std::stoll(saving)}),
-         detail(*finding, "payer") == "county" ? Words{"县（区）", "county"}
-                                               : Words{"市级", "city"},
+         payer_name(detail(*finding, "payer")),
          Words{detail(*finding, "why_zh"), detail(*finding, "why_en")}});
   }
   return shown;
 }
 
-// Expected savings by payer; what has no known price is counted and not guessed.
+// Expected savings by payer; what has no known price or size is counted and not guessed.
 DocumentTable savings_table(const std::vector<const Finding*>& findings) {
   struct Sum {
-    std::uint64_t findings = 0, priced = 0;
+    std::uint64_t findings = 0, priced = 0, sized = 0;
     std::int64_t fen = 0;
+    double vcpus = 0, memory_gb = 0;
   };
   std::map<std::string, Sum> by_payer;
   for (const Finding* finding : findings) {
-    const auto payer = finding->details.find("payer");
-    Sum& sum = by_payer[payer == finding->details.end() ? "city" : payer->second];
+    const std::string payer = detail(*finding, "payer");
+    Sum& sum = by_payer[payer.empty() ? "city" : payer];
     ++sum.findings;
-    const auto saving = finding->details.find("saving_fen");
-    if (saving == finding->details.end()) continue;
+    const std::string vcpus = detail(*finding, "saving_vcpus");
+    if (!vcpus.empty()) {
+      ++sum.sized;
+      sum.vcpus += number_of(vcpus);
+      sum.memory_gb += number_of(detail(*finding, "saving_memory_gb"));
+    }
+    const std::string saving = detail(*finding, "saving_fen");
+    if (saving.empty()) continue;
     ++sum.priced;
-    sum.fen += std::stoll(saving->second);
+    sum.fen += std::stoll(saving);
   }
   DocumentTable savings{.key = "savings",
                         .name = {"预计节约（按付费方）", "Expected savings by payer"}};
-  savings.columns = {
-      {"payer", {"付费方", "payer"}, 12},
-      {"findings", {"事项", "findings"}, 10},
-      {"priced", {"其中有目录单价", "of those priced"}, 14},
-      {"saving", {"预计节约（元，至年底）", "expected saving, CNY to year end"}, 20}};
+  savings.columns = {{"payer", {"付费方", "payer"}, 12},
+                     {"findings", {"事项", "findings"}, 10},
+                     {"priced", {"其中有目录单价", "of those priced"}, 14},
+                     {"saving", {"预计节约（元，至年底）", "expected saving, CNY to year end"}, 20},
+                     {"sized", {"其中可计规格", "of those sized"}, 14},
+                     {"saving_vcpus", {"预计节约 vCPU", "vCPU to be saved"}, 14},
+                     {"saving_memory_gb", {"预计节约内存 GB", "memory GB to be saved"}, 14}};
   for (const auto& [payer, sum] : by_payer) {
-    savings.rows.push_back({payer == "county" ? Words{"县（区）", "county"} : Words{"市级", "city"},
-                            sum.findings, sum.priced,
-                            sum.priced == 0 ? CellValue() : CellValue(Yuan{sum.fen})});
+    savings.rows.push_back({payer_name(payer), sum.findings, sum.priced,
+                            sum.priced == 0 ? CellValue() : CellValue(Yuan{sum.fen}), sum.sized,
+                            sum.sized == 0 ? CellValue() : CellValue(sum.vcpus),
+                            sum.sized == 0 ? CellValue() : CellValue(sum.memory_gb)});
   }
   return savings;
+}
+
+// What was reclaimed or measured again: the size when it was flagged against the size at this
+// month's end, beside what was expected; below 0 it got more. A host that stands no more in the
+// table has given back all.
+DocumentTable outcome_table(const UtilizationTable& table,
+                            const std::vector<const Finding*>& closed) {
+  DocumentTable outcome{.key = "outcome",
+                        .name = {"预计与实际节约", "Expected and actual savings"}};
+  outcome.columns = {{"finding_id", {"编号", "finding"}, 22},
+                     {"host", {"云主机", "host"}, 14},
+                     {"payer", {"付费方", "payer"}, 10},
+                     {"expected_vcpus", {"预计 vCPU", "vCPU expected"}, 12},
+                     {"actual_vcpus", {"实际 vCPU", "vCPU actual"}, 12},
+                     {"expected_memory_gb", {"预计内存 GB", "memory GB expected"}, 12},
+                     {"actual_memory_gb", {"实际内存 GB", "memory GB actual"}, 12},
+                     {"expected_month", {"预计每月（元）", "CNY a month expected"}, 14},
+                     {"actual_month", {"实际每月（元）", "CNY a month actual"}, 14}};
+  std::map<std::string_view, const UtilizationRow*> hosts;
+  for (const UtilizationRow& row : table.rows) hosts[row.host.id] = &row;  // its last part
+  const auto left = [&](const Finding& finding) -> const UtilizationRow* {
+    const auto host = hosts.find(finding.host);
+    if (host == hosts.end()) return nullptr;
+    const auto& retired = host->second->host.retired;
+    return retired && *retired <= table.as_of ? nullptr : host->second;
+  };
+  for (const Finding* finding : closed) {
+    const std::string before = detail(*finding, "vcpus");
+    const bool done = finding->state == "reclaimed" || finding->state == "remeasured";
+    if (!done || before.empty()) continue;
+    const UtilizationRow* now = left(*finding);
+    const double vcpus =
+        now == nullptr ? 0 : static_cast<double>(now->vcpus.value_or(now->host.vcpus.value_or(0)));
+    const double memory =
+        now == nullptr
+            ? 0
+            : static_cast<double>(now->memory_bytes.value_or(now->host.memory_bytes.value_or(0))) /
+                  static_cast<double>(1ULL << 30U);
+    const std::string price = detail(*finding, "month_fen");
+    const std::string saving = detail(*finding, "saving_fen");
+    const auto raised = rules::parse_month(finding->month);
+    const unsigned months = raised ? rules::months_left_in_year(*raised) : 0;
+    CellValue actual;
+    if (!price.empty() && (now == nullptr || now->host.month_fen)) {
+      const std::int64_t after =
+          now == nullptr ? 0 : static_cast<std::int64_t>(*now->host.month_fen);
+      actual = Yuan{std::stoll(price) - after};
+    }
+    outcome.rows.push_back(
+        {finding->id, finding->host, payer_name(detail(*finding, "payer")),
+         number_of(detail(*finding, "saving_vcpus")), number_of(before) - vcpus,
+         number_of(detail(*finding, "saving_memory_gb")),
+         number_of(detail(*finding, "memory_gb")) - memory,
+         saving.empty() || months == 0 ? CellValue() : CellValue(Yuan{std::stoll(saving) / months}),
+         actual});
+  }
+  return outcome;
 }
 
 std::vector<const Finding*> pick(const PackSources& sources, rules::Road road, bool open) {
@@ -128,7 +201,8 @@ Document advice_document(const UtilizationTable& table, const PackSources& sourc
        .tables = {findings_table(table, expand, {"expand", {"建议扩容", "To expand"}})}});
   document.sections.push_back(
       {.name = {"事项闭环", "Closed"},
-       .tables = {findings_table(table, closed, {"closed", {"已办结事项", "Closed findings"}})}});
+       .tables = {findings_table(table, closed, {"closed", {"已办结事项", "Closed findings"}}),
+                  outcome_table(table, closed)}});
   return document;
 }
 

@@ -172,11 +172,13 @@ Colour warmth(double value) {
 void draw_heat(Canvas& canvas, const Chart& chart) {
   const double width = plot.width / 24;
   const double height = plot.height / 7;
+  double most = 1;
+  for (const auto& cell : chart.cells) most = std::max(most, cell.value_or(0));
   for (std::size_t i = 0; i < chart.cells.size() && i < 168; ++i) {
     const auto hour = static_cast<double>(i % 24);
     const auto day = static_cast<double>(i / 24);
     canvas.rectangle({plot.x + width * hour, plot.y + height * day, width - 1, height - 1},
-                     chart.cells[i] ? warmth(*chart.cells[i]) : grey);
+                     chart.cells[i] ? warmth(*chart.cells[i] * 100 / most) : grey);
   }
   for (int hour = 0; hour < 24; hour += 2) {
     canvas.text({plot.x + width * (hour + 0.5), plot.y + plot.height + 14}, fmt::to_string(hour),

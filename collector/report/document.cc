@@ -40,6 +40,14 @@ const std::string& in(Language language, const rules::Words& words) {
   return language == Language::zh ? words.zh : words.en;
 }
 
+std::vector<Chart> charts_of(const Document& document) {
+  std::vector<Chart> charts;
+  for (const DocumentSection& section : document.sections) {
+    charts.insert(charts.end(), section.charts.begin(), section.charts.end());
+  }
+  return charts;
+}
+
 std::string cell_text(const CellValue& value, Language language) {
   return std::visit(Each{[](std::monostate) { return std::string("—"); },
                          [](const std::string& text) { return text; },

@@ -49,7 +49,8 @@ struct ChartSeries {
 };
 
 // bars, stacked bars and lines: `labels` along the axis, `series` above. scatter: `points`, both
-// axes 0 to 100. heat: 24 columns (hours) and 7 rows (Monday first), values 0 to 100 in `cells`.
+// axes 0 to 100. heat: 24 columns (hours) and 7 rows (Monday first), values 0 to 100 in `cells`;
+// the largest is drawn warmest.
 struct Chart {
   enum class Kind { bars, stacked, lines, scatter, heat };
   Kind kind = Kind::bars;
@@ -82,6 +83,7 @@ struct Document {
 };
 
 const std::string& in(Language language, const rules::Words& words);
+std::vector<Chart> charts_of(const Document& document);  // of all sections
 // As people read it: "12.3%", "1,234.50", "2026-11-30 08:05", "—" when absent.
 std::string cell_text(const CellValue& value, Language language);
 // As machines read it: digits, RFC 3339; "" when absent.

@@ -34,11 +34,37 @@ TEST_CASE("each flagged host gets one finding, with what people decide by") {
   REQUIRE(raised.size() == 2);
   CHECK(raised[0].id == "a:reclaim:2026-10");
   CHECK(raised[0].state == "flagged");
+  CHECK(raised[0].due == "2026-11-04");  // three working days for the provider's review
   CHECK(raised[0].details.at("why_zh") == "标判");
   CHECK(raised[0].details.at("recommended") == "s2");
   CHECK(raised[0].details.at("saving_fen") == "1200");
   CHECK(raised[0].details.at("payer") == "county");
   CHECK(raised[1].id == "b:expand:2026-10");
+}
+
+TEST_CASE("what giving back would free is told in units, for a host that is off all of it") {
+  UtilizationTable table{.month = 2026y / 10};
+  table.rows = {flagged_row("a", Verdict::low), flagged_row("b", Verdict::off),
+                flagged_row("c", Verdict::high)};
+  for (UtilizationRow& row : table.rows) {
+    row.host.vcpus = 4;
+    row.host.memory_bytes = 8ULL << 30U;
+    row.host.month_fen = 10000;
+    row.advice->spec.vcpus = 2;
+    row.advice->spec.memory_bytes = 4ULL << 30U;
+  }
+  table.rows[1].advice.reset();
+  table.rows[2].advice->spec.vcpus = 8;
+  table.rows[1].saving_fen.reset();
+  const auto raised = new_findings(table, {}, now);
+  REQUIRE(raised.size() == 3);
+  CHECK(raised[0].details.at("saving_vcpus") == "2");
+  CHECK(raised[0].details.at("saving_memory_gb") == "4.00");
+  CHECK(raised[1].details.at("saving_vcpus") == "4");
+  CHECK(raised[1].details.at("saving_memory_gb") == "8.00");
+  CHECK(raised[1].details.at("saving_fen") == "20000");  // November and December
+  CHECK(raised[2].details.at("vcpus") == "4");
+  CHECK(raised[2].details.at("saving_vcpus") == "-4");  // it needs more
 }
 
 TEST_CASE("a host whose finding is still open gets no second one on the same road") {

@@ -15,6 +15,7 @@ namespace yunjian::collector {
 
 // What the reports besides the table are made from, within the scope of whoever gets them.
 struct PackSources {
+  bool narrow = false;  // of some units only: entries of no unit are left out, but for open kinds
   std::map<std::string, std::vector<RegistryEntry>, std::less<>> entries;  // by kind
   std::vector<Finding> findings;        // all of the scope, closed ones too
   std::vector<StoredOutcome> outcomes;  // of the twelve months before, of the scope's hosts

@@ -34,8 +34,10 @@ constexpr std::pair<std::string_view, std::string_view> choice_names[] = {
     {"failed", "失败"},
     {"full", "全量"},
     {"good", "成功"},
+    {"government", "政务外网区"},
     {"high", "高"},
     {"incremental", "增量"},
+    {"internet", "互联网区"},
     {"intrusion", "入侵"},
     {"low", "低"},
     {"malware", "恶意程序"},
@@ -43,10 +45,12 @@ constexpr std::pair<std::string_view, std::string_view> choice_names[] = {
     {"misuse", "违规使用"},
     {"network", "网络"},
     {"night", "夜班"},
+    {"no", "否"},
     {"other", "其他"},
     {"restore_test", "恢复测试"},
     {"security", "安全"},
-    {"storage", "存储"}};
+    {"storage", "存储"},
+    {"yes", "是"}};
 
 std::map<Verdict, std::size_t> verdict_counts(const UtilizationTable& table) {
   std::map<Verdict, std::size_t> counts;
@@ -132,7 +136,8 @@ DocumentTable entries_table(std::string_view kind,
       if (dated) {
         row.push_back(when(*entry, field.name));
       } else {
-        row.push_back(field.type == FieldType::choice ? choice_cell(value) : text_cell(value));
+        const bool chosen = field.type == FieldType::choice || field.type == FieldType::yes_no;
+        row.push_back(chosen ? choice_cell(value) : text_cell(value));
       }
     }
   }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "collector/report/pack_parts.h"
 #include "rules/calendar/calendar.h"
 
@@ -99,6 +101,49 @@ std::vector<const RegistryEntry*> rectifications(const PackSources& sources, rul
   return found;
 }
 
+// What a section leaves out, so that nothing reads as if it had not happened.
+std::vector<Words> what_is_left_out(const PackSources& sources) {
+  if (!sources.narrow) return {};
+  return {{"本节只列本报告范围内使用单位的事项；未指明使用单位、涉及全市的事项见全市报告。",
+           "Entries of this report's units only; those that concern the whole cloud and name no "
+           "unit stand in the city's report."}};
+}
+
+// What is done for the whole cloud reads alike in every report.
+std::vector<Words> what_is_common(const PackSources& sources) {
+  if (!sources.narrow) return {};
+  return {{"本节为全市统一事项，各范围报告所列相同。",
+           "Done for the whole cloud; the same in every report."}};
+}
+
+DocumentSection section_of(Words name, std::vector<Words> paragraphs, DocumentTable table) {
+  DocumentSection section{.name = std::move(name), .paragraphs = std::move(paragraphs)};
+  section.tables.push_back(std::move(table));
+  return section;
+}
+
+std::vector<const RegistryEntry*> all_of(const PackSources& sources, std::string_view kind) {
+  std::vector<const RegistryEntry*> found;
+  for (const RegistryEntry& entry : entries_of(sources, kind)) found.push_back(&entry);
+  return found;
+}
+
+// Systems with the protection level (等保) and the zone they were entered with, and their hosts.
+DocumentTable systems_table(const PackSources& sources) {
+  const auto systems = all_of(sources, "system");
+  DocumentTable table = entries_table("system", systems);
+  table.columns.push_back({"hosts", {"云主机", "hosts"}, 8});
+  table.empty = {"台账中没有业务系统。", "No system is entered in the inventory."};
+  for (std::size_t i = 0; i < systems.size(); ++i) {
+    const auto& terms = entries_of(sources, "host_terms");
+    const auto hosts = std::count_if(terms.begin(), terms.end(), [&](const RegistryEntry& entry) {
+      return entry.field("system") == systems[i]->id;
+    });
+    table.rows[i].emplace_back(static_cast<std::uint64_t>(hosts));
+  }
+  return table;
+}
+
 }  // namespace
 
 Document operations_document(const UtilizationTable& table, const PackSources& sources,
@@ -107,21 +152,22 @@ Document operations_document(const UtilizationTable& table, const PackSources& s
       document_of("operations", {"运行维护报告", "Operations report"}, table, scope);
   const auto month = table.month;
   const auto drills = drills_so_far(sources, month);
-  document.sections.push_back(
-      {.name = {"值班值守", "On duty"},
-       .tables = {entries_table("duty", of_month(sources, "duty", "date", month))}});
-  document.sections.push_back(
-      {.name = {"故障", "Incidents"},
-       .tables = {entries_table("incident", of_month(sources, "incident", "began", month))}});
-  document.sections.push_back(
-      {.name = {"重大变更", "Changes"},
-       .tables = {changes_table(of_month(sources, "change", "planned", month))}});
-  document.sections.push_back(
-      {.name = {"备份与恢复", "Backups"},
-       .tables = {entries_table("backup", of_month(sources, "backup", "date", month))}});
-  document.sections.push_back({.name = {"应急演练", "Drills"},
-                               .paragraphs = {drill_words(drills.size(), month)},
-                               .tables = {entries_table("drill", drills)}});
+  std::vector<Words> of_drills = {drill_words(drills.size(), month)};
+  for (Words& words : what_is_common(sources)) of_drills.push_back(std::move(words));
+  const auto add = [&](Words name, std::vector<Words> paragraphs, DocumentTable shown) {
+    document.sections.push_back(
+        section_of(std::move(name), std::move(paragraphs), std::move(shown)));
+  };
+  add({"业务系统", "Systems"}, {}, systems_table(sources));
+  add({"值班值守", "On duty"}, what_is_common(sources),
+      entries_table("duty", of_month(sources, "duty", "date", month)));
+  add({"故障", "Incidents"}, what_is_left_out(sources),
+      entries_table("incident", of_month(sources, "incident", "began", month)));
+  add({"重大变更", "Changes"}, what_is_common(sources),
+      changes_table(of_month(sources, "change", "planned", month)));
+  add({"备份与恢复", "Backups"}, what_is_left_out(sources),
+      entries_table("backup", of_month(sources, "backup", "date", month)));
+  add({"应急演练", "Drills"}, std::move(of_drills), entries_table("drill", drills));
   return document;
 }
 
@@ -131,16 +177,14 @@ Document security_document(const UtilizationTable& table, const PackSources& sou
   const auto month = table.month;
   document.sections.push_back({.name = {"日志完整性", "Integrity of logs"},
                                .paragraphs = {evidence_words(sources.evidence)}});
-  document.sections.push_back(
-      {.name = {"安全事件", "Security events"},
-       .tables = {
-           entries_table("security_event", of_month(sources, "security_event", "began", month))}});
-  document.sections.push_back(
-      {.name = {"漏洞", "Vulnerabilities"},
-       .tables = {entries_table("vulnerability", vulnerabilities(sources, month))}});
-  document.sections.push_back(
-      {.name = {"整改", "Rectifications"},
-       .tables = {entries_table("rectification", rectifications(sources, month))}});
+  const auto add = [&](Words name, DocumentTable shown) {
+    document.sections.push_back(
+        section_of(std::move(name), what_is_left_out(sources), std::move(shown)));
+  };
+  add({"安全事件", "Security events"},
+      entries_table("security_event", of_month(sources, "security_event", "began", month)));
+  add({"漏洞", "Vulnerabilities"}, entries_table("vulnerability", vulnerabilities(sources, month)));
+  add({"整改", "Rectifications"}, entries_table("rectification", rectifications(sources, month)));
   return document;
 }
 

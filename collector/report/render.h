@@ -22,12 +22,16 @@ std::string document_html(const Document& document, Language language);
 std::string escape_markup(std::string_view text);
 // `chart` as an SVG element.
 std::string chart_svg(const Chart& chart, Language language);
-// A sheet a table, charts on the sheet 总览 behind the cover. Written by way of `path` (see
+// A cover, then a sheet a table and a chart. Written by way of `path` (see
 // Workbook).
 ledger::Result<void> document_xlsx(ledger::FileSystem& files, const std::string& path,
                                    const Document& document, Language language);
+struct Pdf {
+  std::string bytes;
+  std::uint64_t unknown_letters = 0;  // drawn as boxes: no font of the machine has them
+};
 // A4, page numbers, cover page, charts and tables. Reject: no font of the machine has Chinese
 // letters.
-ledger::Result<std::string> document_pdf(const Document& document, Language language);
+ledger::Result<Pdf> document_pdf(const Document& document, Language language);
 
 }  // namespace yunjian::collector

@@ -79,6 +79,7 @@ class Paper {
   // Draws with the upper left corner at the place given.
   void text(const Point& at, std::string_view words, const TextForm& form) {
     set(words, form);
+    unknown_ += static_cast<std::uint64_t>(pango_layout_get_unknown_glyphs_count(layout_.get()));
     use(form.colour);
     cairo_move_to(context_.get(), at.x, at.y);
     pango_cairo_show_layout(context_.get(), layout_.get());
@@ -122,6 +123,8 @@ class Paper {
     return ledger::fail(ledger::ErrorKind::full,
                         fmt::format("the PDF cannot be made: {}", cairo_status_to_string(status)));
   }
+  // Letters drawn so far that no font of this machine has.
+  std::uint64_t unknown_letters() const { return unknown_; }
   // Whether a font of this machine has the letters.
   bool has_letters(std::string_view words) {
     set(words, {});
@@ -157,6 +160,7 @@ class Paper {
   Layout layout_;
   std::string footer_;
   int page_ = 1;
+  std::uint64_t unknown_ = 0;
 };
 
 constexpr double chart_scale = 0.72;  // so that two of them share a page
@@ -316,10 +320,10 @@ void draw_section(Paper& paper, const DocumentSection& section, Language languag
 
 }  // namespace
 
-Result<std::string> document_pdf(const Document& document, Language language) {
-  std::string out;
+Result<Pdf> document_pdf(const Document& document, Language language) {
+  Pdf made;
   {
-    Paper paper(out, document, language);
+    Paper paper(made.bytes, document, language);
     if (!paper.has_letters("云鉴")) {
       return ledger::fail(
           ledger::ErrorKind::reject,
@@ -329,8 +333,9 @@ Result<std::string> document_pdf(const Document& document, Language language) {
     draw_cover(paper, document, language);
     for (const DocumentSection& section : document.sections) draw_section(paper, section, language);
     if (auto finished = paper.finish(); !finished) return ledger::failure(finished);
+    made.unknown_letters = paper.unknown_letters();
   }
-  return out;
+  return made;
 }
 
 }  // namespace yunjian::collector

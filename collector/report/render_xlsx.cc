@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "collector/report/chart_xlsx.h"
 #include "collector/report/render.h"
 #include "collector/report/workbook.h"
 
@@ -9,26 +8,9 @@ namespace yunjian::collector {
 
 namespace {
 
-constexpr std::size_t sheet_name_characters_max = 31;
 constexpr double wide = 60;  // from here on a text is wrapped
 
-// Excel refuses some characters and long names; two tables of one name get numbers.
-std::string sheet_name(std::string_view wanted, std::size_t number) {
-  std::string name = fmt::format("{}.", number);
-  std::size_t characters = name.size();
-  for (std::size_t i = 0; i < wanted.size();) {
-    std::size_t length = 1;
-    while (i + length < wanted.size() &&
-           (static_cast<unsigned char>(wanted[i + length]) & 0xC0U) == 0x80U)
-      ++length;
-    if (++characters > sheet_name_characters_max) break;
-    const std::string_view character = wanted.substr(i, length);
-    name +=
-        std::string_view("[]:*?/\\'").find(character) == std::string_view::npos ? character : " ";
-    i += length;
-  }
-  return name;
-}
+std::string numbered(std::size_t number) { return fmt::format("{}.", number); }
 
 struct CellPlace {
   std::uint32_t row;
@@ -80,43 +62,10 @@ void write_cover(Workbook& book, const Document& document, Language language) {
   }
 }
 
-// The numbers behind a chart as a sheet, with the chart beside them.
-void write_chart(Workbook& book, const Chart& chart, Language language, std::size_t number) {
-  if (chart.labels.empty() || chart.series.empty()) return;
-  SheetLayout layout{.name = sheet_name(in(language, chart.name), number),
-                     .columns = {{.width = 22}}};
-  layout.columns.resize(chart.series.size() + 1, {.width = 16});
-  book.begin_sheet(layout);
-  book.text(0, 0, in(language, chart.x_axis), CellStyle::header);
-  for (std::size_t s = 0; s < chart.series.size(); ++s) {
-    book.text(0, static_cast<std::uint16_t>(s + 1), in(language, chart.series[s].name),
-              CellStyle::header);
-  }
-  for (std::size_t i = 0; i < chart.labels.size(); ++i) {
-    const auto row = static_cast<std::uint32_t>(i + 1);
-    book.text(row, 0, chart.labels[i], CellStyle::text);
-    for (std::size_t s = 0; s < chart.series.size(); ++s) {
-      const auto& values = chart.series[s].values;
-      const auto column = static_cast<std::uint16_t>(s + 1);
-      if (i < values.size() && values[i]) {
-        book.number(row, column, *values[i], CellStyle::decimal);
-      } else {
-        book.text(row, column, "—", CellStyle::absent);
-      }
-    }
-  }
-  SheetChart drawn{.title = in(language, chart.name),
-                   .rows = static_cast<std::uint32_t>(chart.labels.size()),
-                   .series = static_cast<std::uint16_t>(chart.series.size())};
-  drawn.kind = chart.kind == Chart::Kind::lines     ? SheetChart::Kind::lines
-               : chart.kind == Chart::Kind::stacked ? SheetChart::Kind::stacked
-                                                    : SheetChart::Kind::bars;
-  book.chart(drawn);
-}
-
 void write_table(Workbook& book, const DocumentTable& table, Language language,
                  std::size_t number) {
-  SheetLayout layout{.name = sheet_name(in(language, table.name), number), .frozen_rows = 1};
+  SheetLayout layout{.name = sheet_name(numbered(number), in(language, table.name)),
+                     .frozen_rows = 1};
   for (const DocumentColumn& column : table.columns)
     layout.columns.push_back({.width = column.width});
   book.begin_sheet(layout);
@@ -151,7 +100,9 @@ ledger::Result<void> document_xlsx(ledger::FileSystem& files, const std::string&
   write_cover(book, document, language);
   std::size_t number = 0;
   for (const DocumentSection& section : document.sections) {
-    for (const Chart& chart : section.charts) write_chart(book, chart, language, ++number);
+    for (const Chart& chart : section.charts) {
+      write_chart_sheet(book, chart, language, numbered(++number));
+    }
     for (const DocumentTable& table : section.tables) write_table(book, table, language, ++number);
   }
   return book.finish();

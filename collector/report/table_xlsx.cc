@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "collector/report/chart_xlsx.h"
 #include "collector/report/definitions.h"
 #include "collector/report/month_types.h"
 #include "collector/report/workbook.h"
@@ -313,7 +314,7 @@ void write_definitions(Workbook& book, const UtilizationTable& table) {
 }  // namespace
 
 Result<void> write_utilization_xlsx(ledger::FileSystem& files, const std::string& path,
-                                    const UtilizationTable& table) {
+                                    const UtilizationTable& table, std::span<const Chart> charts) {
   Workbook book(files, path,
                 {.title = "云资源利用情况表 " + rules::format_month(table.month),
                  .subject = "Cloud resource utilization",
@@ -322,18 +323,23 @@ Result<void> write_utilization_xlsx(ledger::FileSystem& files, const std::string
   write_reasons(book, table);
   write_sources(book, table);
   write_definitions(book, table);
+  for (std::size_t i = 0; i < charts.size(); ++i) {
+    write_chart_sheet(book, charts[i], Language::zh, fmt::format("图{}.", i + 1));
+  }
   return book.finish();
 }
 
 Result<void> write_utilization_report(ledger::FileSystem& files, const std::string& directory,
-                                      const UtilizationTable& table) {
+                                      const UtilizationTable& table,
+                                      std::span<const Chart> charts) {
   if (auto made = files.make_directory(directory, 0755); !made) return failure(made);
   const std::string json = utilization_json(table);
   if (auto put = replace_file(files, ledger::join_path(directory, "utilization.json"), json, 0644);
       !put) {
     return failure(put);
   }
-  return write_utilization_xlsx(files, ledger::join_path(directory, "utilization.xlsx"), table);
+  return write_utilization_xlsx(files, ledger::join_path(directory, "utilization.xlsx"), table,
+                                charts);
 }
 
 }  // namespace yunjian::collector

@@ -144,15 +144,9 @@ Chart heat_chart(const UtilizationTable& table) {
               .name = {"CPU 均值：一周 24×7", "CPU mean over the week"},
               .x_axis = {"时", "hour"},
               .labels = {"一", "二", "三", "四", "五", "六", "日"}};
-  double most = 1;
   for (const rules::WeekHour& hour : table.week) {
     std::optional<double>& cell = chart.cells.emplace_back();
-    if (hour.count == 0) continue;
-    cell = static_cast<double>(hour.sum) / static_cast<double>(hour.count) / 10;
-    most = std::max(most, *cell);
-  }
-  for (std::optional<double>& cell : chart.cells) {
-    if (cell) cell = *cell * 100 / most;  // the warmest hour is the fleet's busiest
+    if (hour.count > 0) cell = static_cast<double>(hour.sum) / static_cast<double>(hour.count) / 10;
   }
   return chart;
 }

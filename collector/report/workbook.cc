@@ -209,26 +209,99 @@ void Workbook::filter(std::uint32_t header_row, std::uint32_t last_row, std::uin
   impl_->note(worksheet_autofilter(impl_->sheet, header_row, 0, last_row, last_column));
 }
 
+namespace {
+
+std::uint8_t chart_type(SheetChart::Kind kind) {
+  switch (kind) {
+    case SheetChart::Kind::stacked:
+      return LXW_CHART_COLUMN_STACKED;
+    case SheetChart::Kind::lines:
+      return LXW_CHART_LINE;
+    case SheetChart::Kind::scatter:
+      return LXW_CHART_SCATTER;
+    default:
+      return LXW_CHART_COLUMN;
+  }
+}
+
+// Dots, so that one month or one host is seen too.
+void set_dots(lxw_chart_series* series) {
+  chart_series_set_marker_type(series, LXW_CHART_MARKER_CIRCLE);
+  chart_series_set_marker_size(series, 5);
+}
+
+// x and y from `column` and the one behind it.
+lxw_chart_series* add_points(lxw_chart* drawn, const char* sheet, const CellRange& range) {
+  lxw_chart_series* series = chart_add_series(drawn, nullptr, nullptr);
+  chart_series_set_categories(series, sheet, range.first_row, range.first_column, range.last_row,
+                              range.first_column);
+  chart_series_set_values(series, sheet, range.first_row, range.last_column, range.last_row,
+                          range.last_column);
+  return series;
+}
+
+void draw_points(lxw_chart* drawn, const char* sheet, const SheetChart& chart) {
+  lxw_chart_series* dots = add_points(
+      drawn, sheet, {.first_row = 1, .last_row = chart.rows, .first_column = 0, .last_column = 1});
+  chart_series_set_name_range(dots, sheet, 0, 1);
+  set_dots(dots);
+  lxw_chart_fill ink{};
+  ink.color = header_colour;
+  chart_series_set_marker_fill(dots, &ink);
+  for (std::uint32_t row = 1; chart.mark_column > 0 && row < 4; row += 2) {
+    lxw_chart_series* line =
+        add_points(drawn, sheet,
+                   {.first_row = row,
+                    .last_row = row + 1,
+                    .first_column = chart.mark_column,
+                    .last_column = static_cast<std::uint16_t>(chart.mark_column + 1)});
+    lxw_chart_line look{};
+    look.color = 0xC00000;
+    look.width = 1;
+    chart_series_set_line(line, &look);
+    chart_series_set_marker_type(line, LXW_CHART_MARKER_NONE);
+  }
+  for (lxw_chart_axis* axis : {drawn->x_axis, drawn->y_axis}) {
+    chart_axis_set_min(axis, 0);
+    chart_axis_set_max(axis, 100);
+  }
+  chart_axis_set_name(drawn->x_axis, chart.x_axis.c_str());
+  chart_axis_set_name(drawn->y_axis, chart.y_axis.c_str());
+  chart_legend_set_position(drawn, LXW_CHART_LEGEND_NONE);
+}
+
+}  // namespace
+
 void Workbook::chart(const SheetChart& chart) {
   if (!impl_->sheet) return;
-  std::uint8_t type = LXW_CHART_COLUMN;
-  if (chart.kind == SheetChart::Kind::stacked) type = LXW_CHART_COLUMN_STACKED;
-  if (chart.kind == SheetChart::Kind::lines) type = LXW_CHART_LINE;
-  lxw_chart* drawn = workbook_add_chart(impl_->book, type);
+  lxw_chart* drawn = workbook_add_chart(impl_->book, chart_type(chart.kind));
   if (!drawn) return impl_->note(LXW_ERROR_MEMORY_MALLOC_FAILED);
   const char* sheet = impl_->sheet->name;
+  if (chart.kind == SheetChart::Kind::scatter) draw_points(drawn, sheet, chart);
   for (std::uint16_t i = 1; i <= chart.series; ++i) {
     lxw_chart_series* series = chart_add_series(drawn, nullptr, nullptr);
     chart_series_set_categories(series, sheet, 1, 0, chart.rows, 0);
     chart_series_set_values(series, sheet, 1, i, chart.rows, i);
     chart_series_set_name_range(series, sheet, 0, i);
+    if (chart.kind == SheetChart::Kind::lines) set_dots(series);
   }
   chart_title_set_name(drawn, chart.title.c_str());
   lxw_chart_options options{};
   options.x_scale = 1.5;
   options.y_scale = 1.3;
-  const auto column = static_cast<lxw_col_t>(chart.series + 2);
-  impl_->note(worksheet_insert_chart_opt(impl_->sheet, 1, column, drawn, &options));
+  const int behind = chart.kind == SheetChart::Kind::scatter ? 6 : chart.series + 2;
+  impl_->note(
+      worksheet_insert_chart_opt(impl_->sheet, 1, static_cast<lxw_col_t>(behind), drawn, &options));
+}
+
+void Workbook::warm(const CellRange& range) {
+  if (!impl_->sheet) return;
+  lxw_conditional_format scale{};
+  scale.type = LXW_CONDITIONAL_2_COLOR_SCALE;
+  scale.min_color = 0xFFFFFF;
+  scale.max_color = 0xF4876B;
+  impl_->note(worksheet_conditional_format_range(impl_->sheet, range.first_row, range.first_column,
+                                                 range.last_row, range.last_column, &scale));
 }
 
 Result<void> Workbook::finish() {

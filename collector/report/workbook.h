@@ -48,13 +48,25 @@ struct SheetLayout {
 };
 
 // A chart over the sheet's own cells: labels in column A from row 2 on, a series in each column
-// behind it, its name in row 1. It stands to the right of them.
+// behind it, its name in row 1. It stands to the right of them. scatter: x in column A, y in column
+// B, both axes 0 to 100.
 struct SheetChart {
-  enum class Kind { bars, stacked, lines };
+  enum class Kind { bars, stacked, lines, scatter };
   Kind kind = Kind::bars;
   std::string title;
   std::uint32_t rows = 0;
   std::uint16_t series = 0;
+  std::string x_axis = {};
+  std::string y_axis = {};
+  // scatter: here and in the next column are the ends of two lines, in rows 2 to 5; 0: none.
+  std::uint16_t mark_column = 0;
+};
+
+struct CellRange {  // all of them inside, counted from 0
+  std::uint32_t first_row = 0;
+  std::uint32_t last_row = 0;
+  std::uint16_t first_column = 0;
+  std::uint16_t last_column = 0;
 };
 
 struct WorkbookProperties {
@@ -83,6 +95,7 @@ class Workbook {
   void moment(std::uint32_t row, std::uint16_t column, ledger::Time value);
   void row_height(std::uint32_t row, double points);  // before the row's first cell
   void chart(const SheetChart& chart);
+  void warm(const CellRange& range);  // from white for the least number to red for the largest
   void filter(std::uint32_t header_row, std::uint32_t last_row, std::uint16_t last_column);
 
   // Closes, fsyncs and renames to `path`. Call once.

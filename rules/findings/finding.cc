@@ -60,11 +60,41 @@ constexpr unsigned by_provider = by(Actor::provider);
 
 // Working days within which the step behind a state is expected. The rules name 3 working days for
 // a change (Art. 18); the others are defaults of this system.
+constexpr int review_days = 3;
 constexpr int issue_days = 3;
+constexpr int notice_days = 1;
 constexpr int answer_days = 10;
 constexpr int backup_days = 10;
 constexpr int change_days = 3;
 constexpr int observation_days = 7;  // calendar days
+constexpr unsigned report_day = 5;   // until when a month is measured and reported
+
+// Whose step is next in a state, and how long it may take; in the order of the states.
+struct Term {
+  std::optional<Actor> owed_by;
+  int working_days = 0;  // 0: no clock in working days
+};
+
+constexpr std::array<Term, finding_state_count> terms = {{
+    {Actor::provider, review_days},   // flagged
+    {Actor::authority, issue_days},   // reviewed
+    {Actor::authority, notice_days},  // issued
+    {Actor::unit, answer_days},       // notified
+    {Actor::authority, issue_days},   // overdue
+    {Actor::unit, backup_days},       // agreed
+    {Actor::authority, issue_days},   // disputed
+    {Actor::authority, issue_days},   // exemption_asked
+    {},                               // exempted
+    {Actor::unit, backup_days},       // backed_up
+    {Actor::provider, change_days},   // handed_over
+    {Actor::provider, change_days},   // observing: behind the days of observation
+    {},                               // reclaimed
+    {Actor::unit, answer_days},       // negotiating
+    {Actor::provider, change_days},   // change_requested
+    {Actor::provider, 0},             // expanded: a whole month is measured first
+    {},                               // remeasured
+    {},                               // withdrawn
+}};
 
 struct Edge {
   FindingState from;
@@ -73,38 +103,37 @@ struct Edge {
   unsigned roads;
   unsigned actors;
   bool needs_reason;
-  int due_days;  // working days for the step behind `to`; 0: no clock
 };
 
 constexpr Edge edges[] = {
-    {flagged, review, reviewed, on_both, by_provider, false, issue_days},
-    {reviewed, issue, issued, on_both, by_authority, false, 1},
-    {issued, notify, notified, on_reclaim, by_authority | by(Actor::system), false, answer_days},
-    {notified, expire, overdue, on_reclaim, by(Actor::system), false, 0},
-    {notified, agree, agreed, on_reclaim, by_unit, false, backup_days},
-    {notified, dispute, disputed, on_reclaim, by_unit, true, issue_days},
-    {notified, ask_exemption, exemption_asked, on_reclaim, by_unit, true, issue_days},
-    {overdue, notify, notified, on_reclaim, by_authority, false, answer_days},
-    {overdue, agree, agreed, on_reclaim, by_unit, false, backup_days},
-    {overdue, dispute, disputed, on_reclaim, by_unit, true, issue_days},
-    {overdue, ask_exemption, exemption_asked, on_reclaim, by_unit, true, issue_days},
-    {disputed, uphold, issued, on_reclaim, by_authority, true, 1},
-    {exemption_asked, grant_exemption, exempted, on_reclaim, by_authority, false, 0},
-    {exemption_asked, refuse_exemption, issued, on_reclaim, by_authority, true, 1},
-    {agreed, back_up, backed_up, on_reclaim, by_unit, false, backup_days},
-    {backed_up, hand_over, handed_over, on_reclaim, by_unit, false, change_days},
-    {handed_over, stop, observing, on_reclaim, by_provider, false, 0},
-    {observing, reclaim, reclaimed, on_reclaim, by_provider, false, 0},
-    {observing, resume, disputed, on_reclaim, by_unit, true, issue_days},
-    {issued, negotiate, negotiating, on_expand, by_authority, false, answer_days},
-    {negotiating, expire, overdue, on_expand, by(Actor::system), false, 0},
-    {overdue, negotiate, negotiating, on_expand, by_authority, false, answer_days},
-    {negotiating, request_change, change_requested, on_expand, by_unit, false, change_days},
-    {change_requested, expand, expanded, on_expand, by_provider, false, 0},
-    {expanded, remeasure, remeasured, on_expand, by(Actor::system) | by_provider, false, 0},
+    {flagged, review, reviewed, on_both, by_provider, false},
+    {reviewed, issue, issued, on_both, by_authority, false},
+    {issued, notify, notified, on_reclaim, by_authority | by(Actor::system), false},
+    {notified, expire, overdue, on_reclaim, by(Actor::system), false},
+    {notified, agree, agreed, on_reclaim, by_unit, false},
+    {notified, dispute, disputed, on_reclaim, by_unit, true},
+    {notified, ask_exemption, exemption_asked, on_reclaim, by_unit, true},
+    {overdue, notify, notified, on_reclaim, by_authority, false},
+    {overdue, agree, agreed, on_reclaim, by_unit, false},
+    {overdue, dispute, disputed, on_reclaim, by_unit, true},
+    {overdue, ask_exemption, exemption_asked, on_reclaim, by_unit, true},
+    {disputed, uphold, issued, on_reclaim, by_authority, true},
+    {exemption_asked, grant_exemption, exempted, on_reclaim, by_authority, false},
+    {exemption_asked, refuse_exemption, issued, on_reclaim, by_authority, true},
+    {agreed, back_up, backed_up, on_reclaim, by_unit, false},
+    {backed_up, hand_over, handed_over, on_reclaim, by_unit, false},
+    {handed_over, stop, observing, on_reclaim, by_provider, false},
+    {observing, reclaim, reclaimed, on_reclaim, by_provider, false},
+    {observing, resume, disputed, on_reclaim, by_unit, true},
+    {issued, negotiate, negotiating, on_expand, by_authority, false},
+    {negotiating, expire, overdue, on_expand, by(Actor::system), false},
+    {overdue, negotiate, negotiating, on_expand, by_authority, false},
+    {negotiating, request_change, change_requested, on_expand, by_unit, false},
+    {change_requested, expand, expanded, on_expand, by_provider, false},
+    {expanded, remeasure, remeasured, on_expand, by(Actor::system) | by_provider, false},
 };
 
-constexpr Edge withdrawal{flagged, withdraw, withdrawn, on_both, by_authority, true, 0};
+constexpr Edge withdrawal{flagged, withdraw, withdrawn, on_both, by_authority, true};
 
 unsigned bit(Road road) { return road == Road::reclaim ? on_reclaim : on_expand; }
 
@@ -210,16 +239,30 @@ Result<FindingResult> advance_finding(const FindingStep& step, const Calendar& c
   }
   if (auto timely = check_time(step); !timely) return failure(timely);
 
-  FindingResult result{.state = edge->to};
-  if (edge->due_days > 0) {
-    const auto due = calendar.add_working_days(step.today, edge->due_days);
-    if (due) {
-      result.due = *due;
-    } else {
-      result.due_unknown = true;
-    }
+  const FindingDue due = due_in(edge->to, step.today, calendar);
+  return FindingResult{.state = edge->to, .due = due.date, .due_unknown = due.unknown};
+}
+
+FindingDue due_in(FindingState state, Date since, const Calendar& calendar) {
+  if (state == expanded) {
+    const Month after = since.year() / since.month() + std::chrono::months(2);
+    return {.date = after / std::chrono::day(report_day)};
   }
-  return result;
+  const int days = terms[static_cast<std::size_t>(state)].working_days;
+  if (days == 0) return {};
+  const Date from = state == observing ? next_day(since, observation_days) : since;
+  const auto due = calendar.add_working_days(from, days);
+  if (!due) return {.unknown = true};
+  return {.date = *due};
+}
+
+std::optional<Actor> owed_by(FindingState state) {
+  return terms[static_cast<std::size_t>(state)].owed_by;
+}
+
+std::string due_text(const FindingDue& due) {
+  if (due.unknown) return "unknown";
+  return due.date ? format_date(*due.date) : "";
 }
 
 std::vector<FindingAct> allowed_acts(Road road, FindingState state, Actor actor) {

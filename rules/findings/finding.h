@@ -96,6 +96,17 @@ struct FindingResult {
 // allow on this road, an actor who may not, a missing reason, too early. Pure.
 ledger::Result<FindingResult> advance_finding(const FindingStep& step, const Calendar& calendar);
 
+// Until when the step behind a state is expected, counted from the day the finding came into it.
+struct FindingDue {
+  std::optional<Date> date;  // absent: no clock runs, or
+  bool unknown = false;      // the calendar does not know the days yet
+};
+FindingDue due_in(FindingState state, Date since, const Calendar& calendar);
+std::string due_text(const FindingDue& due);  // "2026-11-16", "unknown" or ""
+
+// Whose step is next; absent: it is closed. Where authority or county may act, the authority.
+std::optional<Actor> owed_by(FindingState state);
+
 // The acts that `actor` may do in `state`, in a fixed order.
 std::vector<FindingAct> allowed_acts(Road road, FindingState state, Actor actor);
 

@@ -147,7 +147,37 @@ TEST_CASE("deadlines run in working days, and an unknown calendar is said to be 
   CHECK(result->due_unknown);
 }
 
-// All that is allowed, one line a road and state: what is not here is refused.
+TEST_CASE("each state that is not closed has a clock and somebody who owes the next step") {
+  const std::pair<FindingState, std::string_view> expected[] = {
+      {FindingState::flagged, "2026-06-04 3"},
+      {FindingState::reviewed, "2026-06-04 0"},
+      {FindingState::issued, "2026-06-02 0"},
+      {FindingState::notified, "2026-06-15 2"},
+      {FindingState::overdue, "2026-06-04 0"},
+      {FindingState::agreed, "2026-06-15 2"},
+      {FindingState::disputed, "2026-06-04 0"},
+      {FindingState::exemption_asked, "2026-06-04 0"},
+      {FindingState::exempted, " -"},
+      {FindingState::backed_up, "2026-06-15 2"},
+      {FindingState::handed_over, "2026-06-04 3"},
+      {FindingState::observing, "2026-06-11 3"},
+      {FindingState::reclaimed, " -"},
+      {FindingState::negotiating, "2026-06-15 2"},
+      {FindingState::change_requested, "2026-06-04 3"},
+      {FindingState::expanded, "2026-08-05 3"},
+      {FindingState::remeasured, " -"},
+      {FindingState::withdrawn, " -"},
+  };
+  CHECK(std::size(expected) == finding_state_count);
+  for (const auto& [state, wanted] : expected) {
+    const auto owed = owed_by(state);
+    CHECK(fmt::format("{} {}", due_text(due_in(state, date("2026-06-01"), calendar())),
+                      owed ? std::to_string(static_cast<int>(*owed)) : "-") == wanted);
+    CHECK(owed.has_value() == !is_closed(state));
+  }
+  CHECK(due_text(due_in(FindingState::flagged, date("2026-12-30"), calendar())) == "unknown");
+}
+
 // From another program that read the same notices: the day of the act, then one, three and ten
 // working days later.
 TEST_CASE("the clocks of a finding over 2025 and 2026 are those of the notices") {
@@ -191,6 +221,7 @@ TEST_CASE("the clocks of a finding over 2025 and 2026 are those of the notices")
   }
 }
 
+// All that is allowed, one line a road and state: what is not here is refused.
 TEST_CASE("no other step exists than those of the two roads") {
   std::string all;
   std::size_t refused = 0;

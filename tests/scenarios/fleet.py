@@ -7,7 +7,8 @@ import subprocess
 
 # In the order in which they refer to each other.
 KINDS = (
-    *('spec', 'host_terms', 'power', 'resource', 'resource_usage', 'incident', 'change'),
+    *('county', 'system', 'spec', 'host_terms', 'power', 'agreement', 'exemption'),
+    *('resource', 'resource_usage', 'incident', 'change'),
     *('drill', 'backup', 'duty', 'security_event', 'vulnerability', 'rectification'),
 )
 

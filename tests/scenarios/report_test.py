@@ -73,6 +73,20 @@ def judged_as_planted(bench, planted, pack):
     assert found == wanted, (found - wanted, wanted - found)
 
 
+def narrow_packs_are_right(pack):
+    """What is done for the whole cloud stands in the packs of counties and units too."""
+    city = (pack / 'operations.csv').read_text()
+    drills = next(line for line in city.splitlines() if line.startswith('D-1,'))
+    places = sorted(pack.glob('unit/*')) + sorted(pack.glob('county/*'))
+    assert len(places) > 5, places
+    for place in places:
+        text = (place / 'operations.csv').read_text()
+        assert drills in text and '核心交换机升级' in text, place
+        assert '统一认证无法登录' not in text, place  # names no unit
+        assert '见全市报告' in (place / 'operations.html').read_text(), place
+    assert '政务外网区' in city and '互联网区' in city
+
+
 def same_again(bench, month, pack):
     again = bench.dir / 'again'
     said = build(bench, month, again, '--all')
@@ -89,6 +103,8 @@ def equal(bench, month, pack, planted):
     assert code == 0, report
     assert report['hosts'] == len(planted) and report['tables'] > 5, report
     assert report['files_absent'] == 0, report
+    assert report['csv_tables'] == report['tables'], report
+    assert report['files_hash_only'] == report['files'] - 2 * report['tables'] - 1, report
     code, warm = check(bench, '--pack', pack, '--state', bench.dir / 'auditor')
     assert code == 0 and warm['resumed_at'] > 0, warm
 
@@ -165,6 +181,7 @@ def main():
         last = packs[months[-1]]
         judged_as_planted(bench, planted, last)
         same_again(bench, months[-1], last)
+        narrow_packs_are_right(last)
         equal(bench, months[-1], last, planted)
         equal_live(bench, months[-1])
         changed_by_hand(bench, last)

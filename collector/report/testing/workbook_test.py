@@ -109,8 +109,32 @@ class WorkbookTest(unittest.TestCase):
 
     def test_the_archive_is_whole(self):
         self.assertIsNone(self.book.zip.testzip())
-        self.assertEqual(list(self.book.paths),
+        self.assertEqual(list(self.book.paths)[:4],
                          ['云资源利用情况表', '判定说明', '记录来源', '口径说明'])
+        self.assertTrue(all(re.match(r'图\d\.', name) for name in list(self.book.paths)[4:]))
+
+    def test_the_charts_are_the_spreadsheets_own_over_the_numbers_beside_them(self):
+        charts = [name for name in self.book.zip.namelist()
+                  if re.fullmatch(r'xl/charts/chart\d+\.xml', name)]
+        self.assertEqual(len(charts), 5)
+        drawn = {re.search(r'<c:(bar|line|scatter)Chart>', self.book.zip.read(name).decode())[1]
+                 for name in charts}
+        self.assertEqual(drawn, {'bar', 'line', 'scatter'})
+        self.assertEqual(len(self.book.paths), 4 + len(charts) + 1)
+        scatter = next(name for name in self.book.paths if 'P95' in name and '×' in name)
+        points = [cells[:2] for cells in self.book.rows(scatter)[1:] if cells[0] is not None]
+        wanted = [[row['cpu']['p95_percent'], row['memory']['p95_percent']]
+                  for row in self.table['rows'] if row['cpu']['p95_percent'] is not None]
+        self.assertEqual(points, wanted)
+
+    def test_the_heat_map_is_coloured_by_its_numbers(self):
+        heat = next(name for name in self.book.paths if '24×7' in name)
+        rows = self.book.rows(heat)
+        self.assertEqual([len(row) for row in rows], [25] * 8)
+        self.assertEqual([row[0] for row in rows[1:]], list('一二三四五六日'))
+        scale = self.book.xml(heat).find('m:conditionalFormatting', NS)
+        self.assertEqual(scale.get('sqref'), 'B2:Y8')
+        self.assertIsNotNone(scale.find('.//m:colorScale', NS))
 
     def test_every_figure_equals_the_json(self):
         data = self.rows[5:]

@@ -28,7 +28,7 @@ ledger::Result<void> write_pack(ledger::FileSystem& files, const std::string& di
     };
     auto pdf = document_pdf(document, Language::zh);
     if (!pdf) return ledger::failure(pdf);
-    if (auto done = put(".pdf", *pdf); !done) return done;
+    if (auto done = put(".pdf", pdf->bytes); !done) return done;
     if (auto done = put(".html", document_html(document, Language::zh)); !done) return done;
     if (auto done = put(".en.html", document_html(document, Language::en)); !done) return done;
     if (auto done = put(".csv", document_csv(document, Language::zh)); !done) return done;
@@ -44,7 +44,11 @@ int main(int count, char** arguments) {
   if (count != 2 && count != 3) return EXIT_FAILURE;
   ledger::PosixFileSystem files;
   const auto table = rules::testing::sample_table();
-  if (!collector::write_utilization_report(files, arguments[1], table)) return EXIT_FAILURE;
+  const auto charts =
+      charts_of(collector::utilization_document(table, {}, {"全市", "the whole city"}));
+  if (!collector::write_utilization_report(files, arguments[1], table, charts)) {
+    return EXIT_FAILURE;
+  }
   if (count == 3 && !write_pack(files, arguments[2])) return EXIT_FAILURE;
   return EXIT_SUCCESS;
 }

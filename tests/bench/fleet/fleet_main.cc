@@ -70,6 +70,8 @@ struct Settings {
 Level quiet_level(Role role, bool day) {
   switch (role) {
     case Role::low:
+    case Role::agreed:
+    case Role::exempted:
       return {.cpu = day ? 110U : 40U,
               .cpu_spread = 40,
               .memory = 250,
@@ -128,6 +130,8 @@ Level level_of(Role role, rules::Date date, int hour, rules::Date last_day) {
       if (day && end) busy.cpu = 760;
       return day ? busy : night;
     case Role::low:
+    case Role::agreed:
+    case Role::exempted:
     case Role::idle:
     case Role::standby:
     case Role::faked:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace yunjian::fleet {
 
@@ -27,16 +28,18 @@ constexpr std::array<RoleFacts, role_count> roles = {{
     {"resized", "normal", ""},
     {"standby", "idle", ""},
     {"fresh", "insufficient_data", ""},
+    {"agreed", "normal", ""},
+    {"exempted", "low", ""},
 }};
 
 // Thirty hosts hold each kind at least once; larger fleets repeat them.
 constexpr std::array<Role, 30> mix = {
     Role::ordinary, Role::low,      Role::ordinary,    Role::idle,     Role::month_end,
     Role::starving, Role::ordinary, Role::faked,       Role::ordinary, Role::severe,
-    Role::ordinary, Role::low,      Role::wrong_shape, Role::ordinary, Role::silent,
+    Role::ordinary, Role::low,      Role::wrong_shape, Role::agreed,   Role::silent,
     Role::ordinary, Role::off,      Role::month_end,   Role::idle,     Role::ordinary,
     Role::filling,  Role::ordinary, Role::standby,     Role::low,      Role::resized,
-    Role::ordinary, Role::fresh,    Role::ordinary,    Role::starving, Role::ordinary};
+    Role::ordinary, Role::fresh,    Role::exempted,    Role::starving, Role::ordinary};
 
 constexpr std::array<std::string_view, 10> counties = {
     "", "云山区", "临河县", "平原县", "青石县", "白水县", "高岭区", "东湖区", "西关区", "开发区"};
@@ -89,6 +92,15 @@ std::string day(rules::Month month, unsigned number) {
   return fmt::format("{}-{:02}", rules::format_month(month), number);
 }
 
+std::string_view zone_of(const PlannedSystem& system) {
+  return system.is_public ? "internet" : "government";
+}
+
+const PlannedSystem& system_of(const Plan& plan, const PlannedHost& host) {
+  return *std::find_if(plan.systems.begin(), plan.systems.end(),
+                       [&](const PlannedSystem& system) { return system.id == host.system_id; });
+}
+
 using Files = std::vector<std::pair<std::string, std::string>>;
 
 void add_lists(const Plan& plan, Files& files) {
@@ -121,11 +133,12 @@ void add_terms(const Plan& plan, Files& files) {
                           vcpus * ratio, vcpus * 45 + vcpus * ratio * 18);
     }
   }
-  std::string terms = "id,host,disk_gb,state,online_from,spec\n";
+  std::string terms = "id,host,system,zone,disk_gb,state,online_from,spec\n";
   std::string power = "id,host,month,off_days\n";
   for (const auto& host : plan.hosts) {
     const bool fresh = host.role == Role::fresh;
-    terms += fmt::format("t-{},{},200,{},{},{}\n", host.id, host.id, fresh ? "trial" : "online",
+    terms += fmt::format("t-{},{},{},{},200,{},{},{}\n", host.id, host.id, host.system_id,
+                         zone_of(system_of(plan, host)), fresh ? "trial" : "online",
                          fresh ? day(plan.last, 15) : "2024-03-01", spec_of(host));
     if (host.role != Role::off) continue;
     for (const auto month : months_of(plan)) {
@@ -136,6 +149,39 @@ void add_terms(const Plan& plan, Files& files) {
   files.emplace_back("spec.csv", std::move(spec));
   files.emplace_back("host_terms.csv", std::move(terms));
   files.emplace_back("power.csv", std::move(power));
+}
+
+// Counties, systems, and the hosts whose limits or flags were agreed otherwise.
+void add_inventory(const Plan& plan, Files& files) {
+  std::string listed = "id,name,payer\n";
+  for (std::size_t i = 1; i < counties.size(); ++i) {
+    listed += fmt::format("c-{0},{1},{1}财政局\n", i, counties[i]);
+  }
+  std::string systems_list = "id,unit,name,mlps_level,zone,public\n";
+  for (const auto& system : plan.systems) {
+    systems_list +=
+        fmt::format("{},{},{},{},{},{}\n", system.id, system.unit, system.name, system.mlps_level,
+                    zone_of(system), system.is_public ? "yes" : "no");
+  }
+  std::string agreement = "id,unit,host,signed,from,limits,document\n";
+  std::string exemption = "id,host,type,reason,approver,from,until\n";
+  for (const auto& host : plan.hosts) {
+    if (host.role == Role::agreed) {
+      agreement += fmt::format(
+          "XQ-{0},{1},{0},2024-03-01,2024-03-01,\"{{\"\"low\"\":{{\"\"cpu_p95\"\":8}}}}\","
+          "需求确认书 {0}\n",
+          host.id, host.unit);
+    }
+    if (host.role == Role::exempted) {
+      exemption += fmt::format("HM-{0},{0},key_event,重大活动保障期间保留资源,市大数据局,{1},{2}\n",
+                               host.id, day(plan.last - std::chrono::months(11), 1),
+                               day(plan.last, days_of(plan.last)));
+    }
+  }
+  files.emplace_back("county.csv", std::move(listed));
+  files.emplace_back("system.csv", std::move(systems_list));
+  files.emplace_back("agreement.csv", std::move(agreement));
+  files.emplace_back("exemption.csv", std::move(exemption));
 }
 
 // A little of everything that the reports of operations and security show.
@@ -204,16 +250,25 @@ Plan make_plan(std::size_t hosts, rules::Month last, int months) {
                           .name = fmt::format("{}{}", county.empty() ? "市" : county, bureau),
                           .county = std::string(county)});
   }
+  std::set<std::string> known;
   for (std::size_t i = 0; i < hosts; ++i) {
     const auto [vcpus, memory_gb] = sizes[i % sizes.size()];
-    const std::string_view system = systems[i / 3 % systems.size()];
+    const std::size_t which = i / 3 % systems.size();
+    const std::string& unit = plan.units[i % plan.units.size()].id;
+    PlannedSystem system{.id = fmt::format("{}-sys-{}", unit, which + 1),
+                         .name = std::string(systems[which]),
+                         .unit = unit,
+                         .mlps_level = which < 3 ? 3U : 2U,
+                         .is_public = which == 0};
     plan.hosts.push_back({.id = fmt::format("ecs-{:05}", i + 1),
-                          .name = fmt::format("{}-{:02}", system, i % 7 + 1),
-                          .unit = plan.units[i % plan.units.size()].id,
-                          .system = std::string(system),
+                          .name = fmt::format("{}-{:02}", system.name, i % 7 + 1),
+                          .unit = unit,
+                          .system = system.name,
+                          .system_id = system.id,
                           .role = mix[i % mix.size()],
                           .vcpus = vcpus,
                           .memory_gb = memory_gb});
+    if (known.insert(system.id).second) plan.systems.push_back(std::move(system));
   }
   return plan;
 }
@@ -221,6 +276,7 @@ Plan make_plan(std::size_t hosts, rules::Month last, int months) {
 std::vector<std::pair<std::string, std::string>> plan_files(const Plan& plan) {
   Files files;
   add_lists(plan, files);
+  add_inventory(plan, files);
   add_terms(plan, files);
   add_register(plan, files);
   return files;

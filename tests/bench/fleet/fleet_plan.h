@@ -20,13 +20,15 @@ enum class Role {
   filling,  // its disk is full soon
   faked,
   wrong_shape,
-  silent,   // its agent says nothing from the 20th on
-  off,      // powered off, as the platform knows
-  resized,  // twice the size from the third day of the last month on
-  standby,  // idle by design: disaster recovery
-  fresh,    // enrolled in the middle of the last month
+  silent,    // its agent says nothing from the 20th on
+  off,       // powered off, as the platform knows
+  resized,   // twice the size from the third day of the last month on
+  standby,   // idle by design: disaster recovery
+  fresh,     // enrolled in the middle of the last month
+  agreed,    // low by the built-in rules, ordinary by the limits of its agreement
+  exempted,  // low, and exempt from being flagged
 };
-inline constexpr std::size_t role_count = 14;
+inline constexpr std::size_t role_count = 16;
 std::string_view role_key(Role role);
 // The verdict about its last part of the last month, and the flag after three months ("" = none).
 std::string_view planted_verdict(Role role);
@@ -37,6 +39,7 @@ struct PlannedHost {
   std::string name;
   std::string unit;
   std::string system;
+  std::string system_id;
   Role role = Role::ordinary;
   unsigned vcpus = 4;
   unsigned memory_gb = 8;
@@ -48,10 +51,19 @@ struct PlannedUnit {
   std::string county;  // "" = the city
 };
 
+struct PlannedSystem {
+  std::string id;
+  std::string name;
+  std::string unit;
+  unsigned mlps_level = 2;
+  bool is_public = false;
+};
+
 struct Plan {
   rules::Month first{};  // months that are seeded, both inclusive
   rules::Month last{};
   std::vector<PlannedUnit> units;
+  std::vector<PlannedSystem> systems;
   std::vector<PlannedHost> hosts;
 };
 
