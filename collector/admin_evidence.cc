@@ -122,6 +122,7 @@ Result<AdminAnswer> AdminCommands::retire_host(const AdminRequest& request) {
   }
   Act retired = act(request, "retire");
   retired.text("agent", id).text("host", state.host).text("unit", state.unit);
+  retired.number("incarnation", state.incarnation);
   if (auto ended = end_certificate(retired, id, "retired"); !ended) return ledger::failure(ended);
   const std::string text = ledger::format_retirement({.agent = id,
                                                       .incarnation = state.incarnation,
