@@ -3,12 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <iostream>
 
 #include "agent/check.h"
 #include "agent/config.h"
 #include "agent/enrol.h"
 #include "agent/runner.h"
 #include "agent/status.h"
+#include "agent/token_file.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/posix/secrecy.h"
 #include "ledger/posix/service_manager.h"
@@ -43,20 +45,26 @@ std::string host_name() {
 
 struct EnrolArguments {
   agent::EnrolOptions options;
+  std::string token_file;
   std::string collector;
   std::string proxy;
 };
 
 int enrol(const EnrolArguments& arguments) {
-  if (auto became = ledger::become_owner(arguments.options.state); !became)
-    return report(became.error());
   ledger::PosixFileSystem files;
+  agent::EnrolOptions options = arguments.options;
+  // Before the user changes: it is the caller's file.
+  if (!arguments.token_file.empty()) {
+    auto token = agent::read_token(files, arguments.token_file, std::cin);
+    if (!token) return report(token.error());
+    options.token = std::move(*token);
+  }
+  if (auto became = ledger::become_owner(options.state); !became) return report(became.error());
   ledger::SystemClock clock;
   ledger::SystemRandom random;
   const auto server = agent::make_enrol_server(arguments.collector, arguments.proxy);
-  const auto identity =
-      agent::enrol(arguments.options,
-                   {.files = &files, .random = &random, .clock = &clock, .server = server.get()});
+  const auto identity = agent::enrol(
+      options, {.files = &files, .random = &random, .clock = &clock, .server = server.get()});
   if (!identity) return report(identity.error());
   fmt::print("enrolled as {}\nhost        {} (unit {})\nlog         {}\n", identity->stream(),
              identity->host, identity->unit, identity->origin);
@@ -128,15 +136,22 @@ int main(int argc, char** argv) {
   CLI::App app("Yunjian agent: seals this host's usage and logs and ships them to the collector");
   app.set_version_flag("--version", std::string(version));
   app.require_subcommand(1);
-  EnrolArguments enrolment{.options = {}, .collector = {}, .proxy = {}};
+  EnrolArguments enrolment{.options = {}, .token_file = {}, .collector = {}, .proxy = {}};
   enrolment.options.host = host_name();
   CLI::App* enrol_command =
       app.add_subcommand("enrol", "make this host known to a collector; repeatable");
   enrol_command->add_option("--collector", enrolment.collector, "api URL: https://host:8444")
       ->required();
-  enrol_command
-      ->add_option("--token", enrolment.options.token, "from yunjian-collector enrol-token")
-      ->required();
+  auto* token_file = enrol_command->add_option("--token-file", enrolment.token_file,
+                                               "file with the token that yunjian-collector "
+                                               "enrol-token printed; - is standard input");
+  auto* token =
+      enrol_command->add_option("--token", enrolment.options.token,
+                                "the token itself; whoever lists processes sees it there");
+  token_file->excludes(token);
+  enrol_command->callback([token, token_file] {
+    if (token->count() + token_file->count() == 0) throw CLI::RequiredError("--token-file");
+  });
   enrol_command
       ->add_option("--ca-fingerprint", enrolment.options.ca_fingerprint,
                    "SHA-256 of the collector's CA certificate, hex")

@@ -1,13 +1,19 @@
 #include "agent/enrol.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <sstream>
 
 #include "agent/json_object.h"
 #include "agent/ship/tls_identity.h"
+#include "agent/token_file.h"
 #include "ledger/leaves.h"
+#include "ledger/posix/posix_file_system.h"
 #include "ledger/testing/manual_clock.h"
 #include "ledger/testing/memory_file_system.h"
 #include "ledger/testing/seeded_random.h"
+#include "ledger/testing/temporary_directory.h"
 
 namespace yunjian::agent {
 namespace {
@@ -175,6 +181,33 @@ TEST_CASE("the log's suite is learned from the collector's answer") {
   host.server.posts.clear();
   CHECK(host.problem().find("refused to enrol") != std::string::npos);
   CHECK(host.server.posts.size() == 1);
+}
+
+TEST_CASE("a token comes from standard input or a file that is nobody else's to read") {
+  ledger::PosixFileSystem files;
+  const ledger::testing::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/token";
+  const auto of_input = [&](const std::string& text) {
+    std::istringstream input(text);
+    const auto token = read_token(files, "-", input);
+    return token ? *token : "refused";
+  };
+  CHECK(of_input("secret\n") == "secret");
+  CHECK(of_input("secret") == "secret");
+  CHECK(of_input(std::string(token_bytes_max, 's') + "\n") == std::string(token_bytes_max, 's'));
+  for (const std::string& text :
+       {std::string(), std::string("\n"), std::string("one\ntwo\n"), std::string("one two"),
+        std::string(token_bytes_max + 1, 's'), std::string(1'000'000, 's')}) {
+    CHECK(of_input(text) == "refused");
+  }
+  std::istringstream none;
+  CHECK_FALSE(read_token(files, path, none));
+  REQUIRE(ledger::replace_file(files, path, "secret\n", 0644));
+  const auto open_to_all = read_token(files, path, none);
+  REQUIRE_FALSE(open_to_all);
+  CHECK(open_to_all.error().message.find("chmod 600") != std::string::npos);
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  CHECK(read_token(files, path, none).value() == "secret");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "auditor/verify_command.h"
 #include "auditor/witness_command.h"
 #include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/secrecy.h"
 #include "ledger/posix/system_clock.h"
 
 namespace {
@@ -324,6 +325,7 @@ struct Commands {
 }  // namespace
 
 int main(int argc, char** argv) {
+  yunjian::ledger::keep_memory_secret();
   CLI::App app(
       "云鉴审计工具 / Yunjian auditor: checks a collector's log without trusting the collector",
       "yunjian-audit");

@@ -6,7 +6,10 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
+
+#include "ledger/posix/secrecy.h"
 
 namespace yunjian::auditor {
 
@@ -113,6 +116,8 @@ std::string escape_path(std::string_view path) {
 }
 
 Result<HttpsClient> open_client(ledger::FileSystem& files, const LiveOptions& options) {
+  const std::array<std::string, 1> secrets{options.token_file};
+  if (auto secret = ledger::check_secret_files(secrets); !secret) return ledger::failure(secret);
   auto token = files.read_file(options.token_file);
   if (!token) return ledger::failure(token, "cannot read the token");
   token->resize(std::min(token->find_first_of("\r\n"), token->size()));

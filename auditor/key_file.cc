@@ -1,5 +1,8 @@
 #include "auditor/key_file.h"
 
+#include <array>
+
+#include "ledger/posix/secrecy.h"
 #include "ledger/text_fields.h"
 
 namespace yunjian::auditor {
@@ -44,6 +47,8 @@ Result<OwnKey> make_key(ledger::FileSystem& files, const std::string& path, cons
 }
 
 Result<OwnKey> read_key(ledger::FileSystem& files, const std::string& path, SignatureKind kind) {
+  const std::array<std::string, 1> secrets{path};
+  if (auto secret = ledger::check_secret_files(secrets); !secret) return ledger::failure(secret);
   auto text = files.read_file(path);
   if (!text) return ledger::failure(text, "reading the key");
   ledger::FieldReader reader(*text, form);

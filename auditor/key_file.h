@@ -24,7 +24,7 @@ struct NewKey {
 };
 ledger::Result<OwnKey> make_key(ledger::FileSystem& files, const std::string& path,
                                 const NewKey& wanted, ledger::Random& random);
-// Reject: the file is not there or not such a key, or of the other kind.
+// Reject: the file is not there, not such a key or of the other kind, or others may read it.
 ledger::Result<OwnKey> read_key(ledger::FileSystem& files, const std::string& path,
                                 ledger::SignatureKind kind);
 

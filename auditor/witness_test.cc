@@ -1,9 +1,14 @@
 #include "auditor/witness.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
+#include "auditor/collector_client.h"
 #include "auditor/testing/sample_source.h"
+#include "ledger/posix/posix_file_system.h"
+#include "ledger/posix/system_clock.h"
 #include "ledger/split_view.h"
+#include "ledger/testing/temporary_directory.h"
 
 namespace yunjian::auditor {
 namespace {
@@ -260,6 +265,29 @@ TEST_CASE("a key file is made once, mode 0600, and is of one kind") {
   CHECK(read->identity.vkey() == setup.key->identity.vkey());
   CHECK_FALSE(read_key(setup.files, "/key", ledger::SignatureKind::plain));
   CHECK_FALSE(make_key(setup.files, "/bad", {"a b", again.suite, again.kind}, setup.random));
+}
+
+TEST_CASE("keys and tokens that others may read are refused") {
+  ledger::PosixFileSystem files;
+  ledger::SystemRandom random;
+  const ledger::testing::TemporaryDirectory directory;
+  const std::string key = directory.path() + "/key";
+  const std::string token = directory.path() + "/token";
+  REQUIRE(make_key(files, key, {"witness.example", &ledger::default_suite()}, random));
+  REQUIRE(ledger::replace_file(files, token, "secret\n", 0600));
+  const LiveOptions live{"https://127.0.0.1:1", "", token};
+  CHECK(read_key(files, key, ledger::SignatureKind::cosignature).has_value());
+  CHECK(open_client(files, live).has_value());
+  for (const ::mode_t mode : {0640U, 0604U, 0660U}) {
+    REQUIRE(::chmod(key.c_str(), mode) == 0);
+    REQUIRE(::chmod(token.c_str(), mode) == 0);
+    const auto read = read_key(files, key, ledger::SignatureKind::cosignature);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().message.find("chmod 600") != std::string::npos);
+    const auto client = open_client(files, live);
+    REQUIRE_FALSE(client);
+    CHECK(client.error().message.find("chmod 600") != std::string::npos);
+  }
 }
 
 }  // namespace

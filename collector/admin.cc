@@ -82,6 +82,10 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"account certificate", &AdminCommands::make_account_certificate},
       {"account token", &AdminCommands::make_account_token},
       {"enrol-token", &AdminCommands::create_enrol_token},
+      {"enrol-token list", &AdminCommands::list_enrol_tokens},
+      {"enrol-token revoke", &AdminCommands::revoke_enrol_token},
+      {"agent list", &AdminCommands::list_agents},
+      {"agent revoke", &AdminCommands::revoke_agent},
       {"unit import", &AdminCommands::import_units},
       {"host import", &AdminCommands::import_hosts},
       {"inventory import", &AdminCommands::import_entries},
@@ -119,7 +123,7 @@ Result<ledger::Time> AdminCommands::expiry(const AdminRequest& request, int days
   return context_.clock->wall() + std::chrono::days(static_cast<int>(*days));
 }
 
-Result<TokenSpec> AdminCommands::token_spec(const AdminRequest& request) const {
+Result<TokenSpec> AdminCommands::token_spec(const AdminRequest& request, bool& recovers) const {
   auto role = parse_role(request.field("role"));
   if (!role) return ledger::failure(role, "--role");
   auto expires = expiry(request, token_days_default);
@@ -135,22 +139,27 @@ Result<TokenSpec> AdminCommands::token_spec(const AdminRequest& request) const {
     return refuse_input(fmt::format("--role {}: administrators hold accounts; see `account grant`",
                                     to_string(spec.role)));
   }
-  auto accounts_only = context_.accounts->has_security_administrator();
-  if (!accounts_only) return ledger::failure(accounts_only);
-  if (*accounts_only) {
+  auto tokens = context_.accounts->operator_tokens();
+  if (!tokens) return ledger::failure(tokens);
+  using enum AccountOffice::OperatorTokens;
+  if (*tokens == closed || (*tokens == recovery && spec.role != Role::authority)) {
     return refuse_input(
-        "an administrator for security holds office: a grant takes two people now; see `account "
-        "grant` and `account token`");
+        "an administrator for security holds or held office: a grant takes two people now; see "
+        "`account grant` and `account token`. The operator alone makes one of the authority when "
+        "no valid one is left");
   }
+  recovers = *tokens == recovery;
   if (auto good = check_role_scope(*context_.catalog, spec); !good) return ledger::failure(good);
   return spec;
 }
 
 Result<AdminAnswer> AdminCommands::create_token(const AdminRequest& request) {
-  auto spec = token_spec(request);
+  bool recovers = false;
+  auto spec = token_spec(request, recovers);
   if (!spec) return ledger::failure(spec);
   const std::string secret = new_token(*context_.random);
   Act granted = act(request, "grant");
+  if (recovers) granted.text("step", "recovery");
   granted.text("credential", token_id(secret)).text("name", spec->name);
   granted.text("role", to_string(spec->role)).text("scope", scope_of(*spec));
   granted.text("expires", ledger::format_time(spec->expires));

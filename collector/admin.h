@@ -64,6 +64,10 @@ class AdminCommands {
   Answer make_account_certificate(const AdminRequest& request);
   Answer make_account_token(const AdminRequest& request);
   Answer create_enrol_token(const AdminRequest& request);
+  Answer list_enrol_tokens(const AdminRequest& request);
+  Answer revoke_enrol_token(const AdminRequest& request);
+  Answer list_agents(const AdminRequest& request);
+  Answer revoke_agent(const AdminRequest& request);
   Answer import_units(const AdminRequest& request);
   Answer import_hosts(const AdminRequest& request);
   Answer import_entries(const AdminRequest& request);
@@ -88,9 +92,11 @@ class AdminCommands {
                                 const std::string& prefix, Language language);
   ledger::Result<void> add_narrow_packs(AdminAnswer& answer, const MonthPackFiles& city,
                                         Language language);
-  ledger::Result<TokenSpec> token_spec(const AdminRequest& request) const;
+  ledger::Result<TokenSpec> token_spec(const AdminRequest& request, bool& recovers) const;
   ledger::Result<ledger::Time> expiry(const AdminRequest& request, int days_default) const;
   ledger::Result<Doer> doer(const AdminRequest& request) const;
+  ledger::Result<void> end_certificate(const Act& act, const std::string& agent,
+                                       const std::string& reason);
   ledger::Result<void> record(const Act& act) { return context_.own->record(act.line()); }
   Act act(const AdminRequest& request, std::string_view what) const;
 

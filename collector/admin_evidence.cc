@@ -104,7 +104,8 @@ Result<void> StreamCheck::check_body(const EvidenceLog::StoredBatch& batch,
 
 }  // namespace
 
-// The agent's newest incarnation ends here; its host may be enrolled anew later.
+// The agent's newest incarnation ends here; its host may be enrolled anew later. Its certificate
+// goes first: no batch can come in between.
 Result<AdminAnswer> AdminCommands::retire_host(const AdminRequest& request) {
   const std::string id = request.field("agent");
   std::optional<StreamInfo> newest;
@@ -121,7 +122,8 @@ Result<AdminAnswer> AdminCommands::retire_host(const AdminRequest& request) {
   }
   Act retired = act(request, "retire");
   retired.text("agent", id).text("host", state.host).text("unit", state.unit);
-  if (auto recorded = record(retired); !recorded) return ledger::failure(recorded);
+  retired.number("incarnation", state.incarnation);
+  if (auto ended = end_certificate(retired, id, "retired"); !ended) return ledger::failure(ended);
   const std::string text = ledger::format_retirement({.agent = id,
                                                       .incarnation = state.incarnation,
                                                       .batches = state.next_batch,

@@ -61,7 +61,7 @@ Result<AdminAnswer> AdminCommands::import_entries(const AdminRequest& request) {
   if (!kind) return ledger::failure(kind);
   std::optional<ledger::Error> trouble;
   const UnitOf unit_of = [&](std::string_view of, std::string_view id) {
-    auto owner = context_.catalog->owner(of, id);
+    auto owner = context_.catalog->owner(Scope::all(), of, id);
     if (owner) return *owner;
     trouble = owner.error();
     return std::optional<std::string>();

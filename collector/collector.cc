@@ -241,7 +241,9 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::s
                              .clock = tools_.clock,
                              .random = tools_.random,
                              .certificate_validity = options_.config.certificate_validity},
-      EnrolHandler::Options{.ingest_urls = std::move(ingest_urls)});
+      EnrolHandler::Options{
+          .ingest_urls = std::move(ingest_urls),
+          .record = [this](std::string line) { return own_->record(std::move(line)); }});
   repeats_ = std::make_unique<Repeats>(*catalog_, tools_.clock);
   succession_ = std::make_unique<SuccessionDesk>(SuccessionDesk::Parts{.log = *log_,
                                                                        .catalog = *catalog_,

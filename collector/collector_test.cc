@@ -310,6 +310,68 @@ TEST_CASE_FIXTURE(
   CHECK(fatal == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an agent that is revoked or retired ships no more; lists say so") {
+  init();
+  serve();
+  import_unit();
+  const auto enrol_token = [&] {
+    return ask({.command = "enrol-token", .fields = {{"unit", "tax"}}});
+  };
+  const auto listed = [&](const std::string& state) {
+    const std::string list = ask({.command = "agent list"});
+    const std::string hosts = get("/v1/hosts", token()).body;
+    return list.find(' ' + state + ' ') != std::string::npos &&
+           hosts.find("\"state\":\"" + state + "\"") != std::string::npos;
+  };
+  const std::string spare = enrol_token();
+  Host host{.fixture = *this};
+  host.enrol(enrol_token());
+  CHECK(listed("never"));
+  CHECK(host.ship({event(clock.wall(), "one")}).verdict == ledger::Verdict::accepted);
+  CHECK(listed("live"));
+  const std::string end =
+      ledger::format_time(read_certificate(host.identity.certificate)->not_after);
+  CHECK(ask({.command = "agent list"}).find(end) != std::string::npos);
+  const std::string agent = host.ratchet->identity().agent;
+  auto open_one = TlsClient::connect(
+      {.port = collector->ingest_port(), .ca_pem = ca(), .identity = &host.identity});
+  REQUIRE(open_one);
+  const auto status = [&] {
+    return open_one
+        ->exchange(request_text("POST", "/ingest/v1/batches", "x",
+                                "Content-Type: application/octet-stream\r\n"))
+        ->status;
+  };
+  CHECK(status() == 400);
+  CHECK(problem({.command = "agent revoke", .fields = {{"id", agent}}}).find("--reason") !=
+        std::string::npos);
+  ask({.command = "agent revoke", .fields = {{"id", host.stream()}, {"reason", "stolen"}}});
+  CHECK(status() == 403);
+  CHECK(listed("revoked"));
+  CHECK(problem({.command = "agent revoke", .fields = {{"id", agent}, {"reason", "x"}}})
+            .find("already") != std::string::npos);
+  CHECK(get("/v1/access?what=agent", token()).body.find(R"(\"reason\":\"stolen\")") !=
+        std::string::npos);
+  // Enrolled anew it is live again; retired it is refused like that too.
+  Host anew{.fixture = *this};
+  anew.enrol(ask({.command = "enrol-token", .fields = {{"agent", agent}}}));
+  CHECK(anew.ship({event(clock.wall(), "two")}).verdict == ledger::Verdict::accepted);
+  CHECK(listed("live"));
+  open_one = TlsClient::connect(
+      {.port = collector->ingest_port(), .ca_pem = ca(), .identity = &anew.identity});
+  REQUIRE(open_one);
+  CHECK(status() == 400);
+  ask({.command = "host retire", .fields = {{"agent", agent}}});
+  CHECK(status() == 403);
+  CHECK(listed("retired"));
+  // Tokens that lie about.
+  CHECK(ask({.command = "enrol-token list"}).find(token_id(spare) + "  valid") !=
+        std::string::npos);
+  ask({.command = "enrol-token revoke", .fields = {{"id", token_id(spare)}}});
+  CHECK(ask({.command = "enrol-token list"}).find(token_id(spare) + "  revoked") !=
+        std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture, "every change by a command is a record that the authority finds") {
   init();
   serve();
@@ -666,6 +728,30 @@ TEST_CASE_FIXTURE(Fixture,
   as("account revoke", {{"id", "li"}, {"as-token", first}});
   CHECK(open_one->exchange(request_text("GET", "/v1/me", ""))->status == 401);
   CHECK(get("/v1/me", secret).status == 401);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who may revoke the administrators does not make tokens alone by that") {
+  init();
+  serve();
+  const std::string first = token();
+  const auto create = [](const std::string& role) {
+    return AdminRequest{.command = "token create", .fields = {{"role", role}, {"name", "x"}}};
+  };
+  ask({.command = "account add", .fields = {{"id", "li"}, {"name", "李"}}});
+  const std::string grant =
+      ask({.command = "account grant",
+           .fields = {{"id", "li"}, {"role", "security"}, {"reason", "takes office"}}});
+  CHECK(get("/v1/me", ask(create("provider"))).status == 200);  // proposed is not approved
+  ask({.command = "account approve", .fields = {{"id", grant}, {"as-token", first}}});
+  ask({.command = "account revoke", .fields = {{"id", grant}}});
+  CHECK(problem(create("authority")).find("two people") != std::string::npos);
+  // The way back, when the authority has nothing left to come in with.
+  ask({.command = "token revoke", .fields = {{"id", token_id(first)}}});
+  CHECK(problem(create("provider")).find("two people") != std::string::npos);
+  const std::string recovered = ask(create("authority"));
+  CHECK(get("/v1/access?what=grant", recovered).body.find(R"("step":"recovery")") !=
+        std::string::npos);
+  CHECK(problem(create("authority")).find("two people") != std::string::npos);
 }
 
 TEST_CASE("a request and an answer of the admin socket survive any text") {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "collector/api/json.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
@@ -64,20 +66,36 @@ Result<std::string> read_secret(ledger::FileSystem& files, const std::string& pa
                       fmt::format("{} is damaged; bring it back from the backup", path));
 }
 
+namespace {
+
+// The credential of the service manager, when it gives one, else the file among the data.
+Result<std::string> log_key_path(ledger::FileSystem& files, const DataDirectory& directory) {
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  if (credentials == nullptr) return directory.log_key();
+  std::string path = ledger::join_path(credentials, "log.key");
+  auto there = files.exists(path);
+  if (!there) return ledger::failure(there);
+  return *there ? std::move(path) : directory.log_key();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<ledger::PrivateKey>> read_log_key(ledger::FileSystem& files,
                                                          const DataDirectory& directory,
                                                          const LogFacts& facts) {
-  auto secret = read_secret(files, directory.log_key());
+  auto path = log_key_path(files, directory);
+  if (!path) return ledger::failure(path);
+  auto secret = read_secret(files, *path);
   if (!secret) return ledger::failure(secret);
   auto key = facts.suite->load(*secret);
   ledger::wipe(*secret);
-  if (!key) return ledger::failure(key, directory.log_key());
+  if (!key) return ledger::failure(key, *path);
   const ledger::Verifier verifier(*facts.suite, facts.origin, (*key)->public_key());
   if (verifier.vkey() == facts.vkey) return std::move(*key);
   return ledger::fail(ErrorKind::fatal,
                       fmt::format("{} is not the key that {} names; the directory is mixed from "
                                   "several logs",
-                                  directory.log_key(), directory.log_facts()));
+                                  *path, directory.log_facts()));
 }
 
 }  // namespace yunjian::collector

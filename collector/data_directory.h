@@ -49,7 +49,8 @@ ledger::Result<void> write_secret(ledger::FileSystem& files, const std::string& 
                                   std::string_view secret);
 ledger::Result<std::string> read_secret(ledger::FileSystem& files, const std::string& path);
 
-// The log's key. Fatal: it is not the one that `facts` name.
+// The log's key: log.key in $CREDENTIALS_DIRECTORY (systemd's LoadCredential), when it is there,
+// else keys/log.key. Fatal: it is not the one that `facts` name.
 ledger::Result<std::unique_ptr<ledger::PrivateKey>> read_log_key(ledger::FileSystem& files,
                                                                  const DataDirectory& directory,
                                                                  const LogFacts& facts);

@@ -21,13 +21,17 @@ class Projection {
   Result<void> take(std::string_view line) {
     // Nearly all acts are looks; they are passed over without being read.
     const bool candidate = line.find("\"register\"") != std::string_view::npos ||
-                           line.find("\"finding\"") != std::string_view::npos;
+                           line.find("\"finding\"") != std::string_view::npos ||
+                           line.find("\"what\":\"agent\"") != std::string_view::npos ||
+                           line.find("\"what\":\"retire\"") != std::string_view::npos;
     if (!candidate) return {};
     const auto record = ledger::parse_record(line);
     if (!record) return {};
     RegistryEntry entry;
     if (rules::read_register_act(**record, entry)) return put(entry);
-    if ((*record)->find("what") == "finding") return step(**record);
+    const auto what = (*record)->find("what");
+    if (what == "finding") return step(**record);
+    if (what == "agent" || what == "retire") return end_certificate(**record);
     return {};
   }
   const Projected& done() const { return done_; }
@@ -75,6 +79,22 @@ class Projection {
     if (!put && put.error().kind == ErrorKind::retry) return {};  // its row is there
     if (put) ++done_.findings;
     return put;
+  }
+
+  // A certificate that was taken away does not come back with an older copy of the catalog.
+  Result<void> end_certificate(const ledger::ParsedRecord& record) {
+    const std::string id(record.find("agent").value_or(""));
+    const auto incarnation = record.find_integer("incarnation");
+    const auto time = ledger::parse_time(record.find("time").value_or(""));
+    if (!incarnation || !time) return {};
+    auto agent = catalog_.agent(Scope::all(), id);
+    if (!agent) return ledger::failure(agent);
+    if (!*agent || (*agent)->incarnation != *incarnation) return {};
+    ++done_.revocations;
+    return catalog_.revoke_agent({.agent = id,
+                                  .incarnation = *incarnation,
+                                  .reason = std::string(record.find("reason").value_or("retired")),
+                                  .revoked = *time});
   }
 
   Catalog& catalog_;

@@ -96,6 +96,33 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(catalog->entries(Scope::all(), "spec")->size() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a certificate that was taken away stays so in an older catalog") {
+  const std::vector<std::string> agents = {std::string(32, 'a'), std::string(32, 'b'),
+                                           std::string(32, 'c')};
+  for (const std::string& id : agents) {
+    REQUIRE(catalog->put_agent({.id = id,
+                                .incarnation = id[0] == 'c' ? 2U : 1U,
+                                .host = "web-01",
+                                .unit = "tax",
+                                .certificate_sha256 = "00ff"}));
+  }
+  act(Act(now, "agent")
+          .text("step", "revoke")
+          .text("agent", agents[0])
+          .number("incarnation", 1)
+          .text("reason", "stolen")
+          .line());
+  act(Act(now, "retire").text("agent", agents[1]).number("incarnation", 1).line());
+  act(Act(now, "retire").text("agent", agents[2]).number("incarnation", 1).line());
+  CHECK(project().revocations == 2);
+  using enum CertificateUse;
+  CHECK(catalog->certificate_use(agents[0], "00ff") == refused);
+  CHECK(catalog->certificate_use(agents[1], "00ff") == refused);
+  CHECK(catalog->certificate_use(agents[2], "00ff") == current);  // enrolled anew since
+  CHECK(catalog->revoked_agents()->at(agents[0]).reason == "stolen");
+  CHECK(catalog->revoked_agents()->at(agents[1]).reason == "retired");
+}
+
 TEST_CASE_FIXTURE(Fixture, "what was read once is not read again; the later of two acts wins") {
   enter_inventory();
   CHECK(project().entries == 3);

@@ -100,13 +100,15 @@ struct Wanted {
   Time from{};
   Time to{};
 
+  // Looks at accounts, grants and tokens are for those who watch the administrators.
+  bool tells_of_rights(std::string_view act) const {
+    return act == "grant" || act == "revoke" || (everything && act == "accounts");
+  }
   bool wants(const ParsedRecord& record) const {
     if (!who.empty() && text_of(record, "who") != who) return false;
     const Look look(record);
     if (!what.empty() && look.what != what) return false;
-    if (what.empty() && !look.is_at_data() && look.what != "grant" && look.what != "revoke") {
-      return false;
-    }
+    if (what.empty() && !look.is_at_data() && !tells_of_rights(look.what)) return false;
     if (unit && !look.concerns(Scope::units({*unit}))) return false;
     return everything || look.concerns(viewer);
   }

@@ -486,12 +486,23 @@ Outcome<std::vector<TokenInfo>> AccountOffice::tokens(const Doer& doer) const {
   return *std::move(tokens);
 }
 
-ledger::Result<bool> AccountOffice::has_security_administrator() const {
+// A grant that was revoked or has ended counts too: else who may revoke it alone would be free.
+ledger::Result<AccountOffice::OperatorTokens> AccountOffice::operator_tokens() const {
   auto grants = parts_.catalog.grants();
   if (!grants) return ledger::failure(grants);
-  return std::ranges::any_of(*grants, [&](const Grant& grant) {
-    return grant.kind == GrantKind::role && grant.role == Role::security && grant.holds(now());
+  const bool held = std::ranges::any_of(*grants, [](const Grant& grant) {
+    return grant.kind == GrantKind::role && grant.role == Role::security &&
+           !grant.approved_by.empty();
   });
+  if (!held) return OperatorTokens::free;
+  auto tokens = parts_.catalog.tokens();
+  if (!tokens) return ledger::failure(tokens);
+  for (const TokenInfo& token : *tokens) {
+    auto credential = parts_.catalog.credential_of(token.id, now());
+    if (!credential) return ledger::failure(credential);
+    if (*credential && (*credential)->role == Role::authority) return OperatorTokens::closed;
+  }
+  return OperatorTokens::recovery;
 }
 
 }  // namespace yunjian::collector

@@ -94,8 +94,11 @@ class AccountOffice {
   Outcome<std::vector<Grant>> grants(const Doer& doer) const;
   Outcome<std::vector<TokenInfo>> tokens(const Doer& doer) const;
 
-  // While an administrator for security holds office, tokens are made for accounts only.
-  ledger::Result<bool> has_security_administrator() const;
+  // Whether the operator of the machine alone makes tokens of no account: until the first
+  // administrator for security was approved. From then on for ever by two people, but for a way
+  // back when no valid credential of the authority is left.
+  enum class OperatorTokens { free, recovery, closed };
+  ledger::Result<OperatorTokens> operator_tokens() const;
 
   ledger::Time now() const { return parts_.clock.wall(); }
 

@@ -10,6 +10,7 @@
 #include "collector/api/name_page.h"
 #include "collector/api/parameters.h"
 #include "collector/api/repeats.h"
+#include "collector/api/unit_counts.h"
 
 namespace yunjian::collector {
 
@@ -151,6 +152,20 @@ std::string_view token_state(const TokenInfo& token, const std::vector<Grant>& g
   return "proposed";
 }
 
+void write_token(Json& json, const TokenInfo& token, const std::vector<Grant>& grants, Time now) {
+  json.begin_object().member("id", std::string_view(token.id));
+  json.member("name", std::string_view(token.spec.name));
+  write_by(json, "account", token.account);
+  if (token.account.empty()) {
+    json.member("role", to_string(token.spec.role));
+    write_texts(json, "units", token.spec.units);
+    if (!token.spec.county.empty()) json.member("county", std::string_view(token.spec.county));
+  }
+  json.member("state", token_state(token, grants, now));
+  json.member("created", token.created).member("expires", token.spec.expires);
+  json.end_object();
+}
+
 }  // namespace
 
 Outcome<Response> get_me(const ApiContext&, const Call& call) {
@@ -179,15 +194,18 @@ Outcome<Response> list_accounts(const ApiContext& context, const Call& call) {
   if (!page) return handed_on(page);
   const auto accounts = context.accounts->accounts(doer_of(call));
   if (!accounts) return Refusal(accounts.error());
-  return answer_list(
+  UnitCounts counts;
+  Response response = answer_list(
       context, *page, *accounts,
       std::pair([](const Account& account) { return account.id; },
-                [](Json& json, const Account& account) {
+                [&](Json& json, const Account& account) {
+                  counts.add("");
                   json.begin_object().member("id", std::string_view(account.id));
                   json.member("name", std::string_view(account.name));
                   json.member("created", account.created).member("closed", account.closed);
                   json.end_object();
                 }));
+  return recorded(context, look(context, call, "accounts"), counts, std::move(response));
 }
 
 Outcome<Response> post_account(const ApiContext& context, const Call& call) {
@@ -221,11 +239,18 @@ Outcome<Response> list_grants(const ApiContext& context, const Call& call) {
   auto grants = context.accounts->grants(doer_of(call));
   if (!grants) return handed_on(grants);
   std::ranges::sort(*grants, {}, &Grant::id);
-  return answer_list(context, *page, *grants,
-                     std::pair([](const Grant& grant) { return grant.id; },
-                               [now = context.clock->wall()](Json& json, const Grant& grant) {
-                                 write_grant(json, grant, now);
-                               }));
+  UnitCounts counts;
+  const Time now = context.clock->wall();
+  Response response = answer_list(context, *page, *grants,
+                                  std::pair([](const Grant& grant) { return grant.id; },
+                                            [&](Json& json, const Grant& grant) {
+                                              counts.add("");
+                                              for (const std::string& unit : grant.units) {
+                                                counts.add(unit, 0);
+                                              }
+                                              write_grant(json, grant, now);
+                                            }));
+  return recorded(context, look(context, call, "accounts"), counts, std::move(response));
 }
 
 Outcome<Response> post_grant(const ApiContext& context, const Call& call) {
@@ -257,24 +282,14 @@ Outcome<Response> list_tokens(const ApiContext& context, const Call& call) {
   if (!grants) return Refusal(grants.error());
   std::ranges::sort(*tokens, {}, &TokenInfo::id);
   const Time now = context.clock->wall();
-  return answer_list(
-      context, *page, *tokens,
-      std::pair([](const TokenInfo& token) { return token.id; },
-                [&](Json& json, const TokenInfo& token) {
-                  json.begin_object().member("id", std::string_view(token.id));
-                  json.member("name", std::string_view(token.spec.name));
-                  write_by(json, "account", token.account);
-                  if (token.account.empty()) {
-                    json.member("role", to_string(token.spec.role));
-                    write_texts(json, "units", token.spec.units);
-                    if (!token.spec.county.empty()) {
-                      json.member("county", std::string_view(token.spec.county));
-                    }
-                  }
-                  json.member("state", token_state(token, *grants, now));
-                  json.member("created", token.created).member("expires", token.spec.expires);
-                  json.end_object();
-                }));
+  UnitCounts counts;
+  Response response = answer_list(context, *page, *tokens,
+                                  std::pair([](const TokenInfo& token) { return token.id; },
+                                            [&](Json& json, const TokenInfo& token) {
+                                              counts.add("");
+                                              write_token(json, token, *grants, now);
+                                            }));
+  return recorded(context, look(context, call, "accounts"), counts, std::move(response));
 }
 
 // The secret is in this one answer and nowhere else, so a repeat cannot give it again.

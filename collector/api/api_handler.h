@@ -4,8 +4,8 @@
 #include "collector/api/context.h"
 #include "collector/api/inventory_routes.h"
 #include "collector/api/metrics.h"
-#include "collector/api/request_budget.h"
 #include "collector/api/stream_routes.h"
+#include "collector/http/request_budget.h"
 
 namespace yunjian::collector {
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "collector/api/unit_counts.h"
+
 namespace yunjian::collector {
 
 Act look(const ApiContext& context, const Call& call, std::string_view what) {
@@ -33,6 +35,13 @@ Outcome<void> record_look(const ApiContext& context, const Act& act) {
                   .retry = true,
                   .retry_after_s = 5};
   return Refusal(std::move(problem));
+}
+
+Outcome<Response> recorded(const ApiContext& context, Act act, const UnitCounts& counts,
+                           Response response) {
+  counts.tell(act);
+  if (auto done = record_look(context, act); !done) return handed_on(done);
+  return response;
 }
 
 }  // namespace yunjian::collector

@@ -21,6 +21,7 @@ namespace yunjian::collector {
 class AccountOffice;
 class PackStore;
 class Repeats;
+class UnitCounts;
 
 // What the routes work with; all of it outlives them and may be used from any thread.
 struct ApiContext {
@@ -61,6 +62,10 @@ struct Call {
 
 // Makes "who looked at what" durable; the answer may leave only when this has returned well.
 Outcome<void> record_look(const ApiContext& context, const Act& act);
+
+// The same for an answer that is made already: whose data left with it is told too.
+Outcome<Response> recorded(const ApiContext& context, Act act, const UnitCounts& counts,
+                           Response response);
 
 // The act of a look with everything that all looks say.
 Act look(const ApiContext& context, const Call& call, std::string_view what);

@@ -4,6 +4,7 @@
 #include "collector/api/list_page.h"
 #include "collector/api/register_act.h"
 #include "collector/api/repeats.h"
+#include "collector/api/unit_counts.h"
 #include "rules/data_file.h"
 #include "rules/findings/finding.h"
 
@@ -194,14 +195,17 @@ Outcome<Response> list_findings(const ApiContext& context, const Call& call) {
   if (!page) return handed_on(page);
   auto findings = context.catalog->findings(call.credential.scope, filter);
   if (!findings) return storage_problem(findings.error());
-  return answer_list(context, *page, *findings,
-                     std::pair([](const Finding& finding) { return finding.id; },
-                               [&](Json& json, const Finding& finding) {
-                                 json.begin_object();
-                                 write_members(json, finding);
-                                 write_allowed(json, finding, call.credential.role);
-                                 json.end_object();
-                               }));
+  UnitCounts counts;
+  Response response = answer_list(context, *page, *findings,
+                                  std::pair([](const Finding& finding) { return finding.id; },
+                                            [&](Json& json, const Finding& finding) {
+                                              counts.add(finding.unit);
+                                              json.begin_object();
+                                              write_members(json, finding);
+                                              write_allowed(json, finding, call.credential.role);
+                                              json.end_object();
+                                            }));
+  return recorded(context, look(context, call, "query"), counts, std::move(response));
 }
 
 Outcome<Response> get_finding(const ApiContext& context, const Call& call) {
@@ -209,7 +213,11 @@ Outcome<Response> get_finding(const ApiContext& context, const Call& call) {
   auto finding = context.catalog->finding(call.credential.scope, call.parts[0]);
   if (!finding) return storage_problem(finding.error());
   if (!*finding) return not_found();
-  return answer_one(context, call, **finding);
+  auto answer = answer_one(context, call, **finding);
+  if (!answer) return answer;
+  UnitCounts counts;
+  counts.add((*finding)->unit);
+  return recorded(context, look(context, call, "query"), counts, *std::move(answer));
 }
 
 Outcome<Response> post_finding(const ApiContext& context, const Call& call) {

@@ -58,7 +58,7 @@ std::map<std::string, HostState, std::less<>> newest_streams(
   return hosts;
 }
 
-void write_host(Json& json, const Host& host, const HostState& state, Time now) {
+void write_host(Json& json, const Host& host, const HostState& state, AgentState agent) {
   json.begin_object()
       .member("id", std::string_view(host.id))
       .member("unit", std::string_view(host.unit))
@@ -68,14 +68,13 @@ void write_host(Json& json, const Host& host, const HostState& state, Time now) 
       .member("memory_bytes", host.memory_bytes)
       .member("purpose", std::string_view(host.purpose))
       .member("address", std::string_view(host.address));
+  json.member("state", to_string(agent));
   if (state.newest == nullptr) {
-    json.member("state", "never").null_member("stream").null_member("agent");
+    json.null_member("stream").null_member("agent");
     json.null_member("last_received").null_member("last_sealed");
   } else {
     const auto& newest = *state.newest;
-    const bool silent = now - newest.last_received >= silent_after;
-    json.member("state", silent ? "silent" : "live")
-        .member("stream", std::string_view(state.stream))
+    json.member("stream", std::string_view(state.stream))
         .member("agent", std::string_view(newest.agent))
         .member("last_received", newest.last_received)
         .member("last_sealed", newest.last_sealed);
@@ -102,15 +101,6 @@ void write_stream(Json& json, const StreamInfo& stream) {
       .end_object();
 }
 
-// A list says of which units it told something.
-Outcome<Response> recorded_list(const ApiContext& context, const Call& call,
-                                const UnitCounts& counts, Response response) {
-  Act act = look(context, call, "query");
-  counts.tell(act);
-  if (auto recorded = record_look(context, act); !recorded) return handed_on(recorded);
-  return response;
-}
-
 }  // namespace
 
 Outcome<Response> list_hosts(const ApiContext& context, const Call& call) {
@@ -124,6 +114,8 @@ Outcome<Response> list_hosts(const ApiContext& context, const Call& call) {
     return !call.credential.scope.allows(stream.state.unit);
   });
   const auto newest = newest_streams(streams);
+  const auto revoked = context.catalog->revoked_agents();
+  if (!revoked) return storage_problem(revoked.error());
   const Time now = context.clock->wall();
   UnitCounts counts;
   Response response = answer_list(
@@ -131,10 +123,11 @@ Outcome<Response> list_hosts(const ApiContext& context, const Call& call) {
       std::pair([](const Host& host) { return host.id; },
                 [&](Json& json, const Host& host) {
                   counts.add(host.unit);
-                  const auto state = newest.find(host.id);
-                  write_host(json, host, state == newest.end() ? HostState{} : state->second, now);
+                  const auto found = newest.find(host.id);
+                  const auto state = found == newest.end() ? HostState{} : found->second;
+                  write_host(json, host, state, agent_state(state.newest, *revoked, now));
                 }));
-  return recorded_list(context, call, counts, std::move(response));
+  return recorded(context, look(context, call, "query"), counts, std::move(response));
 }
 
 Outcome<Response> list_streams(const ApiContext& context, const Call& call) {
@@ -151,7 +144,7 @@ Outcome<Response> list_streams(const ApiContext& context, const Call& call) {
                                               counts.add(stream.state.unit);
                                               write_stream(json, stream);
                                             }));
-  return recorded_list(context, call, counts, std::move(response));
+  return recorded(context, look(context, call, "query"), counts, std::move(response));
 }
 
 Outcome<Response> BatchReader::get_batch(const ApiContext& context, const Call& call) {
@@ -202,15 +195,27 @@ Outcome<void> BatchReader::record_taken(const ApiContext& context, const Call& c
                                         const EvidenceLog::StoredBatch& batch) {
   auto sealed = ledger::read_header(batch.frame.header, context.log->suite());
   if (!sealed) return storage_problem(sealed.error());
-  const Taken taken = take(context.clock->wall(), call.credential.id + ' ' + stream,
-                           batch.hollow ? 0 : sealed->header.records);
+  const std::string key = call.credential.id + ' ' + stream;
+  const std::uint64_t records = batch.hollow ? 0 : sealed->header.records;
+  const Taken taken = take(context.clock->wall(), key, records);
   if (!std::has_single_bit(taken.batches)) return {};
   Act act = look(context, call, "export");
   act.text("stream", stream).number("batches", taken.batches);
   UnitCounts counts;
   counts.add(batch.unit, taken.records);
   counts.tell(act);
-  return record_look(context, act);
+  auto done = record_look(context, act);
+  if (!done) give_back(key, records);
+  return done;
+}
+
+// What did not leave is not counted: else the next one would pass unrecorded.
+void BatchReader::give_back(const std::string& key, std::uint64_t records) {
+  const std::lock_guard lock(mutex_);
+  const auto found = taken_.find(key);
+  if (found == taken_.end() || found->second.batches == 0) return;
+  --found->second.batches;
+  found->second.records -= std::min(records, found->second.records);
 }
 
 BatchReader::Taken BatchReader::take(Time now, const std::string& key, std::uint64_t records) {

@@ -3,11 +3,10 @@
 #include <map>
 #include <mutex>
 
+#include "collector/api/agent_state.h"
 #include "collector/api/context.h"
 
 namespace yunjian::collector {
-
-inline constexpr std::chrono::seconds silent_after{180};
 
 // GET /v1/hosts: limit, cursor.
 Outcome<Response> list_hosts(const ApiContext& context, const Call& call);
@@ -36,6 +35,7 @@ class BatchReader {
     std::uint64_t records = 0;
   };
   Taken take(ledger::Time now, const std::string& key, std::uint64_t records);
+  void give_back(const std::string& key, std::uint64_t records);
   Outcome<void> record_taken(const ApiContext& context, const Call& call, const std::string& stream,
                              const EvidenceLog::StoredBatch& batch);
 

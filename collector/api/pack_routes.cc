@@ -5,6 +5,7 @@
 #include "collector/api/json.h"
 #include "collector/api/month_pack_files.h"
 #include "collector/api/parameters.h"
+#include "collector/api/unit_counts.h"
 #include "collector/report/pack_store.h"
 
 namespace yunjian::collector {
@@ -39,16 +40,19 @@ Outcome<Response> list_reports(const ApiContext& context, const Call& call) {
   auto months = context.packs->months();
   if (!months) return storage_problem(months.error());
   Json json;
+  UnitCounts counts;
   json.begin_object().key("items").begin_array();
   for (auto month = months->rbegin(); month != months->rend(); ++month) {
     auto pack = context.packs->newest(*month);
     if (!pack) return storage_problem(pack.error());
-    if (*pack) write_month(json, **pack);
+    if (!*pack) continue;
+    write_month(json, **pack);
+    counts.add("");
   }
   json.end_array().null_member("cursor").end_object();
   Response response;
   response.body = json.take();
-  return response;
+  return recorded(context, look(context, call, "query"), counts, std::move(response));
 }
 
 Outcome<Response> get_pack_file(const ApiContext& context, const Call& call) {

@@ -6,6 +6,7 @@
 #include "collector/api/list_page.h"
 #include "collector/api/register_act.h"
 #include "collector/api/repeats.h"
+#include "collector/api/unit_counts.h"
 
 namespace yunjian::collector {
 
@@ -27,6 +28,24 @@ bool may_write(const Credential& credential, const KindDef& kind) {
   return credential.role == Role::provider && kind.key != exemptions && kind.key != "agreement";
 }
 
+Response csv_response(const KindDef& kind, const std::vector<RegistryEntry>& entries) {
+  Response response;
+  response.content_type = "text/csv; charset=utf-8";
+  response.headers.emplace_back("Content-Disposition",
+                                "attachment; filename=\"" + std::string(kind.key) + ".csv\"");
+  response.body = format_entries_csv(kind, entries);
+  return response;
+}
+
+void write_entry(Json& json, const RegistryEntry& entry) {
+  json.begin_object().member("id", std::string_view(entry.id));
+  if (!entry.unit.empty() && entry.field("unit").empty()) {
+    json.member("unit", std::string_view(entry.unit));
+  }
+  for (const auto& [name, value] : entry.fields) json.member(name, std::string_view(value));
+  json.end_object();
+}
+
 Outcome<Response> list_entries(const ApiContext& context, const Call& call, const KindDef* kind) {
   if (kind == nullptr) return not_found();
   auto parameters = Parameters::read(call.request, {"format", "limit", "cursor"});
@@ -35,35 +54,30 @@ Outcome<Response> list_entries(const ApiContext& context, const Call& call, cons
   if (!format) return handed_on(format);
   auto entries = context.catalog->entries(call.credential.scope, kind->key);
   if (!entries) return storage_problem(entries.error());
+  Act act = look(context, call, "query");
+  act.text("format", *format);
+  UnitCounts counts;
   if (*format == "csv") {
-    Response response;
-    response.content_type = "text/csv; charset=utf-8";
-    response.headers.emplace_back("Content-Disposition",
-                                  "attachment; filename=\"" + std::string(kind->key) + ".csv\"");
-    response.body = format_entries_csv(*kind, *entries);
-    return response;
+    for (const RegistryEntry& entry : *entries) counts.add(entry.unit);
+    return recorded(context, std::move(act), counts, csv_response(*kind, *entries));
   }
   auto page = list_page(context, *parameters);
   if (!page) return handed_on(page);
-  return answer_list(context, *page, *entries,
-                     std::pair([](const RegistryEntry& entry) { return entry.id; },
-                               [](Json& json, const RegistryEntry& entry) {
-                                 json.begin_object().member("id", std::string_view(entry.id));
-                                 if (!entry.unit.empty() && entry.field("unit").empty()) {
-                                   json.member("unit", std::string_view(entry.unit));
-                                 }
-                                 for (const auto& [name, value] : entry.fields) {
-                                   json.member(name, std::string_view(value));
-                                 }
-                                 json.end_object();
-                               }));
+  Response response = answer_list(context, *page, *entries,
+                                  std::pair([](const RegistryEntry& entry) { return entry.id; },
+                                            [&](Json& json, const RegistryEntry& entry) {
+                                              counts.add(entry.unit);
+                                              write_entry(json, entry);
+                                            }));
+  return recorded(context, std::move(act), counts, std::move(response));
 }
 
 Outcome<std::vector<RegistryEntry>> read_entries(const ApiContext& context, const Call& call,
                                                  const KindDef& kind) {
   std::optional<ledger::Error> trouble;
+  // What lies outside the scope is as if it were not there.
   const UnitOf unit_of = [&](std::string_view of, std::string_view id) {
-    auto owner = context.catalog->owner(of, id);
+    auto owner = context.catalog->owner(call.credential.scope, of, id);
     if (owner) return *owner;
     trouble = owner.error();
     return std::optional<std::string>();

@@ -8,6 +8,7 @@ namespace yunjian::collector {
 
 void UnitCounts::add(std::string_view unit, std::uint64_t records) {
   records_ += records;
+  if (unit.empty()) return;
   const auto found = units_.find(unit);
   if (found != units_.end()) {
     found->second += records;

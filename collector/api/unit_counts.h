@@ -12,6 +12,7 @@ namespace yunjian::collector {
 // Of which units how many records left with an answer; told in the record of the look.
 class UnitCounts {
  public:
+  // Of no unit (""): counted, no unit is told of it.
   void add(std::string_view unit, std::uint64_t records = 1);
   // `units` as "police=3 tax=12", left out when nothing is known; `results`, the sum.
   void tell(Act& act) const;

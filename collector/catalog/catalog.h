@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,17 @@ struct Renewal {
   ledger::Time issued = {};
 };
 
+// A renewal becomes current with the first batch that is accepted under it.
+enum class CertificateUse { refused, renewal, current };
+
+// The end of an agent's certificates before their time; a later incarnation is not concerned.
+struct AgentRevocation {
+  std::string agent = {};
+  std::uint64_t incarnation = 1;
+  std::string reason = {};
+  ledger::Time revoked = {};
+};
+
 struct TokenSpec {
   std::string name = {};
   Role role = Role::unit;
@@ -74,6 +86,14 @@ struct EnrolTokenSpec {
   std::string agent = {};  // when set: opens that agent's next incarnation
   std::uint64_t uses = 1;
   ledger::Time expires = {};
+};
+
+struct EnrolTokenInfo {
+  std::string id = {};
+  EnrolTokenSpec spec;
+  std::uint64_t used = 0;
+  ledger::Time created = {};
+  bool revoked = false;
 };
 
 // An enrolment in progress: same token and same first key give the same reservation, for ever.
@@ -128,9 +148,19 @@ class Catalog {
   ledger::Result<std::optional<Agent>> agent(const Scope& scope, std::string_view id) const;
   ledger::Result<std::vector<Agent>> agents(const Scope& scope) const;
 
-  // Whether the agent may speak with this certificate: its current one, or the renewal, which then
-  // becomes current at once and puts the former out of use (durable on return).
-  ledger::Result<bool> use_certificate(std::string_view agent, std::string_view sha256);
+  ledger::Result<CertificateUse> certificate_use(std::string_view agent,
+                                                 std::string_view sha256) const;
+  // The renewal becomes current and puts the former out of use (durable on return).
+  ledger::Result<void> promote_renewal(std::string_view agent, std::string_view sha256);
+  ledger::Result<void> drop_renewal(std::string_view agent);
+  ledger::Result<void> note_certificate_end(std::string_view agent, std::string_view sha256,
+                                            ledger::Time end);
+  // Of the agents' current certificates, as far as they are known.
+  ledger::Result<std::map<std::string, ledger::Time>> certificate_ends() const;
+  // Its current certificate and the renewal are out of use when this returns.
+  ledger::Result<void> revoke_agent(const AgentRevocation& revocation);
+  // By agent; of incarnations that a later enrolment did not take the place of.
+  ledger::Result<std::map<std::string, AgentRevocation>> revoked_agents() const;
   ledger::Result<std::optional<Renewal>> renewal(std::string_view agent) const;
   ledger::Result<void> put_renewal(const Renewal& renewal);  // takes the place of one not used
 
@@ -170,6 +200,9 @@ class Catalog {
   // not.
   ledger::Result<EnrolTokenSpec> enrol_token(std::string_view secret, std::string_view first_key,
                                              ledger::Time now) const;
+  ledger::Result<bool> knows_enrol_token(std::string_view secret) const;
+  ledger::Result<std::vector<EnrolTokenInfo>> enrol_tokens() const;  // in the order they were made
+  ledger::Result<bool> revoke_enrol_token(std::string_view id);      // false: none such
   ledger::Result<std::optional<Reservation>> reservation(std::string_view enrol_secret,
                                                          std::string_view first_key) const;
   ledger::Result<void> reserve(std::string_view enrol_secret,
@@ -183,8 +216,8 @@ class Catalog {
                                                      std::string_view kind) const;  // by id
   ledger::Result<std::optional<RegistryEntry>> entry(const Scope& scope, std::string_view kind,
                                                      std::string_view id) const;
-  // The unit of a "unit", a "host" or an entry; absent: there is none such.
-  ledger::Result<std::optional<std::string>> owner(std::string_view kind,
+  // The unit of a "unit", a "host" or an entry; absent: there is none such that the scope shows.
+  ledger::Result<std::optional<std::string>> owner(const Scope& scope, std::string_view kind,
                                                    std::string_view id) const;
 
   // The finding as it is after `event`. Retry: somebody else took that step number.

@@ -21,14 +21,16 @@ struct EnrolRow {
   std::string id, unit, agent, expires;
   long long uses = 0;
   long long used = 0;
+  long long revoked = 0;
 };
 
 std::optional<EnrolRow> find_enrol_token(soci::session& sql, std::string_view secret) {
   EnrolRow row;
   const std::string hash = secret_hash(secret);
-  sql << "SELECT id, unit, agent, expires, uses, used FROM enrol_token WHERE secret_sha256 = :hash",
+  sql << "SELECT id, unit, agent, expires, uses, used, (SELECT count(*) FROM revoked_enrol_token r"
+         " WHERE r.id = enrol_token.id) FROM enrol_token WHERE secret_sha256 = :hash",
       use(hash), into(row.id), into(row.unit), into(row.agent), into(row.expires), into(row.uses),
-      into(row.used);
+      into(row.used), into(row.revoked);
   if (!sql.got_data()) return std::nullopt;
   return row;
 }
@@ -81,6 +83,10 @@ Result<EnrolTokenSpec> Catalog::enrol_token(std::string_view secret, std::string
                               .agent = row->agent,
                               .uses = static_cast<std::uint64_t>(row->uses),
                               .expires = stored_time(row->expires)};
+    if (row->revoked != 0) {
+      return ledger::fail(ErrorKind::reject,
+                          fmt::format("enrol token {} is revoked; ask for a new one", row->id));
+    }
     if (find_reservation(sql, row->id, first_key)) return spec;
     if (spec.expires <= now) {
       return ledger::fail(
@@ -93,6 +99,50 @@ Result<EnrolTokenSpec> Catalog::enrol_token(std::string_view secret, std::string
                                       row->id, row->used, row->uses));
     }
     return spec;
+  });
+}
+
+Result<bool> Catalog::knows_enrol_token(std::string_view secret) const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<bool> {
+    return find_enrol_token(sql, secret).has_value();
+  });
+}
+
+Result<std::vector<EnrolTokenInfo>> Catalog::enrol_tokens() const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<std::vector<EnrolTokenInfo>> {
+    EnrolRow row;
+    std::string created;
+    std::vector<EnrolTokenInfo> found;
+    soci::statement rows =
+        (sql.prepare << "SELECT id, unit, agent, uses, used, created, expires, (SELECT count(*)"
+                        " FROM revoked_enrol_token r WHERE r.id = enrol_token.id)"
+                        " FROM enrol_token ORDER BY created, id",
+         into(row.id), into(row.unit), into(row.agent), into(row.uses), into(row.used),
+         into(created), into(row.expires), into(row.revoked));
+    rows.execute();
+    while (rows.fetch()) {
+      found.push_back({.id = row.id,
+                       .spec = {.unit = row.unit,
+                                .agent = row.agent,
+                                .uses = static_cast<std::uint64_t>(row.uses),
+                                .expires = stored_time(row.expires)},
+                       .used = static_cast<std::uint64_t>(row.used),
+                       .created = stored_time(created),
+                       .revoked = row.revoked != 0});
+    }
+    return found;
+  });
+}
+
+Result<bool> Catalog::revoke_enrol_token(std::string_view id) {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<bool> {
+    const std::string wanted(id);
+    long long there = 0;
+    sql << "SELECT count(*) FROM enrol_token WHERE id = :id", use(wanted), into(there);
+    if (there == 0) return false;
+    sql << "INSERT INTO revoked_enrol_token(id) VALUES (:id) ON CONFLICT(id) DO NOTHING",
+        use(wanted);
+    return true;
   });
 }
 

@@ -70,12 +70,16 @@ TEST_CASE("entries are found again by kind, id and scope, also by another proces
 TEST_CASE("the owner of a unit, a host and an entry is known, and absence too") {
   Fixture fixture;
   REQUIRE(fixture.catalog->put_entries({{.kind = "system", .id = "portal", .unit = "tax"}}));
-  CHECK(fixture.catalog->owner("unit", "tax").value() == "tax");
-  CHECK(fixture.catalog->owner("host", "db-01").value() == "water");
-  CHECK(fixture.catalog->owner("system", "portal").value() == "tax");
-  CHECK_FALSE(fixture.catalog->owner("unit", "none")->has_value());
-  CHECK_FALSE(fixture.catalog->owner("host", "none")->has_value());
-  CHECK_FALSE(fixture.catalog->owner("spec", "none")->has_value());
+  CHECK(fixture.catalog->owner(Scope::all(), "unit", "tax").value() == "tax");
+  CHECK(fixture.catalog->owner(Scope::all(), "host", "db-01").value() == "water");
+  CHECK(fixture.catalog->owner(Scope::all(), "system", "portal").value() == "tax");
+  for (const auto& [kind, id] :
+       {std::pair("unit", "tax"), {"host", "db-01"}, {"system", "portal"}}) {
+    CHECK_FALSE(fixture.catalog->owner(Scope::units({"east"}), kind, id)->has_value());
+  }
+  CHECK_FALSE(fixture.catalog->owner(Scope::all(), "unit", "none")->has_value());
+  CHECK_FALSE(fixture.catalog->owner(Scope::all(), "host", "none")->has_value());
+  CHECK_FALSE(fixture.catalog->owner(Scope::all(), "spec", "none")->has_value());
 }
 
 TEST_CASE("a finding keeps every step, and two at once cannot both be taken") {

@@ -90,19 +90,20 @@ Result<std::optional<RegistryEntry>> Catalog::entry(const Scope& scope, std::str
   });
 }
 
-Result<std::optional<std::string>> Catalog::owner(std::string_view kind,
+Result<std::optional<std::string>> Catalog::owner(const Scope& scope, std::string_view kind,
                                                   std::string_view id) const {
   if (kind == "unit") {
+    if (!scope.allows(id)) return std::optional<std::string>();
     auto found = units(Scope::units({std::string(id)}));
     if (!found) return ledger::failure(found);
     return found->empty() ? std::optional<std::string>() : std::optional(std::string(id));
   }
   if (kind == "host") {
-    auto found = host(Scope::all(), id);
+    auto found = host(scope, id);
     if (!found) return ledger::failure(found);
     return *found ? std::optional((*found)->unit) : std::nullopt;
   }
-  auto found = entry(Scope::all(), kind, id);
+  auto found = entry(scope, kind, id);
   if (!found) return ledger::failure(found);
   return *found ? std::optional((*found)->unit) : std::nullopt;
 }

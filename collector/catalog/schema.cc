@@ -84,6 +84,12 @@ constexpr std::array added_tables = {
     " proposed TEXT NOT NULL, approved_by TEXT NOT NULL, approved TEXT NOT NULL,"
     " revoked_by TEXT NOT NULL, revoked TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS granted_by_holder ON granted(holder)",
+    "CREATE TABLE IF NOT EXISTS certificate_end ("
+    " sha256 TEXT PRIMARY KEY, agent TEXT NOT NULL, ends TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS revoked_agent ("
+    " agent TEXT PRIMARY KEY, incarnation BIGINT NOT NULL, reason TEXT NOT NULL,"
+    " revoked TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS revoked_enrol_token (id TEXT PRIMARY KEY)",
 };
 
 void set_durability(soci::session& sql) {

@@ -33,6 +33,8 @@ class EchoHandler : public Handler {
     if (request.path == "/status") return {.status = 1000};
     if (request.path == "/empty") return {.status = 204, .body = "dropped"};
     if (request.path == "/large") return {.body = std::string(3'000'000, 'z')};
+    // More than the buffers of both ends take.
+    if (request.path == "/huge") return {.body = std::string(64'000'000, 'z')};
     if (request.path == "/wait") wait();
     return {.content_type = "text/plain",
             .body = request.method + " " + request.path + " " + request.client_common_name + " " +
@@ -252,6 +254,34 @@ TEST_CASE_FIXTURE(Fixture, "connections beyond the limits are closed at once and
     CHECK(server.counters().connections_refused == 1);
   }
   CHECK(eventually([&] { return server.connect().has_value(); }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "connections of all peers together have a limit") {
+  options.limits.connections_max = 2;
+  const TestServer server = serve();
+  {
+    TlsClient first = server.client();
+    TlsClient second = server.client();
+    REQUIRE(first.exchange(request_text("GET", "/a")));
+    REQUIRE(second.exchange(request_text("GET", "/a")));
+    CHECK_FALSE(server.connect());
+    CHECK(server.counters().connections_refused == 1);
+    CHECK(server.counters().connections_open == 2);
+    CHECK(first.exchange(request_text("GET", "/a"))->status == 200);
+  }
+  CHECK(eventually([&] { return server.connect().has_value(); }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a client that does not read its answer is cut off") {
+  options.limits.write_timeout = 100ms;
+  options.limits.bytes_per_s_min = 1U << 30;  // what was read already buys no time
+  const TestServer server = serve();
+  TlsClient slow = server.client();
+  slow.send(request_text("GET", "/huge"));
+  CHECK(eventually([&] { return server.counters().timeouts == 1; }));
+  CHECK(eventually([&] { return server.counters().connections_open == 0; }));
+  CHECK_FALSE(slow.receive());
+  CHECK(server.exchange(request_text("GET", "/a")).status == 200);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a client that is silent in handshake, head or body is cut off") {

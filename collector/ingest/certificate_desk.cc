@@ -75,6 +75,9 @@ Result<Response> CertificateDesk::issue(const Request& request, const std::strin
   if (!certificate) return failure(certificate);
   auto facts = read_certificate(*certificate);
   if (!facts) return failure(facts);
+  auto noted = parts_.catalog.note_certificate_end(request.client_common_name, facts->sha256,
+                                                   facts->not_after);
+  if (!noted) return failure(noted);
   auto put = parts_.catalog.put_renewal({.agent = request.client_common_name,
                                          .key_sha256 = *key,
                                          .certificate_sha256 = facts->sha256,

@@ -5,6 +5,7 @@
 #include "collector/ingest/testing/ingest_kit.h"
 #include "ledger/record.h"
 #include "ledger/testing/manual_clock.h"
+#include "ledger/wire.h"
 
 namespace yunjian::collector {
 namespace {
@@ -13,6 +14,7 @@ using testing::ClientResponse;
 using testing::IngestKit;
 using testing::make_csr;
 using testing::request_text;
+using testing::TestAgent;
 
 const std::string agent_id(32, 'a');
 
@@ -29,13 +31,15 @@ std::string certificate_in(std::string_view body) {
 
 struct Fixture : IngestKit {
   CertificatePair current = authority.client(agent_id);
+  TestAgent agent{agent_id, 1, 1};
 
   Fixture() {
     REQUIRE(catalog->put_agent({.id = agent_id,
-                                .incarnation = 3,
+                                .incarnation = 1,
                                 .host = "web-01",
                                 .unit = "tax",
                                 .certificate_sha256 = sha256_of(current)}));
+    REQUIRE(log.enrol(agent, "tax", "web-01"));
   }
   static std::string sha256_of(const CertificatePair& pair) {
     return read_certificate(pair.certificate)->sha256;
@@ -46,10 +50,19 @@ struct Fixture : IngestKit {
     REQUIRE(response);
     return *response;
   }
+  ledger::Verdict ship(const CertificatePair& by, const ledger::Frame& frame) {
+    std::string body;
+    ledger::append_frame(body, frame.header, frame.body);
+    const auto response = post(by, body);
+    REQUIRE(response);
+    REQUIRE(response->status == 200);
+    return ledger::parse_answers(response->body)->front().verdict;
+  }
+  ledger::Frame next_batch() { return agent.seal(testing::event_lines(testing::test_start, 2)); }
   int post_status(const CertificatePair& by) { return post(by, "not frames")->status; }
 };
 
-TEST_CASE_FIXTURE(Fixture, "the old certificate stays good until the new one has been used") {
+TEST_CASE_FIXTURE(Fixture, "the old certificate stays good until a batch came under the new one") {
   const auto made = make_csr();
   const ClientResponse first = ask(current, csr_body(made.csr));
   REQUIRE(first.status == 200);
@@ -62,7 +75,10 @@ TEST_CASE_FIXTURE(Fixture, "the old certificate stays good until the new one has
   CHECK(certificate_in(ask(current, csr_body(made.csr)).body) == next.certificate);
 
   CHECK(post_status(next) == 400);
+  CHECK(post_status(current) == 400);
+  CHECK(ship(next, next_batch()) == ledger::Verdict::accepted);
   CHECK(post_status(current) == 403);
+  CHECK(post_status(next) == 400);
   CHECK(ask(current, csr_body(made.csr)).status == 403);
   CHECK((*catalog->agent(Scope::all(), agent_id))->certificate_sha256 == sha256_of(next));
 }
@@ -73,6 +89,32 @@ TEST_CASE_FIXTURE(Fixture, "two machines with one certificate do not take it fro
   CHECK(second.status == 409);
   CHECK(second.body.find("two machines") != std::string::npos);
   CHECK(second.headers.count("retry-after") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "of two machines the one that brings a fork loses its certificate") {
+  const auto made = make_csr();
+  const CertificatePair of_copy{certificate_in(ask(current, csr_body(made.csr)).body),
+                                made.private_key};
+  TestAgent copy{agent_id, 1, 1};
+  copy.enrol("tax", "web-01");
+  REQUIRE(ship(current, next_batch()) == ledger::Verdict::accepted);
+  CHECK(ship(of_copy, copy.seal_here(testing::event_lines(testing::test_start, 2, "other"))) ==
+        ledger::Verdict::fork);
+  CHECK(post_status(of_copy) == 403);
+  CHECK(ask(of_copy, csr_body(make_csr().csr)).status == 403);
+  CHECK(ship(current, next_batch()) == ledger::Verdict::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "the end of the certificate in use is known, and goes with a revocation") {
+  const auto made = make_csr();
+  const CertificatePair next{certificate_in(ask(current, csr_body(made.csr)).body),
+                             made.private_key};
+  REQUIRE(ship(next, next_batch()) == ledger::Verdict::accepted);
+  CHECK(catalog->certificate_ends()->at(agent_id) == read_certificate(next.certificate)->not_after);
+  REQUIRE(catalog->revoke_agent({.agent = agent_id, .reason = "sold"}));
+  CHECK(catalog->certificate_ends()->empty());
+  CHECK(catalog->revoked_agents()->at(agent_id).reason == "sold");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a renewal that was never used gives way after an hour") {

@@ -1,11 +1,16 @@
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "collector/http/message.h"
+#include "collector/http/request_budget.h"
 #include "collector/ingest/enrolment.h"
+#include "collector/ingest/handler_route.h"
 #include "ledger/record.h"
 
 namespace yunjian::collector {
@@ -13,15 +18,21 @@ namespace yunjian::collector {
 // The paths under /enrol/v1, for hosts that have no credential yet but a token:
 //   GET  /enrol/v1/ca   the CA certificate, PEM; open to all, compared by its fingerprint
 //   POST /enrol/v1      both steps of an enrolment, JSON (README)
-// Part of a listener without client certificates; the caller asks matches() first. Any thread.
+// The token is looked at before anything else: an address that goes on sending ones that nobody
+// made is answered 429, and one alarm record an hour says so. Part of a listener without client
+// certificates; the caller asks matches() first. Any thread.
 class EnrolHandler : public Handler {
  public:
   struct Options {
     std::vector<std::string> ingest_urls;  // told to new agents
+    // Makes one line a durable record of the collector's own stream. Empty: no alarms.
+    std::function<ledger::Result<void>(std::string line)> record = {};
   };
+  static constexpr RequestBudget::Limits guesses_max{.per_s = 0.2, .burst = 20};
   EnrolHandler(const EnrolmentOffice::Parts& parts, Options options);
 
   static bool matches(std::string_view path);
+  static std::span<const HandlerRoute> routes();
 
   // Both steps of an application that came another way, its token already looked at; `json` is the
   // request. Any thread.
@@ -32,6 +43,8 @@ class EnrolHandler : public Handler {
 
  private:
   Response enrol(const Request& request);
+  std::optional<Response> refuse_guess(const Request& request, const std::string& token);
+  void raise(const std::string& peer, ledger::Time now);
   Response first_step(const EnrolmentOffice::Application& application,
                       const EnrolmentOffice::Wish& wish);
   Response second_step(const EnrolmentOffice::Application& application,
@@ -40,6 +53,9 @@ class EnrolHandler : public Handler {
   const EnrolmentOffice::Parts parts_;
   const Options options_;
   EnrolmentOffice office_;
+  RequestBudget guesses_{guesses_max};  // of an address: tokens that nobody made
+  RequestBudget alarms_;                // about those, of an address
+  RequestBudget all_alarms_;
 };
 
 }  // namespace yunjian::collector

@@ -207,6 +207,40 @@ TEST_CASE_FIXTURE(Fixture, "a token that is unknown, expired or used up enrols n
   CHECK(log->size() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a token that was revoked enrols nobody, not even who began with it") {
+  const Applicant host = applicant();
+  const std::string enrolment = text(reserved(host), "text");
+  CHECK(*catalog->revoke_enrol_token(token_id(host.token)));
+  CHECK_FALSE(*catalog->revoke_enrol_token("000000000000"));
+  check_problem(post_json(host.second(enrolment)), 403, "enrol-token-refused");
+  check_problem(post_json(host.first()), 403, "enrol-token-refused");
+  CHECK(catalog->enrol_tokens()->front().revoked);
+  CHECK(catalog->enrol_tokens()->front().used == 1);
+  CHECK(log->size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who guesses tokens is slowed down and told of; good tokens pass") {
+  Members guess = with_token("guess").first();
+  guess["key"] = "?";  // nothing of it is looked at
+  guess["csr"] = "?";
+  ClientResponse answer = post_json(guess);
+  check_problem(answer, 403, "enrol-token-refused");
+  // Some come back while this runs.
+  const auto tries_max = static_cast<int>(EnrolHandler::guesses_max.burst) * 3;
+  int tries = 1;
+  for (; tries < tries_max && answer.status == 403; ++tries) answer = post_json(guess);
+  CHECK(tries > static_cast<int>(EnrolHandler::guesses_max.burst));
+  check_problem(answer, 429, "too-often");
+  CHECK(answer.headers.count("retry-after") == 1);
+  post_json(guess);
+  REQUIRE(recorded.size() == 1);
+  for (const char* part :
+       {R"("what":"alarm")", R"("address":"127.0.0.1")", R"("cause":"guessing")"}) {
+    CHECK(recorded[0].find(part) != std::string::npos);
+  }
+  enrolled(applicant());
+}
+
 TEST_CASE_FIXTURE(Fixture, "a token for two uses enrols two hosts") {
   const Applicant one = applicant({.unit = "tax", .uses = 2});
   const Applicant two = with_token(one.token);

@@ -103,12 +103,13 @@ OrProblem<void> check_wish(const EnrolmentOffice::Wish& wish, ledger::Time now) 
 OrProblem<Reservation> EnrolmentOffice::reserve(const Application& application, const Wish& wish) {
   const std::lock_guard one_at_a_time(mutex_);
   const ledger::Time now = parts_.clock.wall();
+  // Before anything is worked out for a stranger.
+  auto token = parts_.catalog.enrol_token(application.token, application.first_key, now);
+  if (!token) return refuse(token_refused(token.error()));
   auto good = check_suite(wish, parts_.log.suite());
   if (good) good = check_application(application, parts_.log.suite());
   if (good) good = check_wish(wish, now);
   if (!good) return refuse(std::move(good).error());
-  auto token = parts_.catalog.enrol_token(application.token, application.first_key, now);
-  if (!token) return refuse(token_refused(token.error()));
   auto known = parts_.catalog.reservation(application.token, application.first_key);
   if (!known) return unavailable(known);
   if (!*known) return new_reservation(application, wish, *token);
@@ -170,6 +171,9 @@ OrProblem<ledger::Enrolment> EnrolmentOffice::proposal(const Application& applic
 OrProblem<EnrolmentOffice::Enrolled> EnrolmentOffice::complete(const Application& application,
                                                                const std::string& signatures) {
   const std::lock_guard one_at_a_time(mutex_);
+  auto token =
+      parts_.catalog.enrol_token(application.token, application.first_key, parts_.clock.wall());
+  if (!token) return refuse(token_refused(token.error()));
   auto good = check_application(application, parts_.log.suite());
   if (!good) return refuse(std::move(good).error());
   auto reservation = parts_.catalog.reservation(application.token, application.first_key);
@@ -285,6 +289,9 @@ OrProblem<void> EnrolmentOffice::introduce(const Reservation& reservation) {
   }
   auto facts = read_certificate(reservation.certificate);
   if (!facts) return unavailable(facts);
+  auto noted =
+      parts_.catalog.note_certificate_end(reservation.agent, facts->sha256, facts->not_after);
+  if (!noted) return unavailable(noted);
   auto put = parts_.catalog.put_agent({.id = reservation.agent,
                                        .incarnation = reservation.incarnation,
                                        .host = reservation.host,

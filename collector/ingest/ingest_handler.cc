@@ -16,6 +16,9 @@ constexpr std::string_view successor_path = "/ingest/v1/successor";
 constexpr std::string_view inherited_path = "/ingest/v1/inherited";
 constexpr std::string_view begin_path = "/ingest/v1/inherited/begin";
 constexpr std::string_view witnessed_path = "/ingest/v1/witnessed/";
+constexpr HandlerRoute ingest_routes[] = {
+    {"POST", batches_path},   {"POST", certificate_path}, {"POST", successor_path},
+    {"POST", inherited_path}, {"POST", begin_path},       {"GET", "/ingest/v1/witnessed/{}/{}"}};
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view frames_type = "application/octet-stream";
 // Enough for a stray request to get its 404 instead of a 413.
@@ -25,17 +28,22 @@ bool takes_frames(std::string_view path) {
   return path == batches_path || path == inherited_path || path == begin_path;
 }
 
+// Whose path this is; what is behind the witnessed one is looked at there.
+const HandlerRoute* route_of(std::string_view path) {
+  for (const HandlerRoute& route : ingest_routes) {
+    const bool tail = route.pattern.starts_with(witnessed_path);
+    if (tail ? path.starts_with(witnessed_path) : path == route.pattern) return &route;
+  }
+  return nullptr;
+}
+
 // What is wrong with a request before anybody looks at who sent it.
 std::optional<Response> misdirected(const Request& request) {
-  if (request.path.starts_with(witnessed_path)) {
-    if (request.method != "GET") return method_not_allowed("GET");
-    return std::nullopt;
-  }
+  const HandlerRoute* route = route_of(request.path);
+  if (route == nullptr) return no_such_path(request.path);
+  if (request.method != route->method) return method_not_allowed(route->method);
+  if (route->method == "GET") return std::nullopt;
   const bool frames = takes_frames(request.path);
-  if (!frames && request.path != certificate_path && request.path != successor_path) {
-    return no_such_path(request.path);
-  }
-  if (request.method != "POST") return method_not_allowed("POST");
   const std::string_view wanted = frames ? frames_type : json_type;
   if (request.header("content-type") != wanted || !request.header("content-encoding").empty()) {
     return problem_response({.status = 415,
@@ -52,8 +60,10 @@ Response certificate_refused() {
       {.status = 403,
        .slug = "certificate-not-current",
        .title = "This certificate is not in use",
-       .detail = "The client certificate is not the one this agent was given last: it was replaced "
-                 "by a newer enrolment, or it is no agent's. Enrol the host with a new token."});
+       .detail =
+           "The client certificate is not the one this agent was given last: it was replaced "
+           "by a newer enrolment or revoked, another machine forked the stream with it, or it "
+           "is no agent's. Enrol the host with a new token."});
 }
 
 Response malformed_post(const std::string& why) {
@@ -72,6 +82,8 @@ Response answers_response(const std::vector<ledger::Answer>& answers) {
 
 }  // namespace
 
+std::span<const HandlerRoute> IngestHandler::routes() { return ingest_routes; }
+
 IngestHandler::IngestHandler(Parts parts)
     : parts_(std::move(parts)),
       desk_({.catalog = parts_.catalog,
@@ -87,16 +99,14 @@ Response IngestHandler::handle(const Request& request) {
 
 Response IngestHandler::answer(const Request& request) {
   if (auto wrong = misdirected(request)) return std::move(*wrong);
-  if (request.path == successor_path) {
-    return parts_.succession ? parts_.succession->enrol(request) : no_such_path(request.path);
-  }
-  auto current =
-      parts_.catalog.use_certificate(request.client_common_name, request.client_certificate_sha256);
-  if (!current) {
+  if (request.path == successor_path) return enrol_successor(request);
+  auto use =
+      parts_.catalog.certificate_use(request.client_common_name, request.client_certificate_sha256);
+  if (!use) {
     ++posts_failed_;
-    return failure_response(current.error());
+    return failure_response(use.error());
   }
-  if (!*current) return refuse_certificate(request);
+  if (*use == CertificateUse::refused) return refuse_certificate(request);
   if (request.path == certificate_path) return renew(request);
   if (request.path.starts_with(witnessed_path)) return witnessed(request);
   watch_clock(request);
@@ -107,14 +117,32 @@ Response IngestHandler::answer(const Request& request) {
                       "the collector's disk is 95 % full: nothing is accepted until there is room",
                       {}});
   }
-  if (request.path == batches_path) return take(request);
+  if (request.path == batches_path) return take(request, *use);
   if (parts_.succession == nullptr) return no_such_path(request.path);
   return request.path == begin_path ? parts_.succession->begin(request)
                                     : parts_.succession->link(request);
 }
 
+// Whoever was revoked gets no certificate by way of the lost log either.
+Response IngestHandler::enrol_successor(const Request& request) {
+  if (parts_.succession == nullptr) return no_such_path(request.path);
+  auto revoked = is_revoked(request.client_common_name);
+  if (!revoked) return failure_response(revoked.error());
+  if (!*revoked) return parts_.succession->enrol(request);
+  ++certificates_refused_;
+  return certificate_refused();
+}
+
+ledger::Result<bool> IngestHandler::is_revoked(const std::string& agent) const {
+  auto revoked = parts_.catalog.revoked_agents();
+  if (!revoked) return ledger::failure(revoked);
+  return revoked->contains(agent);
+}
+
 Response IngestHandler::refuse_certificate(const Request& request) {
-  if (parts_.succession != nullptr) {
+  auto revoked = is_revoked(request.client_common_name);
+  if (!revoked) return failure_response(revoked.error());
+  if (parts_.succession != nullptr && !*revoked) {
     auto heir = parts_.succession->is_heir(request.client_common_name);
     if (!heir) return failure_response(heir.error());
     if (*heir) return parts_.succession->tell();
@@ -193,7 +221,22 @@ void IngestHandler::watch_forks(const std::vector<ledger::Answer>& answers,
   }
 }
 
-Response IngestHandler::take(const Request& request) {
+// The renewal of a machine that brought a fork goes out of use and leaves the certificate of the
+// one whose batches are the log's; a batch that was accepted makes it current. Where both speak
+// with one certificate, nobody can tell them apart: the alarm and the state of the agent say so.
+ledger::Result<void> IngestHandler::settle_renewal(const Request& request,
+                                                   const std::vector<ledger::Answer>& answers) {
+  const auto any = [&](ledger::Verdict verdict) {
+    return std::ranges::any_of(answers,
+                               [&](const auto& answer) { return answer.verdict == verdict; });
+  };
+  if (any(ledger::Verdict::fork)) return parts_.catalog.drop_renewal(request.client_common_name);
+  if (!any(ledger::Verdict::accepted)) return {};
+  return parts_.catalog.promote_renewal(request.client_common_name,
+                                        request.client_certificate_sha256);
+}
+
+Response IngestHandler::take(const Request& request, CertificateUse use) {
   auto frames = ledger::split_frames(request.body);
   if (!frames) {
     ++posts_malformed_;
@@ -207,6 +250,10 @@ Response IngestHandler::take(const Request& request) {
     return failure_response(answers.error());
   }
   watch_forks(*answers, request.client_common_name);
+  if (use == CertificateUse::renewal) {
+    auto settled = settle_renewal(request, *answers);
+    if (!settled) return failure_response(settled.error());
+  }
   raise(gaps, request.client_common_name);
   return answers_response(*answers);
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "collector/http/message.h"
 #include "collector/ingest/certificate_desk.h"
 #include "collector/ingest/clock_watch.h"
+#include "collector/ingest/handler_route.h"
 #include "collector/ingest/succession.h"
 #include "collector/verify/batch_verifier.h"
 #include "ledger/wire.h"
@@ -30,9 +32,10 @@ namespace yunjian::collector {
 // checkpoint that witnesses cosigned, with their signatures; 204 while it does not cover the batch.
 //
 // Who posts is known by the client certificate: its CN is the agent id, and it must be the one that
-// the catalog holds as current, so that a new enrolment puts the old certificate out of use at
-// once. Each answer tells the collector's time, and a post may tell how far the agent finds its own
-// clock from it (ClockWatch). For a listener with client certificates required. Any thread.
+// the catalog holds as current or as the renewal that follows, asked for with each request: a new
+// enrolment or a revocation puts the old one out of use at once, on open connections too. Each
+// answer tells the collector's time, and a post may tell how far the agent finds its own clock from
+// it (ClockWatch). For a listener with client certificates required. Any thread.
 class IngestHandler : public Handler {
  public:
   struct Parts {  // must outlive it
@@ -56,6 +59,8 @@ class IngestHandler : public Handler {
   };
   explicit IngestHandler(Parts parts);
 
+  static std::span<const HandlerRoute> routes();
+
   Response handle(const Request& request) override;
   std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const override;
 
@@ -76,7 +81,11 @@ class IngestHandler : public Handler {
 
  private:
   Response answer(const Request& request);
-  Response take(const Request& request);
+  Response take(const Request& request, CertificateUse use);
+  Response enrol_successor(const Request& request);
+  ledger::Result<bool> is_revoked(const std::string& agent) const;
+  ledger::Result<void> settle_renewal(const Request& request,
+                                      const std::vector<ledger::Answer>& answers);
   Response renew(const Request& request);
   Response refuse_certificate(const Request& request);
   Response witnessed(const Request& request);

@@ -90,6 +90,29 @@ TEST_CASE_FIXTURE(Fixture, "a certificate that was replaced is put out of use at
   CHECK(ingest->counters().certificates_refused == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a revoked agent is refused at once, on its open connection too") {
+  auto open_one = ingest_client(identity);
+  const auto ask = [&](std::string_view method, std::string_view path, std::string_view body,
+                       std::string_view type) {
+    auto response = open_one.exchange(
+        request_text(method, path, body, "Content-Type: " + std::string(type) + "\r\n"));
+    REQUIRE(response);
+    return response->status;
+  };
+  const std::string octets = "application/octet-stream";
+  REQUIRE(ask("POST", "/ingest/v1/batches", frames(1), octets) == 200);
+  REQUIRE(catalog->revoke_agent({.agent = agent_a, .incarnation = 1, .reason = "stolen"}));
+  CHECK(ask("POST", "/ingest/v1/batches", frames(1), octets) == 403);
+  const std::string csr = testing::make_csr().csr;
+  std::string body = "{\"csr\":";
+  ledger::append_json_string(body, csr);
+  CHECK(ask("POST", "/ingest/v1/certificate", body + "}", "application/json") == 403);
+  CHECK(ask("GET", "/ingest/v1/witnessed/" + agent.stream() + "/0", "", octets) == 403);
+  CHECK(must_post(identity, frames(1)).status == 403);
+  CHECK(next_batch() == 1);
+  CHECK(ingest->counters().certificates_refused == 4);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a certificate from our CA that no agent holds is refused") {
   check_problem(must_post(authority.client(agent_b), frames(1)), 403, false);
   check_problem(must_post(authority.client("console"), frames(1)), 403, false);

@@ -27,7 +27,7 @@ struct Fixture {
            std::map<std::string, std::string, std::less<>> fields) {
     RegistryEntry entry{.kind = kind, .id = id, .fields = std::move(fields)};
     const auto checked = check_entry(entry, [&](std::string_view of, std::string_view which) {
-      return catalog->owner(of, which).value();
+      return catalog->owner(Scope::all(), of, which).value();
     });
     REQUIRE_MESSAGE(checked, checked.error().message);
     REQUIRE(catalog->put_entries({entry}));

@@ -1,5 +1,7 @@
 #include "collector/verify/batch_verifier.h"
 
+#include <fmt/format.h>
+
 #include "collector/verify/judgement.h"
 
 namespace yunjian::collector {
@@ -14,6 +16,13 @@ void refuse_unknown(ExaminedFrame& frame) {
   frame.refused = "stream " + frame.stream +
                   " is not enrolled here: enrol the agent with a new token (yunjian-agent enrol)";
   frame.cause = &VerifyCounters::refused_stream;
+}
+
+void refuse_budget(ExaminedFrame& frame) {
+  frame.refused = fmt::format(
+      "the bodies of this post decode to more than {} MiB: send this batch again in another post",
+      post_decoded_bytes_max >> 20U);
+  frame.cause = &VerifyCounters::refused_body;
 }
 
 void take_gaps(std::vector<ExaminedFrame>& frames, const std::vector<Answer>& answers,
@@ -44,24 +53,8 @@ BatchVerifier::BatchVerifier(EvidenceLog& log, const ledger::Clock& clock)
 Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& frames,
                                                   std::string_view peer,
                                                   std::vector<GapSeen>* gaps) {
-  std::vector<ExaminedFrame> examined;
   std::vector<std::string> streams;
-  {
-    const auto space = workspaces_.take();
-    for (const FrameRef& frame : frames) {
-      examined.push_back(examine_frame(frame, peer, log_.suite(), *space));
-      ExaminedFrame& last = examined.back();
-      if (!last.refused.empty()) continue;
-      const auto stream = log_.stream(last.stream);
-      if (!stream) {
-        refuse_unknown(last);
-      } else if (stream->retired && last.header().batch >= stream->next_batch) {
-        refuse_retired(last);
-      } else {
-        streams.push_back(last.stream);
-      }
-    }
-  }
+  std::vector<ExaminedFrame> examined = examine(frames, peer, streams);
   const StreamLocks::Held held = locks_.lock(streams);
   Judgement judgement(log_, clock_.wall());
   for (const ExaminedFrame& frame : examined) {
@@ -75,6 +68,34 @@ Result<std::vector<Answer>> BatchVerifier::answer(const std::vector<FrameRef>& f
   if (!answers) return failure(answers);
   if (gaps != nullptr) take_gaps(examined, *answers, *gaps);
   return answers;
+}
+
+// What the frames say by themselves; `streams` gets those of frames that are not refused.
+std::vector<ExaminedFrame> BatchVerifier::examine(const std::vector<FrameRef>& frames,
+                                                  std::string_view peer,
+                                                  std::vector<std::string>& streams) {
+  std::vector<ExaminedFrame> examined;
+  const auto space = workspaces_.take();
+  std::uint64_t decoded = 0;
+  for (const FrameRef& frame : frames) {
+    const bool spent = decoded > post_decoded_bytes_max;
+    examined.push_back(
+        examine_frame(spent ? FrameRef{frame.header, {}} : frame, peer, log_.suite(), *space));
+    ExaminedFrame& last = examined.back();
+    decoded += last.decoded_bytes;
+    if (!last.refused.empty()) continue;
+    const auto stream = log_.stream(last.stream);
+    if (!stream) {
+      refuse_unknown(last);
+    } else if (spent) {
+      refuse_budget(last);
+    } else if (stream->retired && last.header().batch >= stream->next_batch) {
+      refuse_retired(last);
+    } else {
+      streams.push_back(last.stream);
+    }
+  }
+  return examined;
 }
 
 Result<std::vector<Answer>> BatchVerifier::commit(Judgement& judgement) {

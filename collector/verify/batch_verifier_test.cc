@@ -94,6 +94,34 @@ TEST_CASE("several batches of one post are accepted in order, receipts in one ch
   }
 }
 
+TEST_CASE("the bodies of a post are decoded up to a budget, the rest is sent again") {
+  Fixture fixture;
+  // About 1 MiB each that make less than a hundredth of it on the wire.
+  const std::vector<std::string> lines(16, std::string(65'000, 'x'));
+  const std::size_t fit = post_decoded_bytes_max / (16 * 65'001 - 1) + 1;
+  std::vector<Frame> frames;
+  for (std::size_t i = 0; i < fit + 2; ++i) frames.push_back(fixture.agent.seal(lines));
+  const std::vector<Answer> answers = fixture.post(frames);
+  for (std::size_t i = 0; i < fit; ++i) CHECK(answers[i].verdict == Verdict::accepted);
+  for (std::size_t i = fit; i < frames.size(); ++i) {
+    CHECK(answers[i].verdict == Verdict::refused);
+    CHECK(answers[i].problem.find("decode to more than 128 MiB") != std::string::npos);
+  }
+  CHECK(fixture.verifier->counters().refused_body == 2);
+  CHECK(fixture.post_one(frames[fit]).verdict == Verdict::accepted);
+}
+
+TEST_CASE("bodies that do not decode take from the budget too") {
+  Fixture fixture;
+  const Frame good = fixture.three();
+  std::vector<Frame> frames(40, good);
+  for (Frame& frame : frames) frame.body = std::string(100, 'x');
+  const std::vector<Answer> answers = fixture.post(frames);
+  CHECK(answers.front().problem.find("not a zstd frame") != std::string::npos);
+  CHECK(answers.back().problem.find("decode to more than") != std::string::npos);
+  CHECK(fixture.post_one(good).verdict == Verdict::accepted);
+}
+
 TEST_CASE("a batch without records is accepted, and refused with a wrong root or a body") {
   Fixture fixture;
   const Frame wrong_root =

@@ -25,8 +25,10 @@ void examine_body(ExaminedFrame& frame, Workspace& space) {
   if (header.records == 0) return examine_without_records(frame, space);
   if (frame.body_bytes.empty()) return;
   if (auto decoded = space.decoder.decode(frame.body_bytes, space.lines); !decoded) {
+    frame.decoded_bytes = ledger::body_decoded_bytes_max;  // at most; the decoder does not say
     return find_bad(frame, decoded.error().message);
   }
+  frame.decoded_bytes = space.lines.size();
   const auto lines = ledger::split_lines(space.lines, header.records);
   if (!lines) return find_bad(frame, lines.error().message);
   if (ledger::lines_root(*space.hasher, *lines) != header.root) {

@@ -59,7 +59,8 @@ struct ExaminedFrame {
   std::string body_problem;
   ledger::BodySpan span;
   std::uint64_t line_bytes = 0;
-  std::vector<GapSeen> gaps;  // without stream and batch
+  std::uint64_t decoded_bytes = 0;  // that were worked out, whatever came of them
+  std::vector<GapSeen> gaps;        // without stream and batch
 
   const ledger::BatchHeader& header() const { return sealed.header; }
 };

@@ -58,7 +58,7 @@ def goes_on(bench, path, log):
         (there.dir / 'collector.toml').write_text(text)
         there.vkey, there.token = bench.vkey, bench.token
         there.ca = there.dir / 'collector' / 'tls' / 'ca.crt'
-        (there.dir / 'token').write_text(bench.token + '\n')
+        lab.write_secret(there.dir / 'token', bench.token + '\n')
         there.start_collector()
         found = numbers(there, log)
         assert found == list(range(len(found))), path
@@ -115,7 +115,7 @@ def successor(bench, path, agent, log):
         '127.0.0.1', '--successor-of', bench.dir / 'dead-anchor', '--ca-from', path)
     bench.vkey = json.loads((bench.dir / 'collector' / 'log.json').read_text())['vkey']
     bench.token = (bench.dir / 'collector' / 'token').read_text().strip()
-    (bench.dir / 'token').write_text(bench.token + '\n')
+    lab.write_secret(bench.dir / 'token', bench.token + '\n')
     bench.collect('unit', 'import', bench.dir / 'units.csv')
     bench.start_collector()
     bench.enrol_again('web-01')

@@ -38,6 +38,12 @@ def wait_until(what, seconds, condition):
         time.sleep(0.02)
 
 
+def write_secret(path, text):
+    """A file that nobody else may read, as the programs want those with secrets."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as out:
+        out.write(text)
+
+
 def one_file(log):
     """Configuration of an agent that follows one file and nothing else."""
     return f'[journal]\nenabled = false\n[usage]\nenabled = false\n[[file]]\npaths = ["{log}"]\n'
@@ -154,7 +160,7 @@ class Lab:
         self.vkey = json.loads((self.dir / 'collector' / 'log.json').read_text())['vkey']
         self.ca = self.dir / 'collector' / 'tls' / 'ca.crt'
         self.token = (self.dir / 'collector' / 'token').read_text().strip()
-        (self.dir / 'token').write_text(self.token + '\n')
+        write_secret(self.dir / 'token', self.token + '\n')
         (self.dir / 'units.csv').write_text(f'id,name,county\n{UNIT},水务局,\n')
         self.collect('unit', 'import', self.dir / 'units.csv')
 

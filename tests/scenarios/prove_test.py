@@ -53,7 +53,7 @@ def check_search(bench, log):
     assert not search(bench, f'log: "{log}"', '--to', '2020-01-01')
     code, out = audit(bench, 'search', '--q', 'a and (', *live(bench))
     assert code == 64 and "Parameter 'q'" in out, (code, out)
-    (bench.dir / 'wrong').write_text('no such token\n')
+    lab.write_secret(bench.dir / 'wrong', 'no such token\n')
     code, out = audit(bench, 'search', '--q', 'a', *live(bench)[:-1], bench.dir / 'wrong')
     assert code == 4 and 'is not valid here' in out, (code, out)
     return name

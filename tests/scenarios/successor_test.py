@@ -72,7 +72,7 @@ def open_successor(bench, checkpoint, backup):
     bench.vkey = json.loads((data / 'log.json').read_text())['vkey']
     bench.ca = data / 'tls' / 'ca.crt'
     bench.token = (data / 'token').read_text().strip()
-    (bench.dir / 'token').write_text(bench.token + '\n')
+    lab.write_secret(bench.dir / 'token', bench.token + '\n')
     bench.start_collector()
     return dead
 

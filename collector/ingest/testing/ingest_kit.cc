@@ -40,7 +40,11 @@ IngestKit::IngestKit() {
       }});
   const EnrolmentOffice::Parts parts{*log, *catalog, authority.authority, clock, authority.random};
   enrol_handler = std::make_unique<EnrolHandler>(
-      parts, EnrolHandler::Options{.ingest_urls = {"https://collector.test:8443"}});
+      parts, EnrolHandler::Options{.ingest_urls = {"https://collector.test:8443"},
+                                   .record = [this](std::string line) -> ledger::Result<void> {
+                                     recorded.push_back(std::move(line));
+                                     return {};
+                                   }});
   std::vector<ListenerOptions> listeners;
   listeners.push_back(loopback_listener(authority, *ingest));
   listeners.back().client_certificate = ClientCertificate::required;

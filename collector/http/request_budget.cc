@@ -1,4 +1,4 @@
-#include "collector/api/request_budget.h"
+#include "collector/http/request_budget.h"
 
 #include <algorithm>
 #include <cmath>
