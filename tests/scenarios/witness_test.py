@@ -80,7 +80,7 @@ def check_service(bench):
 def check_several(bench):
     """A log whose token is gone and a line that says nothing stop neither of the others."""
     with Bench(bench.bin) as other:
-        other.init(bench.suite)
+        other.init(bench.suite, 'other.example')
         other.start_collector()
         lines = [f'{log.url} {log.ca} {log.dir}/token {log.vkey}' for log in (bench, other)]
         logs = bench.dir / 'several'
