@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "ledger/archive/segment.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/record.h"
+#include "ledger/testing/asked_suite.h"
 
 namespace yunjian::auditor::testing {
 
@@ -29,13 +29,7 @@ void must(const ledger::Result<void>& result) {
 
 }  // namespace
 
-const ledger::Suite& sample_suite() {
-  const char* asked = std::getenv("YUNJIAN_SUITE");
-  if (asked == nullptr) return ledger::default_suite();
-  const auto found = ledger::find_suite(asked);
-  ledger::require(found.has_value(), "YUNJIAN_SUITE names a suite");
-  return **found;
-}
+const ledger::Suite& sample_suite() { return ledger::testing::asked_suite(); }
 
 SampleLog::SampleLog(std::uint64_t seed, const ledger::Suite& suite)
     : suite_(&suite), random_(seed), key_(suite.generate(random_).value()), now_(sample_time()) {
