@@ -23,6 +23,7 @@ void AgentBook::remember(std::uint64_t leaf, const std::string& agent, const Pos
 void AgentBook::enrolled(std::uint64_t leaf, const ledger::Hash& leaf_hash,
                          const ledger::Enrolment& enrolment) {
   enrolments_[leaf] = leaf_hash;
+  if (enrolment.origin == log_.name()) enrolled_at(leaf, enrolment.enrolled);
   if (leaf == 0) own_agent_ = enrolment.agent;
   if (enrolment.agent == own_agent_) return;
   const auto [place, fresh] = agents_.try_emplace(enrolment.agent);
@@ -34,6 +35,29 @@ void AgentBook::enrolled(std::uint64_t leaf, const ledger::Hash& leaf_hash,
   agent.at = {enrolment.incarnation, 0};
   agent.head = leaf_hash;
   agent.retired_leaf.reset();
+}
+
+// Told once: behind it the earlier time counts, so that what follows is measured by it again.
+void AgentBook::signed_at(std::uint64_t leaf, Time time) {
+  const bool back = log_time_ && *log_time_ - time > log_time_back_max;
+  if (back) tell_back(FindingKind::tampered, leaf, time);
+  log_time_ = back ? time : std::max(log_time(), time);
+}
+
+void AgentBook::enrolled_at(std::uint64_t leaf, Time time) {
+  if (log_time_ && *log_time_ - time > log_time_back_max) {
+    const bool waited = *log_time_ - time <= reservation_waits_max;
+    tell_back(waited ? FindingKind::notice : FindingKind::tampered, leaf, time);
+  }
+  log_time_ = std::max(log_time(), time);
+}
+
+void AgentBook::tell_back(FindingKind kind, std::uint64_t leaf, Time time) {
+  const std::string earlier = ledger::format_time(time);
+  const std::string later = ledger::format_time(*log_time_);
+  found(kind, leaf, fmt::format("日志自签的时间倒退:此叶子称 {},其前的叶子已称 {}", earlier, later),
+        fmt::format("the log's own time goes back: this leaf bears {}, one before it {}", earlier,
+                    later));
 }
 
 void AgentBook::sealed(std::uint64_t leaf, const Header& header) {
@@ -52,6 +76,7 @@ void AgentBook::sealed(std::uint64_t leaf, const Header& header) {
 }
 
 void AgentBook::own_sealed(std::uint64_t leaf, const ledger::BatchHeader& header) {
+  signed_at(leaf, header.sealed);
   const bool starts = std::any_of(header.flags.begin(), header.flags.end(),
                                   [](const auto& flag) { return flag.ends_with("-start"); });
   if (starts) own_start_ = header.sealed;
@@ -71,6 +96,7 @@ void AgentBook::retirement(std::uint64_t leaf, std::string_view text) {
   if (!retirement) {
     return found(FindingKind::tampered, leaf, "注销叶子无法解读", retirement.error().message);
   }
+  signed_at(leaf, retirement->retired);
   const auto known = agents_.find(retirement->agent);
   const Position at{retirement->incarnation, retirement->batches};
   if (known == agents_.end() || known->second.at != at || known->second.head != retirement->head) {
@@ -120,6 +146,7 @@ std::map<std::string, AgentBook::Position> AgentBook::positions_since(std::uint6
 
 void AgentBook::roster(std::uint64_t leaf, const ledger::Roster& roster, std::string_view lines) {
   ++counts_.rosters;
+  signed_at(leaf, roster.time);
   if (roster.size > leaf || roster.size + roster_lag_max < leaf) {
     return found(FindingKind::tampered, leaf, "名册所指的日志大小不合理",
                  "the roster names a tree that is not the one it was made for");
@@ -235,9 +262,9 @@ std::string AgentBook::save() const {
     return at ? ledger::format_time(*at) : std::string("-");
   };
   std::string out =
-      fmt::format("own {} {} {}\ncounts {} {} {} {}\n", own_agent_.empty() ? "-" : own_agent_,
-                  time(own_start_), time(last_all_), counts_.rosters, counts_.roster_lines,
-                  counts_.retirements, counts_.endorsements);
+      fmt::format("own {} {} {} {}\ncounts {} {} {} {}\n", own_agent_.empty() ? "-" : own_agent_,
+                  time(own_start_), time(last_all_), time(log_time_), counts_.rosters,
+                  counts_.roster_lines, counts_.retirements, counts_.endorsements);
   if (!successor_.empty()) out += fmt::format("successor {}\n", successor_);
   for (const auto& [id, agent] : agents_) {
     out += fmt::format(
@@ -267,6 +294,7 @@ bool AgentBook::load_line(std::string_view line) {
     own_agent_ = words.word();
     own_start_ = time();
     last_all_ = time();
+    log_time_ = time();
   } else if (name == "counts") {
     for (std::uint64_t* count :
          {&counts_.rosters, &counts_.roster_lines, &counts_.retirements, &counts_.endorsements}) {

@@ -19,10 +19,14 @@ namespace yunjian::auditor {
 inline constexpr std::uint64_t roster_lag_max = 1U << 16;
 inline constexpr std::chrono::seconds roster_silent_after{180};
 inline constexpr std::chrono::hours roster_gap_max{2};
+// A collector whose clock ran ahead and was set right signs an earlier time once; by no more than
+// this. An enrolment bears the time of its reservation, which may wait for its host.
+inline constexpr std::chrono::hours log_time_back_max{1};
+inline constexpr std::chrono::days reservation_waits_max{31};
 
-// The log's own words about its agents, held against its leaves: rosters (nobody left out, nobody
-// called live who was not heard), retirements, endorsements. Fed in the order of the log; one
-// thread.
+// The log's own words, held against its leaves: rosters (nobody left out, nobody called live who
+// was not heard), retirements, endorsements, and the times it signs, which do not go back. Fed in
+// the order of the log; one thread.
 class AgentBook {
  public:
   AgentBook(const ledger::Verifier& log, std::vector<ledger::Verifier> authorities,
@@ -47,6 +51,11 @@ class AgentBook {
   const std::string& successor() const { return successor_; }
   // `lines` have the root that the roster names.
   void roster(std::uint64_t leaf, const ledger::Roster& roster, std::string_view lines);
+  // The log's key signed this time at this leaf: of a purge, a report, a fork; the others call it.
+  void signed_at(std::uint64_t leaf, ledger::Time time);
+  // The latest time it signed so far: whatever comes behind came in no earlier than that, but for
+  // log_time_back_max.
+  ledger::Time log_time() const { return log_time_.value_or(ledger::Time{}); }
   void finish();
 
   bool is_endorsed(std::uint64_t enrolment_leaf) const {
@@ -95,6 +104,8 @@ class AgentBook {
 
   bool load_line(std::string_view line);
   void found(FindingKind kind, std::uint64_t leaf, std::string zh, std::string en);
+  void enrolled_at(std::uint64_t leaf, ledger::Time time);
+  void tell_back(FindingKind kind, std::uint64_t leaf, ledger::Time time);
   void remember(std::uint64_t leaf, const std::string& agent, const Position& before);
   std::map<std::string, Position> positions_since(std::uint64_t size) const;
   void roster_line(std::uint64_t leaf, const ledger::Roster& roster,
@@ -115,6 +126,7 @@ class AgentBook {
   std::string successor_;
   std::optional<ledger::Time> own_start_;
   std::optional<ledger::Time> last_all_;
+  std::optional<ledger::Time> log_time_;
   bool gap_told_ = false;
   Counts counts_;
 };

@@ -19,7 +19,7 @@ struct Setup {
     larger = log.checkpoint_note();
     auto made = make_key(
         files, "/key",
-        {"witness.example", &ledger::default_suite(), ledger::SignatureKind::cosignature}, random);
+        {"witness.example", &testing::sample_suite(), ledger::SignatureKind::cosignature}, random);
     REQUIRE(made);
     key = std::make_unique<OwnKey>(std::move(*made));
   }

@@ -152,6 +152,10 @@ Result<std::string> CollectorClient::tile(const ledger::TileId& id) {
   return get("/" + ledger::tile_path(id));
 }
 
+Result<std::string> CollectorClient::list(std::uint64_t leaf) {
+  return get(fmt::format("/v1/log/lists/{}", leaf));
+}
+
 Result<std::string> CollectorClient::frame(const std::string& stream, std::uint64_t batch) {
   return get(fmt::format("/v1/streams/{}/batches/{}", stream, batch));
 }

@@ -52,6 +52,8 @@ class Evidence : public TileSource {
   virtual std::vector<KeptNote> history() { return {}; }
   // The leaves before this one were verified before. True: visit() will begin there.
   virtual bool begin_at(std::uint64_t) { return false; }
+  // True: a leaf comes with its body, so that a check may stop between any two and go on there.
+  virtual bool gives_whole_leaves() const { return false; }
 };
 
 }  // namespace yunjian::auditor

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "auditor/export_end.h"
 #include "auditor/tile_reader.h"
 #include "ledger/leaves.h"
 #include "ledger/record.h"
@@ -95,7 +96,10 @@ Result<std::optional<ExportedStream>> export_stream(ProofSource& source,
                                                     const ledger::TreeHead& tree,
                                                     const ExportPlan& plan) {
   Frames frames(source, log.suite(), plan.stream);
-  const std::uint64_t count = plan.facts.batches;
+  // Not fewer than the collector itself once signed.
+  const auto rostered =
+      plan.roster != nullptr ? rostered_batch(*plan.roster, plan.stream) : std::nullopt;
+  const std::uint64_t count = std::max(plan.facts.batches, rostered ? *rostered + 1 : 0);
   auto first = frames.first_from(plan.from, count);
   if (!first) return ledger::failure(first);
   if (*first == count) return std::optional<ExportedStream>();
@@ -117,6 +121,10 @@ Result<std::optional<ExportedStream>> export_stream(ProofSource& source,
   TileReader tiles(source, tree, log.suite());
   if (auto added = add_paths(tiles, log, plan, stream); !added) {
     return ledger::failure(added);
+  }
+  if (stream.open_end) {
+    auto added = add_end(source, {log, tree}, plan, stream);
+    if (!added) return ledger::failure(added);
   }
   return std::optional<ExportedStream>(std::move(stream));
 }
@@ -166,12 +174,29 @@ class StreamExportCheck {
     if (!ledger::verify_inclusion(*hasher_, last, tree_, stream.last_path)) {
       wrong("last batch", "末批次不在所签的日志中", "the last batch is not in the signed log");
     }
+    if (stream.open_end) tell_end(check_end(stream.end, chain, log_, tree_), chain.end().batches);
     chain.finish(tools_);
     counts.add(chain.counts());
   }
   const std::string& id() const { return id_; }
 
  private:
+  // Nothing links what is in the file to what may lie behind it.
+  void tell_end(const ShownEnd& end, std::uint64_t batches) {
+    const std::string place = fmt::format("stream {} from batch {}", id_, batches);
+    if (end.finding) {
+      return tools_.found(end.finding->kind, place, end.finding->zh, end.finding->en);
+    }
+    if (end.until && *end.until >= exported_.to) return;
+    const std::string until = ledger::format_time(end.until.value_or(exported_.from));
+    tools_.found(FindingKind::cannot_tell, place,
+                 end.until ? fmt::format("名册证明至 {} 无更多批次,此后无从证明", until)
+                           : "无从证明其后没有更多批次",
+                 end.until ? fmt::format("a roster shows that there was no further batch until {}; "
+                                         "of the time behind it nothing does",
+                                         until)
+                           : "nothing shows that no further batches are of the period");
+  }
   void wrong(std::string_view part, std::string zh, std::string en) {
     tools_.found(FindingKind::tampered, fmt::format("stream {} {}", id_, part), std::move(zh),
                  std::move(en));
@@ -203,6 +228,7 @@ Result<ExportCheck> check_export(
     StreamExportCheck one(log, check.tree, exported, tools);
     one.run(stream, check.counts);
     ++check.streams;
+    if (stream.open_end) ++check.open;
     for (const ExportedStream::Frame& frame : stream.frames) {
       if (frame.body.empty() || !tools.decoder.decode(frame.body, joined)) continue;
       std::string_view rest = joined;

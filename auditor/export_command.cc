@@ -34,6 +34,7 @@ void print_json(const Export& exported, const ExportCheck& check, int code) {
   write_text(json, "to", ledger::format_time(exported.to));
   write_number(json, "tree_size", check.tree.size);
   write_number(json, "streams", check.streams);
+  write_number(json, "open", check.open);
   write_number(json, "batches", check.counts.batches);
   write_number(json, "records", check.counts.records);
   write_number(json, "in_period", check.in_period);
@@ -59,12 +60,11 @@ int tell(const Export& exported, const ExportCheck& check, bool json) {
       ledger::format_time(exported.from), ledger::format_time(exported.to), check.streams,
       check.counts.batches, check.counts.records, check.in_period, check.counts.bodies_absent);
   fmt::print("{}", format_findings(check.findings));
-  for (const ExportedStream& stream : exported.streams) {
-    if (!stream.open_end) continue;
+  if (check.open > 0) {
     fmt::print(
-        "  有流尚无期后批次:其后还可能有本期记录 / a stream has no batch behind the period "
-        "yet: more records of it may come\n");
-    break;
+        "  {} 条流尚无期后批次:晚到的批次仍可能属本期 / {} streams have no batch behind the period "
+        "yet: what is late may still be of it\n",
+        check.open, check.open);
   }
   fmt::print(
       "  未示:该单位或主机是否还有其他流,见 verify / not shown: whether there are other "
@@ -103,9 +103,12 @@ Result<Export> collect(CollectorClient& client, const ledger::Verifier& log,
     }
   }
   exported.checkpoint = std::move(*note);
+  auto roster = newest_roster(client, log, checkpoint->tree);
+  if (!roster) return ledger::failure(roster);
+  const FullRoster* const newest = *roster ? &**roster : nullptr;
   for (const auto& each : *streams) {
     if (options.unit.empty() ? each.host != options.host : each.unit != options.unit) continue;
-    const ExportPlan plan{*from, *to, each.stream, {each.batches, each.enrolment_leaf}};
+    const ExportPlan plan{*from, *to, each.stream, {each.batches, each.enrolment_leaf}, newest};
     auto stream = export_stream(client, log, checkpoint->tree, plan);
     if (!stream) return ledger::failure(stream, each.stream);
     if (*stream) exported.streams.push_back(std::move(**stream));

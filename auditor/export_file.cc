@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view form = "yunjian/export/v1";
 constexpr std::uint64_t path_hashes_max = 64;
+constexpr std::uint64_t line_bytes_max = 256;
 constexpr std::uint64_t streams_max = 1'000'000;
 
 void append_part(std::string& out, std::string_view name, std::string_view bytes) {
@@ -91,6 +92,24 @@ class Parts {
   std::string problem_;
 };
 
+StreamEnd read_end(Parts& parts) {
+  StreamEnd end;
+  end.leaf = parts.part("end", ledger::note_bytes_max);
+  if (end.leaf.empty()) return end;
+  end.index = parts.path("ended", end.path);
+  end.line = parts.part("line", line_bytes_max);
+  if (!end.line.empty()) end.line_index = parts.path("listed", end.line_path);
+  return end;
+}
+
+void append_end(std::string& out, const StreamEnd& end) {
+  append_part(out, "end", end.leaf);
+  if (end.leaf.empty()) return;
+  append_path(out, "ended", end.index, end.path);
+  append_part(out, "line", end.line);
+  if (!end.line.empty()) append_path(out, "listed", end.line_index, end.line_path);
+}
+
 ExportedStream read_stream(Parts& parts) {
   ExportedStream stream;
   stream.enrolment = parts.part("enrolment", 16384);
@@ -109,6 +128,7 @@ ExportedStream read_stream(Parts& parts) {
     stream.frames.push_back(std::move(frame));
   }
   stream.last_index = parts.path("last", stream.last_path);
+  if (stream.open_end) stream.end = read_end(parts);
   return stream;
 }
 
@@ -131,6 +151,7 @@ std::string format_export(const Export& exported) {
       append_part(out, "body", frame.body);
     }
     append_path(out, "last", stream.last_index, stream.last_path);
+    if (stream.open_end) append_end(out, stream.end);
   }
   return out;
 }

@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
 #include "auditor/testing/sample_source.h"
+#include "auditor/tile_reader.h"
 
 namespace yunjian::auditor {
 namespace {
@@ -26,14 +28,16 @@ struct Exported {
   ledger::Time minute(int n) const { return first + std::chrono::minutes(n); }
   Export make(int from, int to) {
     SampleSource source(log);
+    const auto roster = newest_roster(source, log.verifier(), source.head()).value();
     Export out;
     out.from = minute(from);
     out.to = minute(to);
     out.what = "host web-01";
     out.checkpoint = log.checkpoint_note();
     const std::string stream = log.stream_id(host);
-    auto taken = export_stream(source, log.verifier(), source.head(),
-                               {out.from, out.to, stream, source.stream(stream).value()});
+    auto taken = export_stream(
+        source, log.verifier(), source.head(),
+        {out.from, out.to, stream, source.stream(stream).value(), roster ? &*roster : nullptr});
     REQUIRE(taken);
     REQUIRE(*taken);
     out.streams.push_back(std::move(**taken));
@@ -88,9 +92,80 @@ TEST_CASE("a batch left out, changed or put in is found; a body left out is miss
   }
 }
 
-TEST_CASE("no changed byte and no cut of an export file passes") {
+// The same file as an operator makes it who cuts the tail off: the last batch is another one, with
+// a path of its own, and the stream is said to be open.
+Export cut(Exported& exported, Export whole, std::uint64_t batches) {
+  ExportedStream& stream = whole.streams[0];
+  stream.frames.resize(stream.frames.size() - batches);
+  stream.open_end = true;
+  SampleSource source(exported.log);
+  const auto& suite = exported.log.verifier().suite();
+  TileReader tiles(source, source.head(), suite);
+  const ledger::Hash hash = suite.hasher()->leaf(stream.frames.back().header);
+  const auto hashes = exported.log.leaf_hashes();
+  stream.last_index = static_cast<std::uint64_t>(std::ranges::find(hashes, hash) - hashes.begin());
+  stream.last_path = tiles.path({hash, stream.last_index}).value();
+  return whole;
+}
+
+TEST_CASE("a tail that was cut off with all paths made anew does not pass for an open stream") {
   Exported exported;
-  exported.whole = exported.make(10, 12);
+  // Nothing was there to show the end with.
+  CHECK(exported.code(exported.make(10, 99)) == 4);
+  CHECK(exported.code(cut(exported, exported.whole, 3)) == 4);
+  exported.log.add_roster(exported.log.agents());  // minute 30: the newest batch is 29
+  const Export open = exported.make(10, 30);
+  CHECK(open.streams[0].open_end);
+  CHECK(exported.code(open) == 0);
+  const Export forged = cut(exported, open, 3);
+  CHECK(exported.code(forged) == 2);
+  const auto check = check_export(forged, exported.log.verifier(), nullptr).value();
+  CHECK(check.open == 1);
+  CHECK(check.findings.kept()[0].en.find("has reached batch 29") != std::string::npos);
+  Export silent = forged;
+  silent.streams[0].end = {};
+  CHECK(exported.code(silent) == 4);
+  // Behind the roster nothing is shown.
+  CHECK(exported.code(exported.make(10, 31)) == 4);
+}
+
+TEST_CASE("what shows an open end must be of the stream, in the log, and over all agents") {
+  Exported exported;
+  const std::size_t other = exported.log.enrol("water-bureau", "web-02");
+  exported.log.seal(other, {exported.log.random_line(60)});
+  exported.log.add_roster(exported.log.agents());
+  const Export open = exported.make(10, 30);
+  REQUIRE(exported.code(open) == 0);
+  const auto changed = [&](const std::function<void(StreamEnd&)>& change) {
+    Export again = open;
+    change(again.streams[0].end);
+    return exported.code(again);
+  };
+  CHECK(changed([](auto& end) { ++end.index; }) == 1);
+  CHECK(changed([](auto& end) { end.line_index ^= 1; }) == 1);
+  CHECK(changed([](auto& end) { end.line.replace(end.line.find(" 29 "), 4, " 19 "); }) == 1);
+  CHECK(changed([&](auto& end) { end.line = exported.log.stream_id(other); }) == 1);
+  CHECK(changed([&](auto& end) {
+          const auto& entries = exported.log.entries();
+          end.leaf = entries[end.index - 1].leaf;
+        }) == 1);
+  // One that names only the agents that changed says nothing of the others.
+  Exported some;
+  some.log.add_roster(some.log.agents(), false);
+  CHECK(some.code(some.make(10, 30)) == 4);
+}
+
+TEST_CASE("the next incarnation ends a stream, when the stream's own key stands for it") {
+  for (const bool endorsed : {true, false}) {
+    Exported exported;
+    exported.log.enrol_again(exported.host, endorsed);
+    const Export open = exported.make(10, 99);
+    CHECK(exported.code(open) == (endorsed ? 0 : 4));
+    CHECK(exported.code(cut(exported, open, 3)) != 0);
+  }
+}
+
+void check_changed_bytes(Exported& exported) {
   const std::string good = format_export(exported.whole);
   CHECK(parse_export(good).has_value());
   const auto records_of = [&](const Export& of) {
@@ -117,6 +192,15 @@ TEST_CASE("no changed byte and no cut of an export file passes") {
   CHECK(passed == 0);
   for (std::size_t i = 0; i < good.size(); i += 13) {
     CHECK_FALSE(parse_export(std::string_view(good).substr(0, i)));
+  }
+}
+
+TEST_CASE("no changed byte and no cut of an export file passes") {
+  for (const bool open : {false, true}) {
+    Exported exported;
+    exported.log.add_roster(exported.log.agents());
+    exported.whole = open ? exported.make(28, 30) : exported.make(10, 12);
+    check_changed_bytes(exported);
   }
 }
 
@@ -149,6 +233,21 @@ TEST_CASE("a whole day of minutes is exported and holds") {
   if (const char* path = std::getenv("YUNJIAN_WRITE_DAY")) {
     std::ofstream(path, std::ios::binary) << format_export(day);
     std::ofstream(std::string(path) + ".vkey") << log.verifier().vkey() << "\n";
+  }
+  // Half a minute more: the last batch lies in the period, and a roster shows that it is the last.
+  log.add_roster(log.agents());
+  day.to += std::chrono::seconds(30);
+  day.checkpoint = log.checkpoint_note();
+  const auto roster = newest_roster(source, log.verifier(), source.head()).value();
+  REQUIRE(roster);
+  day.streams = {export_stream(source, log.verifier(), source.head(),
+                               {day.from, day.to, log.stream_id(host), facts, &*roster})
+                     .value()
+                     .value()};
+  CHECK(day.streams[0].open_end);
+  CHECK(check_export(day, log.verifier(), nullptr).value().findings.exit_code(false) == 0);
+  if (const char* path = std::getenv("YUNJIAN_WRITE_DAY")) {
+    std::ofstream(std::string(path) + ".open", std::ios::binary) << format_export(day);
   }
 }
 

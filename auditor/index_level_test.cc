@@ -6,6 +6,9 @@
 
 #include "auditor/directory_evidence.h"
 #include "auditor/testing/sample_log.h"
+#include "ledger/archive/part.h"
+#include "ledger/archive/part_manifest.h"
+#include "ledger/archive/segment.h"
 #include "ledger/record.h"
 #include "rules/classify/derived_fields.h"
 
@@ -79,6 +82,51 @@ TEST_CASE("a derived column that was altered is told, with part, row and field")
   CHECK(told->place.find("parts/0000000000000000.part: event block 0, row 3") == 0);
   CHECK(told->place.find(filed.log.stream_id(filed.host) + " record 3") != std::string::npos);
   CHECK(told->place.find("status_id") != std::string::npos);
+}
+
+// Footer, trailer and manifest made anew: the part claims the leaves up to `leaf_end`.
+void claim_leaves(SampleLog& log, std::uint64_t leaf_end) {
+  auto& files = log.files();
+  const std::string path = "/data/parts/" + ledger::part_name(0);
+  auto writer = ledger::SegmentWriter::create(files, "/data/parts/claim", 0);
+  REQUIRE(writer);
+  std::uint64_t footer_at = 0;
+  const auto copy = [&](const ledger::FrameView& frame) -> ledger::Result<void> {
+    std::string payload(frame.payload);
+    if (frame.type == static_cast<std::uint8_t>(ledger::PartPiece::footer)) {
+      auto footer = ledger::decode_footer(payload).value();
+      footer.leaf_end = leaf_end;
+      payload = ledger::encode_footer(footer);
+    }
+    footer_at = writer->append(frame.type, payload).value();
+    return {};
+  };
+  REQUIRE(ledger::scan_segment(files, path, 0, copy));
+  REQUIRE(writer->sync());
+  files.overwrite(path, *files.content("/data/parts/claim") + ledger::make_trailer(footer_at, 0));
+  REQUIRE(files.remove("/data/parts/claim"));
+  REQUIRE(ledger::write_manifest(files, "/data", {1, 1, leaf_end, 1, {{0, 0, 0, leaf_end}}}));
+}
+
+TEST_CASE("a part that claims more leaves than there can be is a finding") {
+  Filed filed(honest_rules());
+  const std::uint64_t leaves = filed.log.leaf_hashes().size();
+  for (const std::uint64_t claimed :
+       {leaves + 1, std::uint64_t{1} << 60, (std::uint64_t{1} << 63) - 1}) {
+    filed.log.write_with_part(filed.log.entries().size());
+    claim_leaves(filed.log, claimed);
+    DirectoryEvidence evidence(filed.log.files(), "/data", filed.log.verifier().suite());
+    LogVerifier verifier(filed.log.verifier(), std::nullopt);
+    auto result = verifier.run(evidence).value();
+    CHECK(result.findings.exit_code(false) == 2);
+    check_index(filed.log.files(), "/data", honest_rules(), result);
+    const auto& found = result.findings.kept();
+    CHECK(std::ranges::any_of(found, [&](const Finding& finding) {
+      return finding.kind == FindingKind::missing &&
+             finding.place.find("(leaf " + std::to_string(leaves) + ")") != std::string::npos;
+    }));
+    CHECK(result.levels.back().note_en.find("1 are damaged and not checked") != std::string::npos);
+  }
 }
 
 TEST_CASE("fields by other rules are not compared, and the report says so") {

@@ -18,6 +18,7 @@ class LiveEvidence : public Evidence {
   ledger::Result<std::string> tile(const ledger::TileId& id) override;
   ledger::Result<std::string> witnessed() override;
   bool begin_at(std::uint64_t leaf) override;
+  bool gives_whole_leaves() const override { return true; }
 
  private:
   ledger::Result<std::string> bundle(std::uint64_t index, std::uint64_t size,

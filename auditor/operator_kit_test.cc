@@ -45,7 +45,7 @@ ledger::TreeHead head_of(const SampleLog& log) {
 
 // The collector's own stream, two hosts, rosters each hour.
 struct Fleet {
-  explicit Fleet(const ledger::Suite& suite = ledger::default_suite()) : log(1, suite) {
+  explicit Fleet(const ledger::Suite& suite = testing::sample_suite()) : log(1, suite) {
     own = log.enrol("collector", "collector");
     a = log.enrol("water-bureau", "web-01");
     b = log.enrol("health-bureau", "db-01");
@@ -93,8 +93,9 @@ TEST_CASE("a stream chained anew under the operator's key is tampering from its 
   for (auto& entry : fleet.log.entries()) {
     if (entry.stream != fleet.log.stream_id(fleet.b)) continue;
     // The forged header, under the name of the real stream.
-    auto parsed = ledger::read_header(forged.entries()[seals[next]].leaf, suite_of(0)).value();
-    auto real = ledger::read_header(entry.leaf, suite_of(0)).value();
+    auto parsed =
+        ledger::read_header(forged.entries()[seals[next]].leaf, testing::sample_suite()).value();
+    auto real = ledger::read_header(entry.leaf, testing::sample_suite()).value();
     parsed.header.agent = real.header.agent;
     entry.leaf = ledger::format_note(ledger::format_header(parsed.header), parsed.note.signatures);
     entry.body = forged.entries()[seals[next++]].body;
@@ -108,7 +109,6 @@ TEST_CASE("a stream chained anew under the operator's key is tampering from its 
 TEST_CASE("the last day dropped is found by whoever remembers it: state or an agent's own record") {
   Fleet fleet;
   const ledger::TreeHead seen = head_of(fleet.log);
-  const std::string shown = fleet.log.checkpoint_note();
   auto& entries = fleet.log.entries();
   entries.resize(entries.size() - 4);
   Checked checked = verify(fleet.log, seen);
@@ -116,7 +116,7 @@ TEST_CASE("the last day dropped is found by whoever remembers it: state or an ag
   CHECK(checked.says(FindingKind::missing, "the log went back"));
   // Without state the log alone cannot tell; the host that was shown the larger tree can.
   Fleet again;
-  again.log.seal(again.a, {again.log.checkpoint_line(shown)});
+  again.log.seal(again.a, {again.log.checkpoint_line(again.log.checkpoint_note())});
   CHECK(verify(again.log).code() == 0);
   auto& cut = again.log.entries();
   cut.erase(cut.begin() + 7, cut.end() - 1);
@@ -162,7 +162,7 @@ TEST_CASE("a list that was changed or is gone is named by its leaf") {
                                  [](const auto& p) { return p.starts_with("/data/lists/"); });
   REQUIRE(list != paths.end());
   const auto check = [&] {
-    DirectoryEvidence evidence(fleet.log.files(), "/data", suite_of(0));
+    DirectoryEvidence evidence(fleet.log.files(), "/data", testing::sample_suite());
     LogVerifier verifier(fleet.log.verifier(), std::nullopt);
     return Checked{verifier.run(evidence).value()};
   };
@@ -221,8 +221,8 @@ TEST_CASE(
   CHECK(checked.result.counts.unendorsed == 4);
 
   ledger::testing::SeededRandom random(31);
-  const auto key = suite_of(0).generate(random).value();
-  const ledger::Verifier authority(suite_of(0), "authority.example", key->public_key());
+  const auto key = testing::sample_suite().generate(random).value();
+  const ledger::Verifier authority(testing::sample_suite(), "authority.example", key->public_key());
   const std::string text = ledger::format_endorsement(
       {fleet.log.verifier().name(), leaf, fleet.log.leaf_hashes()[leaf], fleet.log.now()});
   fleet.log.add_note(ledger::format_note(
@@ -248,7 +248,7 @@ TEST_CASE("an endorsement of another leaf, and a batch behind a retirement, are 
   const auto last = std::find_if(entries.rbegin(), entries.rend(), [&](const auto& entry) {
     return entry.stream == retired.log.stream_id(retired.b);
   });
-  const auto hasher = suite_of(0).hasher();
+  const auto hasher = testing::sample_suite().hasher();
   const std::string agent = retired.log.stream_id(retired.b).substr(0, 32);
   const std::string text =
       ledger::format_retirement({agent, 1, 3, hasher->leaf(last->leaf), retired.log.now()});
@@ -286,19 +286,28 @@ TEST_CASE("a batch with an earlier time does not fit between its neighbours") {
   CHECK(checked.says(FindingKind::tampered, "not signed by the key"));
 }
 
+// A purge leaf of `day`, with the bodies that are gone taken away.
+void purge(SampleLog& log, const std::string& day, const ledger::PurgeLine& line) {
+  std::string lines;
+  ledger::append_purge_line(lines, line);
+  log.keep_list(lines);
+  const auto head = ledger::list_head(lines, *testing::sample_suite().hasher()).value();
+  log.add_leaf(ledger::format_purge({log.now(), log.leaf_hashes().size(), day, head}));
+}
+
+void drop_bodies(SampleLog& log, const std::string& stream, std::uint64_t from, std::uint64_t to) {
+  for (auto& entry : log.entries()) {
+    if (entry.stream == stream && entry.batch >= from && entry.batch <= to) entry.hollow = true;
+  }
+}
+
 TEST_CASE("bodies that a purge names are lawfully absent, not before 366 days have passed") {
   const auto purge_after = [](std::chrono::days age) {
     Fleet fleet;
-    std::string lines;
-    ledger::append_purge_line(lines, {fleet.log.stream_id(fleet.b), 0, 1});
-    for (auto& entry : fleet.log.entries()) {
-      if (entry.stream == fleet.log.stream_id(fleet.b) && entry.batch <= 1) entry.hollow = true;
-    }
-    fleet.log.keep_list(lines);
+    const std::string stream = fleet.log.stream_id(fleet.b);
+    drop_bodies(fleet.log, stream, 0, 1);
     fleet.log.advance(age);
-    const auto head = ledger::list_head(lines, *suite_of(0).hasher()).value();
-    fleet.log.add_leaf(ledger::format_purge(
-        {fleet.log.now(), fleet.log.leaf_hashes().size(), "2026-11-22", head}));
+    purge(fleet.log, "2026-11-22", {stream, 0, 1});
     return verify(fleet.log);
   };
   const Checked lawful = purge_after(std::chrono::days(367));
@@ -307,6 +316,190 @@ TEST_CASE("bodies that a purge names are lawfully absent, not before 366 days ha
   const Checked early = purge_after(std::chrono::days(300));
   CHECK(early.code() == 1);
   CHECK(early.says(FindingKind::tampered, "before 366 days"));
+}
+
+// Three minutes of 2026-11-22, and two more of 400 days later, behind a roster.
+struct TwoDays : Fleet {
+  TwoDays() {
+    log.advance(std::chrono::days(400));
+    log.add_roster(log.agents());
+    minute();
+    minute();
+    stream = log.stream_id(b);
+  }
+  std::string stream;
+};
+
+TEST_CASE("a purge of an old day does not excuse the bodies of a later one") {
+  TwoDays fleet;
+  drop_bodies(fleet.log, fleet.stream, 0, 3);
+  purge(fleet.log, "2026-11-22", {fleet.stream, 0, 3});
+  Checked checked = verify(fleet.log);
+  CHECK(checked.code() == 1);
+  CHECK(checked.result.findings.count(FindingKind::tampered) == 1);
+  CHECK(checked.says(FindingKind::tampered, fleet.stream + " batch 3 "));
+  CHECK(checked.says(FindingKind::tampered, "time before it was 2027-12-27"));
+  CHECK(checked.result.counts.batches.bodies_purged == 3);
+
+  // The same batch under two purges: the later day excuses it.
+  TwoDays again;
+  drop_bodies(again.log, again.stream, 0, 3);
+  purge(again.log, "2026-11-22", {again.stream, 0, 3});
+  again.log.advance(std::chrono::days(367));
+  purge(again.log, "2027-12-27", {again.stream, 3, 3});
+  CHECK(verify(again.log).code() == 0);
+}
+
+TEST_CASE("a purge that names batches without end excuses none that came behind it") {
+  TwoDays fleet;
+  purge(fleet.log, "2026-11-22", {fleet.stream, 0, (std::uint64_t{1} << 63) - 1});
+  fleet.minute();
+  drop_bodies(fleet.log, fleet.stream, 5, 5);
+  Checked checked = verify(fleet.log);
+  CHECK(checked.code() == 1);
+  CHECK(checked.says(FindingKind::tampered, fleet.stream + " batch 5..9223372036854775807"));
+  CHECK(checked.says(FindingKind::tampered, "not in the log yet"));
+  CHECK(checked.says(FindingKind::missing, fleet.stream + " batch 5 "));
+
+  TwoDays stranger;
+  purge(stranger.log, "2026-11-22", {std::string(32, 'a') + ".1", 0, 1});
+  checked = verify(stranger.log);
+  CHECK(checked.code() == 1);
+  CHECK(checked.says(FindingKind::tampered, "which is not in the log"));
+}
+
+TEST_CASE("times that the operator signs do not go back, but for a clock that was set right") {
+  const auto signed_after = [](std::chrono::microseconds by,
+                               const std::function<void(Fleet&)>& sign) {
+    Fleet fleet;
+    fleet.log.advance(by);
+    sign(fleet);
+    return verify(fleet.log);
+  };
+  const auto roster = [](Fleet& fleet) { fleet.log.add_roster(fleet.log.agents()); };
+  const auto report = [](Fleet& fleet) {
+    fleet.log.add_leaf(ledger::format_report({"2026-10", 3, {}, fleet.log.now()}));
+  };
+  const auto own = [](Fleet& fleet) { fleet.log.seal(fleet.own, {fleet.log.random_line(60)}); };
+  const auto enrolment = [](Fleet& fleet) { fleet.log.enrol("tax", "late-01"); };
+  for (const auto& sign : std::vector<std::function<void(Fleet&)>>{roster, report, own}) {
+    const Checked back = signed_after(-hours(2), sign);
+    CHECK(back.code() == 1);
+    CHECK(back.says(FindingKind::tampered, "the log's own time goes back"));
+    CHECK(back.result.findings.count(FindingKind::tampered) == 1);
+    CHECK(signed_after(-std::chrono::minutes(30), sign).code() == 0);
+  }
+  // A reservation may wait for its host, not for ever.
+  const Checked late = signed_after(-hours(50), enrolment);
+  CHECK(late.code() == 0);
+  CHECK(late.says(FindingKind::notice, "the log's own time goes back"));
+  CHECK(signed_after(-std::chrono::days(40), enrolment).code() == 1);
+}
+
+TEST_CASE("a purge with a time that has not come is found by the next roster") {
+  Fleet fleet;
+  const std::string stream = fleet.log.stream_id(fleet.b);
+  drop_bodies(fleet.log, stream, 0, 1);
+  fleet.log.advance(std::chrono::days(367));
+  purge(fleet.log, "2026-11-22", {stream, 0, 1});
+  fleet.log.advance(-std::chrono::days(367));
+  fleet.minute();
+  CHECK(verify(fleet.log).code() == 0);
+  fleet.log.add_roster(fleet.log.agents());
+  const Checked checked = verify(fleet.log);
+  CHECK(checked.code() == 1);
+  CHECK(checked.says(FindingKind::tampered, "the log's own time goes back"));
+}
+
+TEST_CASE("a collector that ran for hours without a roster over all agents is told") {
+  const auto ran = [](bool with_rosters) {
+    Fleet fleet;
+    for (int hour = 0; hour < 4; ++hour) {
+      fleet.log.advance(hours(1));
+      if (hour == 0) fleet.log.flags = {"clean-start"};
+      fleet.log.seal(fleet.own, {fleet.log.random_line(60)});
+      fleet.log.add_roster(fleet.log.agents(), with_rosters);
+    }
+    return verify(fleet.log);
+  };
+  CHECK(ran(true).code() == 0);
+  const Checked checked = ran(false);
+  CHECK(checked.code() == 2);
+  CHECK(checked.result.findings.count(FindingKind::missing) == 1);
+  CHECK(checked.says(FindingKind::missing, "without a roster over all agents"));
+}
+
+// The fleet's log with a checkpoint that two witnesses signed beside it, or what stands for one.
+struct WitnessedFleet {
+  WitnessedFleet() {
+    for (const char* name : {"one.example", "two.example"}) {
+      keys.push_back(testing::sample_suite().generate(random).value());
+      witnesses.emplace_back(testing::sample_suite(), name, keys.back()->public_key(),
+                             ledger::SignatureKind::cosignature);
+    }
+  }
+  std::string cosigned(const std::string& note, std::size_t by) {
+    auto parsed = ledger::parse_note(note).value();
+    for (std::size_t i = 0; i < by; ++i) {
+      parsed.signatures.push_back(
+          ledger::cosign_line(witnesses[i], *keys[i], parsed.text, 1800000000).value());
+    }
+    return ledger::format_note(parsed.text, parsed.signatures);
+  }
+  Checked check(const std::optional<std::string>& newest) {
+    fleet.log.write();
+    if (newest) fleet.log.files().overwrite("/data/witnessed/newest", *newest);
+    VerifySettings settings;
+    settings.witnesses = witnesses;
+    settings.quorum = 2;
+    DirectoryEvidence evidence(fleet.log.files(), "/data", testing::sample_suite());
+    LogVerifier verifier(fleet.log.verifier(), std::nullopt, std::move(settings));
+    return {verifier.run(evidence).value()};
+  }
+  ledger::testing::SeededRandom random{77};
+  std::vector<std::unique_ptr<ledger::PrivateKey>> keys;
+  std::vector<ledger::Verifier> witnesses;
+  Fleet fleet;
+};
+
+TEST_CASE("what witnesses signed is asked for, counted, and held against the log") {
+  WitnessedFleet witnessed;
+  const std::string note = witnessed.fleet.log.checkpoint_note();
+  Checked checked = witnessed.check(witnessed.cosigned(note, 2));
+  CHECK(checked.code() == 0);
+  CHECK(checked.result.counts.cosignatures == 2);
+  checked = witnessed.check(witnessed.cosigned(note, 1));
+  CHECK(checked.code() == 2);
+  CHECK(checked.says(FindingKind::missing, "1 of the witnesses that were given signed it, 2"));
+  checked = witnessed.check(std::nullopt);
+  CHECK(checked.code() == 2);
+  CHECK(checked.says(FindingKind::missing, "no witnessed checkpoint"));
+  checked = witnessed.check("no note\n");
+  CHECK(checked.code() == 1);
+  CHECK(checked.says(FindingKind::tampered, "the witnessed checkpoint is not the log's"));
+}
+
+TEST_CASE("a log behind its witnessed checkpoint, or beside it, is told") {
+  WitnessedFleet behind;
+  const std::string note = behind.cosigned(behind.fleet.log.checkpoint_note(), 2);
+  behind.fleet.log.entries().pop_back();
+  Checked checked = behind.check(note);
+  CHECK(checked.code() == 2);
+  CHECK(checked.says(FindingKind::missing, "went back behind its witnessed checkpoint"));
+
+  WitnessedFleet beside;
+  Fleet other;
+  other.minute();
+  beside.fleet.log.seal(beside.fleet.a, {beside.fleet.log.random_line(60)});
+  beside.fleet.log.seal(beside.fleet.b, {beside.fleet.log.random_line(60)});
+  const auto leaves = other.log.leaf_hashes().size();
+  REQUIRE(leaves == beside.fleet.log.leaf_hashes().size());
+  beside.fleet.minute();
+  checked = beside.check(beside.cosigned(other.log.checkpoint_note(), 2));
+  CHECK(checked.code() == 1);
+  CHECK(checked.says(FindingKind::tampered,
+                     "leaves 0.." + std::to_string(leaves - 1) +
+                         "\nthey are not those of the witnessed checkpoint: one key signed two"));
 }
 
 TEST_CASE("threads find what one thread finds, in the same order") {

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <map>
 
 #include "ledger/base/bytes.h"
 
@@ -52,6 +53,12 @@ Result<void> PartEvidence::check_names(EvidenceVisitor& visitor) {
   if (!*there) return {};
   auto names = files_->list(directory);
   if (!names) return ledger::failure(names);
+  const bool any = std::ranges::any_of(
+      *names, [](const std::string& name) { return ledger::part_number(name).has_value(); });
+  if (any && std::ranges::find(*names, "manifest") == names->end()) {
+    visitor.found({FindingKind::missing, "parts/manifest", "分区清单缺失",
+                   "the manifest of the parts is absent"});
+  }
   for (const std::string& name : *names) {
     const auto number = ledger::part_number(name);
     const bool is_named = number && std::ranges::any_of(manifest_.parts, [&](const auto& part) {
@@ -119,13 +126,13 @@ bool PartEvidence::visit_part(const ledger::PartManifest::Part& named, EvidenceV
 bool PartEvidence::give_leaves(const PartReader& part, EvidenceVisitor& visitor,
                                const TakeLeaf& take) {
   const ledger::PartFooter& footer = part.footer();
-  std::vector<std::string> leaves(footer.leaf_end - footer.first_leaf);
+  // By index: the footer may claim more leaves than the part holds.
+  std::map<std::uint64_t, std::string> leaves;
   const auto place = [&](std::uint64_t leaf) {
     return fmt::format("parts/{} (leaf {})", ledger::part_name(part.number()), leaf);
   };
   const auto keep = [&](std::uint64_t leaf, const std::string& bytes) {
-    if (leaf >= footer.first_leaf && leaf < footer.leaf_end)
-      leaves[leaf - footer.first_leaf] = bytes;
+    if (leaf >= footer.first_leaf && leaf < footer.leaf_end) leaves.insert_or_assign(leaf, bytes);
   };
   for (std::uint64_t block = 0; block < footer.header_blocks.size(); ++block) {
     auto headers = part.headers(block);
@@ -146,15 +153,14 @@ bool PartEvidence::give_leaves(const PartReader& part, EvidenceVisitor& visitor,
     }
     for (const ledger::PartLeaf& leaf : *some) keep(leaf.index, leaf.leaf);
   }
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    if (leaves[i].empty()) {
-      visitor.found(
-          {FindingKind::missing, place(footer.first_leaf + i), "叶子缺失", "the leaf is absent"});
-      return false;
-    }
-    take(leaves[i]);
+  std::uint64_t next = footer.first_leaf;
+  for (auto leaf = leaves.begin(); leaf != leaves.end() && leaf->first == next; ++next) {
+    take(leaf->second);
+    leaf = leaves.erase(leaf);
   }
-  return true;
+  if (next == footer.leaf_end) return true;
+  visitor.found({FindingKind::missing, place(next), "叶子缺失", "the leaf is absent"});
+  return false;
 }
 
 void PartEvidence::give_bodies(std::shared_ptr<const PartReader> part, EvidenceVisitor& visitor) {

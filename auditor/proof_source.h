@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "ledger/archive/tiles.h"
@@ -25,6 +26,8 @@ class ProofSource : public TileSource {
   };
   virtual ledger::Result<std::string> checkpoint() = 0;
   virtual ledger::Result<StreamFacts> stream(const std::string& id) = 0;
+  // The lines that a roster or purge leaf names.
+  virtual ledger::Result<std::string> list(std::uint64_t leaf) = 0;
   virtual ledger::Result<std::string> frame(const std::string& stream, std::uint64_t batch) = 0;
 };
 

@@ -17,6 +17,7 @@ class ShownLog : public Evidence {
   ledger::Result<std::string> checkpoint() override { return log_->checkpoint_note(); }
   ledger::Result<std::string> tile(const ledger::TileId& id) override { return source_.tile(id); }
   ledger::Result<std::string> witnessed() override {
+    if (!witnessed_note.empty()) return witnessed_note;
     return ledger::fail(ledger::ErrorKind::reject, "none");
   }
   ledger::Result<std::string> list(std::uint64_t, const ledger::ListHead& head) override {
@@ -27,8 +28,10 @@ class ShownLog : public Evidence {
     begin = leaf;
     return true;
   }
+  bool gives_whole_leaves() const override { return true; }
   ledger::Result<void> visit(std::uint64_t size, EvidenceVisitor& visitor) override {
     for (std::uint64_t i = begin; i < size; ++i) {
+      if (i == fails_at) return ledger::fail(ledger::ErrorKind::retry, "no answer");
       const SampleLog::Entry& entry = log_->entries()[i];
       const bool body = entry.type == ledger::WalType::batch && !entry.hollow;
       visitor.leaf(entry.leaf, body ? std::optional<std::string_view>(entry.body) : std::nullopt);
@@ -36,6 +39,8 @@ class ShownLog : public Evidence {
     return {};
   }
   std::uint64_t begin = 0;
+  std::optional<std::uint64_t> fails_at;
+  std::string witnessed_note;
 
  private:
   SampleLog* log_;
@@ -60,7 +65,7 @@ struct Fleet {
   }
   ledger::TreeHead head() const {
     const auto hashes = log.leaf_hashes();
-    return {hashes.size(), ledger::merkle_root(*ledger::default_suite().hasher(), hashes)};
+    return {hashes.size(), ledger::merkle_root(*testing::sample_suite().hasher(), hashes)};
   }
   SampleLog log;
   std::size_t a = 0, b = 0;
@@ -131,6 +136,90 @@ TEST_CASE("what comes behind the resumed point is held against what lies before 
   CHECK_FALSE(rest.saved);
 }
 
+// A check that stops when the collector does not answer any more; what it kept until then.
+std::optional<SavedCheck> interrupted(Fleet& fleet, std::optional<ledger::TreeHead> pinned,
+                                      std::uint64_t fails_at,
+                                      std::optional<SavedCheck> resume = std::nullopt) {
+  std::optional<SavedCheck> saved;
+  VerifySettings settings;
+  settings.save = [&saved](const SavedCheck& check) { saved = check; };
+  settings.resume = std::move(resume);
+  ShownLog evidence(fleet.log);
+  evidence.fails_at = fails_at;
+  LogVerifier verifier(fleet.log.verifier(), pinned, std::move(settings));
+  CHECK_FALSE(verifier.run(evidence));
+  return saved;
+}
+
+TEST_CASE("a first check that was interrupted goes on where it stopped") {
+  Fleet fleet;
+  fleet.hour();
+  fleet.hour();
+  const auto saved = interrupted(fleet, std::nullopt, 9);
+  REQUIRE(saved);
+  CHECK_FALSE(saved->compared);
+  const Run rest = verify(fleet, std::nullopt, saved);
+  const Run whole = verify(fleet, std::nullopt);
+  CHECK(rest.began == 9);
+  CHECK(rest.result.findings.exit_code(false) == whole.result.findings.exit_code(false));
+  CHECK(rest.saved->streams == whole.saved->streams);
+  CHECK(rest.saved->book == whole.saved->book);
+}
+
+TEST_CASE("an interrupted check loses nothing of what was pinned before it") {
+  Fleet fleet;
+  fleet.hour();
+  const Run first = verify(fleet, std::nullopt);
+  const ledger::TreeHead pinned = fleet.head();
+  fleet.hour();
+  fleet.hour();
+  const auto saved = interrupted(fleet, pinned, pinned.size + 5, first.saved);
+  REQUIRE(saved);
+  CHECK(saved->size == pinned.size + 5);
+  CHECK(saved->compared == pinned);
+  // Twice in a row.
+  const auto again = interrupted(fleet, pinned, pinned.size + 8, saved);
+  REQUIRE(again);
+  const Run rest = verify(fleet, pinned, again);
+  CHECK(rest.began == pinned.size + 8);
+  CHECK(rest.result.findings.exit_code(false) == 3);
+  CHECK(rest.saved->streams == verify(fleet, pinned).saved->streams);
+  // Measured by another tree: everything is read again, and the other history found.
+  const Run other = verify(fleet, ledger::TreeHead{pinned.size, {}}, again);
+  CHECK(other.began == 0);
+  CHECK(other.result.findings.exit_code(false) == 1);
+}
+
+TEST_CASE("a resumed check compares what a witness signed before the point where it begins") {
+  Fleet fleet;
+  fleet.hour();
+  Fleet other;
+  other.hour();
+  std::swap(other.log.entries()[3], other.log.entries()[4]);
+  const Run first = verify(fleet, std::nullopt);
+  const std::string mine = fleet.log.checkpoint_note();
+  const ledger::TreeHead pinned = fleet.head();
+  fleet.hour();
+  ledger::testing::SeededRandom random(5);
+  const auto key = testing::sample_suite().generate(random).value();
+  const ledger::Verifier witness(testing::sample_suite(), "witness.example", key->public_key(),
+                                 ledger::SignatureKind::cosignature);
+  for (const std::string& note : {mine, other.log.checkpoint_note()}) {
+    auto parsed = ledger::parse_note(note).value();
+    parsed.signatures.push_back(
+        ledger::cosign_line(witness, *key, parsed.text, 1800000000).value());
+    VerifySettings settings;
+    settings.witnesses = {witness};
+    settings.resume = first.saved;
+    ShownLog evidence(fleet.log);
+    evidence.witnessed_note = ledger::format_note(parsed.text, parsed.signatures);
+    LogVerifier verifier(fleet.log.verifier(), pinned, std::move(settings));
+    const auto result = verifier.run(evidence).value();
+    CHECK(evidence.begin == pinned.size);
+    CHECK(result.findings.exit_code(false) == (note == mine ? 3 : 1));
+  }
+}
+
 TEST_CASE("a history that was changed before the resumed point does not have the pinned root") {
   Fleet fleet;
   fleet.hour();
@@ -145,7 +234,8 @@ TEST_CASE("a history that was changed before the resumed point does not have the
 TEST_CASE("a progress file reads back, and one that was changed is refused") {
   Fleet fleet;
   fleet.hour();
-  const Run run = verify(fleet, std::nullopt);
+  const Run run = verify(fleet, fleet.head());
+  REQUIRE(run.saved->compared);
   ledger::testing::MemoryFileSystem files;
   REQUIRE(files.make_directory("/state", 0700));
   const std::string path = saved_check_path("/state", fleet.log.verifier());
@@ -155,6 +245,7 @@ TEST_CASE("a progress file reads back, and one that was changed is refused") {
   REQUIRE(read);
   REQUIRE(*read);
   CHECK((*read)->peaks == run.saved->peaks);
+  CHECK((*read)->compared == run.saved->compared);
   CHECK((*read)->streams == run.saved->streams);
   const std::string good = files.content(path).value();
   for (std::size_t i = 0; i < good.size(); i += 11) {

@@ -23,19 +23,19 @@ struct BrokenInto {
   std::size_t at(std::uint64_t batch) const { return 2 + batch; }  // entry
   SampleLog::Entry& batch(std::uint64_t number) { return log.entries()[at(number)]; }
   ledger::BatchHeader header(std::uint64_t number) {
-    return ledger::read_header(batch(number).leaf, ledger::default_suite())->header;
+    return ledger::read_header(batch(number).leaf, testing::sample_suite())->header;
   }
   // Signs with the key that the next batch would be signed with: the only one there is.
   std::string sign(const ledger::BatchHeader& header) const {
     const std::string text = ledger::format_header(header);
-    const ledger::Verifier agent(ledger::default_suite(),
+    const ledger::Verifier agent(testing::sample_suite(),
                                  ledger::agent_key_name(log.verifier().name(), header.agent),
                                  stolen->public_key());
     return ledger::format_note(text, {ledger::sign_line(agent, *stolen, text).value()});
   }
   int verdict() {
     log.write();
-    DirectoryEvidence evidence(log.files(), "/data", ledger::default_suite());
+    DirectoryEvidence evidence(log.files(), "/data", testing::sample_suite());
     LogVerifier verifier(log.verifier(), std::nullopt);
     result = verifier.run(evidence).value();
     return result.findings.exit_code(false);
@@ -69,7 +69,7 @@ TEST_CASE("an unshipped batch sealed anew with the stolen key is not by the anno
   BrokenInto host;
   ledger::BatchHeader header = host.header(7);
   const std::string line = host.log.random_line(60);
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = testing::sample_suite().hasher();
   header.records = 1;
   header.root = ledger::lines_root(*hasher, {line});
   ledger::BodyEncoder encoder;

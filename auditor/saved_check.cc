@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "auditor/words.h"
 #include "ledger/text_fields.h"
 
 namespace yunjian::auditor {
@@ -13,7 +14,8 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::string_view form = "yunjian/progress/v1\n";
+constexpr std::string_view form = "yunjian/progress/v2\n";
+constexpr std::string_view older_form = "yunjian/progress/v1\n";
 
 ledger::Failure damaged(const std::string& path) {
   return ledger::fail(ErrorKind::corrupt,
@@ -31,6 +33,17 @@ bool take_part(std::string_view& rest, std::string_view name, std::string& into)
   return true;
 }
 
+// "-", or size and root.
+bool read_tree(std::string_view text, std::optional<ledger::TreeHead>& into) {
+  if (text == "-") return true;
+  Words words(text);
+  ledger::TreeHead tree;
+  tree.size = words.number();
+  tree.root = words.hash();
+  into = tree;
+  return words.good() && words.rest().empty();
+}
+
 }  // namespace
 
 std::string saved_check_path(const std::string& directory, const ledger::Verifier& log) {
@@ -46,8 +59,14 @@ Result<void> write_saved_check(ledger::FileSystem& files, const std::string& pat
   std::string text(form);
   text += fmt::format("size {}\n", check.size);
   ledger::append_field(text, "peaks", peaks.empty() ? "-" : ledger::to_base64(peaks));
-  for (const auto& [name, part] :
-       {std::pair("counts", &check.counts), {"agents", &check.book}, {"streams", &check.streams}}) {
+  const std::string compared =
+      check.compared ? fmt::format("{} {}", check.compared->size,
+                                   ledger::to_base64(ledger::as_view(check.compared->root)))
+                     : "-";
+  for (const auto& [name, part] : {std::pair("compared", &compared),
+                                   {"counts", &check.counts},
+                                   {"agents", &check.book},
+                                   {"streams", &check.streams}}) {
     text += fmt::format("{} {}\n", name, part->size());
     text += *part;
   }
@@ -62,6 +81,7 @@ Result<std::optional<SavedCheck>> read_saved_check(ledger::FileSystem& files,
   if (!*there) return std::optional<SavedCheck>();
   auto text = files.read_file(path);
   if (!text) return ledger::failure(text);
+  if (text->starts_with(older_form)) return std::optional<SavedCheck>();
   constexpr std::size_t hash_line = 65;
   if (!text->starts_with(form) || text->size() < form.size() + hash_line) return damaged(path);
   std::string_view rest = *text;
@@ -85,7 +105,9 @@ Result<std::optional<SavedCheck>> read_saved_check(ledger::FileSystem& files,
     check.peaks.push_back(peak);
   }
   rest.remove_prefix(second + 1);
-  if (!take_part(rest, "counts", check.counts) || !take_part(rest, "agents", check.book) ||
+  std::string compared;
+  if (!take_part(rest, "compared", compared) || !read_tree(compared, check.compared) ||
+      !take_part(rest, "counts", check.counts) || !take_part(rest, "agents", check.book) ||
       !take_part(rest, "streams", check.streams) || !rest.empty()) {
     return damaged(path);
   }

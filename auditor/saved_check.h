@@ -6,6 +6,7 @@
 
 #include "ledger/base/bytes.h"
 #include "ledger/base/file_system.h"
+#include "ledger/checkpoint.h"
 #include "ledger/note.h"
 
 namespace yunjian::auditor {
@@ -16,6 +17,9 @@ namespace yunjian::auditor {
 struct SavedCheck {
   std::uint64_t size = 0;  // leaves
   std::vector<ledger::Hash> peaks;
+  // What was pinned then and lies within these leaves: it was compared. A later run that is
+  // measured by another tree begins anew.
+  std::optional<ledger::TreeHead> compared;
   std::string book;     // AgentBook::save
   std::string streams;  // StreamTable::save, all tables
   std::string counts;   // of leaves, by kind
@@ -24,7 +28,7 @@ struct SavedCheck {
 std::string saved_check_path(const std::string& directory, const ledger::Verifier& log);
 ledger::Result<void> write_saved_check(ledger::FileSystem& files, const std::string& path,
                                        const SavedCheck& check);
-// Nothing: there is no such file. Corrupt: it was changed.
+// Nothing: there is no such file, or one of an older form. Corrupt: it was changed.
 ledger::Result<std::optional<SavedCheck>> read_saved_check(ledger::FileSystem& files,
                                                            const std::string& path);
 

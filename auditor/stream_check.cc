@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <queue>
 
 #include "auditor/words.h"
 #include "ledger/record.h"
@@ -55,7 +56,47 @@ bool is_in(const Ranges& ranges, std::uint64_t n) {
   return behind != ranges.begin() && n <= std::prev(behind)->second;
 }
 
+// Asked for batches in ascending order; however many ranges a hostile operator makes of one purge,
+// each is looked at once.
+class PurgedDays {
+ public:
+  explicit PurgedDays(std::vector<PurgedRange> ranges) : ranges_(std::move(ranges)) {
+    std::ranges::sort(ranges_, {}, &PurgedRange::from);
+  }
+  // Of the purges that name the batch the latest day; nothing: none names it.
+  std::optional<ledger::Time> until(std::uint64_t batch) {
+    for (; next_ < ranges_.size() && ranges_[next_].from <= batch; ++next_) {
+      begun_.push(ranges_[next_]);
+    }
+    while (!begun_.empty() && begun_.top().to < batch) begun_.pop();
+    if (begun_.empty()) return std::nullopt;
+    return begun_.top().until;
+  }
+
+ private:
+  struct Earlier {
+    bool operator()(const PurgedRange& a, const PurgedRange& b) const { return a.until < b.until; }
+  };
+  std::vector<PurgedRange> ranges_;
+  std::size_t next_ = 0;
+  std::priority_queue<PurgedRange, std::vector<PurgedRange>, Earlier> begun_;
+};
+
 using SteadyClock = std::chrono::steady_clock;
+
+// Counts its own life as time spent on bodies, without what hours took of it.
+class BodyTimer {
+ public:
+  explicit BodyTimer(LevelTime& time) : time_(time), hours_before_(time.hours) {}
+  ~BodyTimer() { time_.bodies += SteadyClock::now() - start_ - (time_.hours - hours_before_); }
+  BodyTimer(const BodyTimer&) = delete;
+  BodyTimer& operator=(const BodyTimer&) = delete;
+
+ private:
+  LevelTime& time_;
+  std::chrono::nanoseconds hours_before_;
+  SteadyClock::time_point start_ = SteadyClock::now();
+};
 
 }  // namespace
 
@@ -231,10 +272,10 @@ void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_has
   last_sealed_ = header.sealed;
   ++counts_.batches;
   counts_.records += header.records;
-  const auto checked = SteadyClock::now();
-  tools.time.headers += checked - start;
+  tools.time.headers += SteadyClock::now() - start;
 
-  const AbsentBody expected{header.root, header.first_record, header.records};
+  const BodyTimer timer(tools.time);
+  const AbsentBody expected{header.root, header.first_record, header.records, tools.log_time};
   if (!body) {
     absent_[header.batch] = expected;
     return;
@@ -246,7 +287,6 @@ void StreamCheck::batch(const ledger::SealedHeader& sealed, const Hash& leaf_has
     tools.found(FindingKind::tampered, place, "记录正文与签名的根不符: " + problem,
                 "the records are not those that were sealed: " + problem);
   }
-  tools.time.bodies += SteadyClock::now() - checked;
 }
 
 bool StreamCheck::check_body(const NumberedBody& wanted, std::string_view body, CheckTools& tools,
@@ -281,6 +321,7 @@ bool StreamCheck::check_lines(const NumberedBody& wanted, std::string_view joine
 }
 
 void StreamCheck::late_body(std::uint64_t batch, std::string_view body, CheckTools& tools) {
+  const BodyTimer timer(tools.time);
   const auto absent = absent_.find(batch);
   std::string problem = "no batch of this number is without its body";
   if (absent != absent_.end() && check_body(*absent, body, tools, problem)) {
@@ -293,7 +334,19 @@ void StreamCheck::late_body(std::uint64_t batch, std::string_view body, CheckToo
               "a body that was added later does not fit: " + problem);
 }
 
-void StreamCheck::purged(std::uint64_t from, std::uint64_t to) { purged_.emplace_back(from, to); }
+// A purge cannot know of batches that come behind it.
+void StreamCheck::purged(PurgedRange range, CheckTools& tools) {
+  if (range.to >= next_batch_) {
+    tools.found(
+        FindingKind::tampered,
+        fmt::format("stream {} batch {}..{}", id_, std::max(range.from, next_batch_), range.to),
+        fmt::format("清除叶子 {} 列有当时尚不存在的批次", tools.leaf),
+        fmt::format("the purge of leaf {} names batches that were not in the log yet", tools.leaf));
+    if (range.from >= next_batch_) return;
+    range.to = next_batch_ - 1;
+  }
+  purged_.push_back(range);
+}
 
 // What records say that the check itself needs: gaps, checkpoints that were shown, usage. The key
 // `kind` is always the second, so that other lines cost one comparison.
@@ -312,7 +365,9 @@ void StreamCheck::read_lines(const std::vector<std::string_view>& lines, std::ui
       tools.shown.add((*record)->find("checkpoint").value_or(""),
                       {fmt::format("stream {} record {}", id_, first + i), host_, tools.leaf, ""});
     } else if (rest.starts_with(R"("kind":"usage)")) {
+      const auto start = SteadyClock::now();
       const UsageCheck::Problem problem = usage_.take(line, counts_.hours);
+      tools.time.hours += SteadyClock::now() - start;
       if (problem.en.empty()) continue;
       tools.found(FindingKind::tampered, fmt::format("stream {} record {}", id_, first + i),
                   problem.zh, problem.en);
@@ -321,6 +376,7 @@ void StreamCheck::read_lines(const std::vector<std::string_view>& lines, std::ui
 }
 
 void StreamCheck::late_lines(std::uint64_t batch, std::string_view lines, CheckTools& tools) {
+  const BodyTimer timer(tools.time);
   const auto absent = absent_.find(batch);
   std::string problem = "no batch of this number is without its body";
   if (absent != absent_.end() && check_lines(*absent, lines, tools, problem)) {
@@ -349,22 +405,36 @@ void StreamCheck::note_gap(std::string_view line) {
 
 void StreamCheck::finish(CheckTools& tools) {
   if (inherited_) finish_inherited(tools);
-  const Ranges purged = joined(purged_);
+  PurgedDays purged(purged_);
   const Ranges declared = joined(declared_);
-  for (const auto& [number, body] : absent_) {
-    const std::string place = fmt::format("stream {} batch {} records {}..{}", id_, number,
-                                          body.first_record, body.first_record + body.records - 1);
-    if (is_in(purged, number)) {
-      ++counts_.bodies_purged;
-    } else if (is_in(declared, number)) {
-      ++counts_.bodies_absent;
-      tools.found(FindingKind::declared_gap, place, "正文缺失,该流的缺口记录已申明",
-                  "the records are absent, as a gap record of the stream declares");
-    } else {
-      ++counts_.bodies_absent;
-      tools.found(FindingKind::missing, place, "正文缺失,且没有缺口记录说明",
-                  "the records are absent and no gap record names them");
-    }
+  for (const NumberedBody& absent : absent_) {
+    finish_absent(absent, is_in(declared, absent.first), purged.until(absent.first), tools);
+  }
+}
+
+void StreamCheck::finish_absent(const NumberedBody& absent, bool declared,
+                                const std::optional<ledger::Time>& purged, CheckTools& tools) {
+  const auto& [number, body] = absent;
+  const std::string place = fmt::format("stream {} batch {} records {}..{}", id_, number,
+                                        body.first_record, body.first_record + body.records - 1);
+  if (purged && body.logged <= *purged) {
+    ++counts_.bodies_purged;
+    return;
+  }
+  ++counts_.bodies_absent;
+  if (declared) {
+    tools.found(FindingKind::declared_gap, place, "正文缺失,该流的缺口记录已申明",
+                "the records are absent, as a gap record of the stream declares");
+  } else if (purged) {
+    const std::string logged = ledger::format_time(body.logged);
+    tools.found(FindingKind::tampered, place,
+                fmt::format("清除叶子称其属更早的一日,而它入账前日志自签的时间已是 {}", logged),
+                fmt::format("a purge says that it came in on an earlier day; the log's own time "
+                            "before it was {} already",
+                            logged));
+  } else {
+    tools.found(FindingKind::missing, place, "正文缺失,且没有缺口记录说明",
+                "the records are absent and no gap record names them");
   }
 }
 
@@ -387,13 +457,14 @@ std::string StreamCheck::save() const {
                        ledger::to_base64(ledger::as_view(next_->head)),
                        ledger::to_base64(next_->bytes));
   }
-  for (const auto& [name, ranges] : {std::pair("declared", &declared_), {"purged", &purged_}}) {
-    for (const auto& range : *ranges)
-      out += fmt::format("{} {} {}\n", name, range.first, range.second);
+  for (const auto& [first, last] : declared_) out += fmt::format("declared {} {}\n", first, last);
+  for (const PurgedRange& range : purged_) {
+    out += fmt::format("purged {} {} {}\n", range.from, range.to, ledger::format_time(range.until));
   }
   for (const auto& [number, body] : absent_) {
-    out += fmt::format("absent {} {} {} {}\n", number, body.first_record, body.records,
-                       ledger::to_base64(ledger::as_view(body.root)));
+    out += fmt::format("absent {} {} {} {} {}\n", number, body.first_record, body.records,
+                       ledger::to_base64(ledger::as_view(body.root)),
+                       ledger::format_time(body.logged));
   }
   return out;
 }
@@ -441,15 +512,22 @@ void StreamCheck::load_line(std::string_view line, bool& good) {
   } else if (name == "usage") {
     usage_next_ = words.number();
     words.need(usage_.load(words.rest()));
-  } else if (name == "declared" || name == "purged") {
+  } else if (name == "declared") {
     const std::uint64_t from = words.number();
-    (name == "purged" ? purged_ : declared_).emplace_back(from, words.number());
+    declared_.emplace_back(from, words.number());
+  } else if (name == "purged") {
+    PurgedRange range;
+    range.from = words.number();
+    range.to = words.number();
+    range.until = words.time();
+    purged_.push_back(range);
   } else if (name == "absent") {
     const std::uint64_t number = words.number();
     AbsentBody body;
     body.first_record = words.number();
     body.records = words.number();
     body.root = words.hash();
+    body.logged = words.time();
     absent_[number] = body;
   } else {
     words.need(false);

@@ -19,6 +19,7 @@ namespace yunjian::auditor {
 struct LevelTime {
   std::chrono::nanoseconds headers{0};
   std::chrono::nanoseconds bodies{0};
+  std::chrono::nanoseconds hours{0};  // against minutes, in bodies
 };
 
 // What bodies are checked with, reused from batch to batch, and where findings go. One thread.
@@ -35,6 +36,7 @@ struct CheckTools {
   ShownCheckpoints shown;  // by agents' own records
   LevelTime time;
   std::uint64_t leaf = 0;
+  ledger::Time log_time{};  // the latest that the log had signed before this leaf
 };
 
 struct StreamCounts {
@@ -69,6 +71,14 @@ struct NextEnrolment {
   ledger::Hash head{};
 };
 
+// Batches whose bodies a purge leaf says are gone, both ends inclusive: of a day whose batches were
+// all in the log before `until`.
+struct PurgedRange {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  ledger::Time until{};
+};
+
 // A host that is on seals once a minute; a longer pause than this is told.
 inline constexpr std::chrono::seconds silence_after{180};
 
@@ -98,8 +108,8 @@ class StreamCheck {
              std::optional<std::string_view> body, CheckTools& tools);
   void late_body(std::uint64_t batch, std::string_view body, CheckTools& tools);
   void late_lines(std::uint64_t batch, std::string_view lines, CheckTools& tools);
-  void purged(std::uint64_t from, std::uint64_t to);
-  void finish(CheckTools& tools);  // bodies that are still absent
+  void purged(PurgedRange range, CheckTools& tools);  // at the purge's leaf
+  void finish(CheckTools& tools);                     // bodies that are still absent
 
   const std::string& id() const { return id_; }
   const std::string& unit() const { return unit_; }
@@ -119,6 +129,7 @@ class StreamCheck {
     ledger::Hash root{};
     std::uint64_t first_record = 0;
     std::uint64_t records = 0;
+    ledger::Time logged{};  // it came in no earlier
   };
   using NumberedBody = std::pair<const std::uint64_t, AbsentBody>;      // batch and what it must be
   using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // inclusive, of batches
@@ -141,6 +152,8 @@ class StreamCheck {
   void read_lines(const std::vector<std::string_view>& lines, std::uint64_t first,
                   CheckTools& tools);
   void note_gap(std::string_view line);
+  void finish_absent(const NumberedBody& absent, bool declared,
+                     const std::optional<ledger::Time>& purged, CheckTools& tools);
   void load_line(std::string_view line, bool& good);
 
   const ledger::Suite* suite_;
@@ -162,7 +175,7 @@ class StreamCheck {
   std::optional<NextEnrolment> next_;
   std::map<std::uint64_t, AbsentBody> absent_;
   Ranges declared_;
-  Ranges purged_;
+  std::vector<PurgedRange> purged_;
   UsageCheck usage_;
   std::uint64_t usage_next_ = 0;  // batch whose body goes on where the last one ended
   StreamCounts counts_;

@@ -10,6 +10,7 @@ using ledger::Result;
 
 void StreamTable::take(const StreamTask& task) {
   tools_.leaf = task.leaf;
+  tools_.log_time = task.time;
   switch (task.kind) {
     case StreamTask::Kind::enrolment:
       return enrolment(task);
@@ -18,11 +19,8 @@ void StreamTable::take(const StreamTask& task) {
     case StreamTask::Kind::late_body:
     case StreamTask::Kind::late_lines:
       return late_body(task);
-    case StreamTask::Kind::purge: {
-      const auto known = streams_.find(task.bytes);
-      if (known != streams_.end()) known->second.purged(task.from, task.to);
-      return;
-    }
+    case StreamTask::Kind::purge:
+      return purge(task);
   }
 }
 
@@ -137,6 +135,14 @@ void StreamTable::batch(const StreamTask& task) {
                        task.body ? std::optional<std::string_view>(*task.body) : std::nullopt,
                        tools_);
   check_end(stream->second);
+}
+
+void StreamTable::purge(const StreamTask& task) {
+  const auto known = streams_.find(task.bytes);
+  if (known != streams_.end()) return known->second.purged({task.from, task.to, task.time}, tools_);
+  tools_.found(FindingKind::tampered, fmt::format("leaf {}", task.leaf),
+               fmt::format("清除名单所列的流 {} 不在日志中", task.bytes),
+               fmt::format("the purge names stream {}, which is not in the log", task.bytes));
 }
 
 void StreamTable::late_body(const StreamTask& task) {

@@ -21,6 +21,9 @@ struct StreamTask {
   std::optional<std::string> body;
   std::uint64_t from = 0;  // of a purge; the batch of a late body
   std::uint64_t to = 0;    // of a purge
+  // Of a batch: the latest time that the log had signed before it. Of a purge: no batch of its day
+  // was in the log later than this.
+  ledger::Time time{};
 };
 
 // Streams of some of the agents (an agent's incarnations stay together), and what is found in them.
@@ -66,6 +69,7 @@ class StreamTable {
   void check_end(const StreamCheck& stream);
   void tell_dead_end(StreamCheck& stream) const;
   void batch(const StreamTask& task);
+  void purge(const StreamTask& task);
   void late_body(const StreamTask& task);
 
   ledger::Verifier log_;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -8,7 +9,9 @@
 #include <thread>
 
 #include "auditor/directory_evidence.h"
+#include "auditor/testing/damage_objects.h"
 #include "auditor/testing/sample_log.h"
+#include "auditor/testing/sample_usage.h"
 #include "auditor/verifier.h"
 
 // Seeded damage to a sealed directory of more than 1 MiB: flips, cuts, deletions, swaps and
@@ -18,7 +21,9 @@
 namespace yunjian::auditor {
 namespace {
 
+using testing::DamageObjects;
 using testing::SampleLog;
+using testing::SampleUsage;
 
 constexpr std::size_t directory_bytes_min = 1U << 20;
 constexpr unsigned threads = 2;
@@ -29,39 +34,51 @@ std::uint64_t wanted_damages() {
   return asked == nullptr ? 1500 : std::strtoull(asked, nullptr, 10);
 }
 
-void fill(SampleLog& log) {
+// Half of the threads look at a directory with a part.
+DamageObjects::Layout fill(SampleLog& log, bool part) {
   log.enrol("collector", "collector");
   const std::size_t a = log.enrol("water-bureau", "web-01");
   const std::size_t b = log.enrol("health-bureau", "db-01");
+  SampleUsage usage(log.now());
   for (int round = 0; round < 16; ++round) {
     for (const std::size_t stream : {a, b}) {
       std::vector<std::string> lines;
       for (int i = 0; i < 24; ++i) lines.push_back(log.random_line(3000));
       log.seal(stream, lines);
     }
+    log.seal(a, {usage.minute(10 + round)});
     log.advance(std::chrono::seconds(60));
+    if (round == 5) {
+      log.seal(a, {usage.hour()});
+      log.seal(b, {log.random_line(60)}, true);
+      log.seal(b, {log.gap_line(std::to_string(log.last().batch))});
+    }
     if (round % 8 == 7) log.add_roster(log.agents());
   }
-  log.write(frames_per_segment);
+  const std::size_t filed = part ? log.entries().size() / 2 : 0;
+  log.write_with_part(filed, frames_per_segment);
+  return {filed, frames_per_segment};
 }
 
 struct Damage {
-  std::string kind;    // "flip wal/…"
-  std::string object;  // what a finding has to name; several words, one of them is enough
+  std::string kind;                // "flip wal/…"
+  std::vector<std::string> files;  // that were damaged; or
+  std::vector<std::size_t> entries;
+  // The order of the leaves alone is another: only a root can tell, over the leaves up to there.
+  bool root_only = false;
 };
 
 // One thread's copy of the directory, damaged and restored again and again.
 class Patient {
  public:
-  Patient() {
-    fill(log_);
+  explicit Patient(bool part) : layout_(fill(log_, part)), objects_(log_, layout_) {
     for (const std::string& path : log_.files().paths()) {
       files_.emplace(path, log_.files().content(path).value());
       names_.push_back(path);
     }
     entries_ = log_.entries();
     head_ = {log_.leaf_hashes().size(),
-             ledger::merkle_root(*ledger::default_suite().hasher(), log_.leaf_hashes())};
+             ledger::merkle_root(*testing::sample_suite().hasher(), log_.leaf_hashes())};
   }
   std::uint64_t bytes() const {
     std::uint64_t sum = 0;
@@ -73,7 +90,8 @@ class Patient {
   std::optional<std::string> treat(std::uint64_t seed,
                                    std::map<std::string, std::uint64_t>& kinds) {
     std::mt19937_64 random(seed);
-    const auto damage = random() % 4 == 0 ? damage_entries(random) : damage_files(random);
+    const auto damage =
+        layout_.filed == 0 && random() % 4 == 0 ? damage_entries(random) : damage_files(random);
     if (!damage) return std::nullopt;
     ++kinds[damage->kind];
     const std::string missed = verify(*damage);
@@ -83,7 +101,7 @@ class Patient {
 
  private:
   std::string verify(const Damage& damage) {
-    DirectoryEvidence evidence(log_.files(), "/data", ledger::default_suite());
+    DirectoryEvidence evidence(log_.files(), "/data", testing::sample_suite());
     LogVerifier verifier(log_.verifier(), head_);
     const auto result = verifier.run(evidence);
     if (!result) return damage.kind + ": an error instead of a finding";
@@ -91,16 +109,28 @@ class Patient {
     if (code != 1 && code != 2) return damage.kind + ": exit " + std::to_string(code);
     std::string named;
     for (const Finding& finding : result->findings.kept()) {
-      if (finding.kind == FindingKind::notice) continue;
-      named += (named.empty() ? "" : "|") + finding.place;
-      std::string_view words = damage.object;
-      while (!words.empty()) {
-        const std::size_t end = std::min(words.find('|'), words.size());
-        if (finding.place.find(words.substr(0, end)) != std::string::npos) return {};
-        words.remove_prefix(std::min(end + 1, words.size()));
-      }
+      using enum FindingKind;
+      if (finding.kind != tampered && finding.kind != missing) continue;
+      if (names(finding, damage)) return {};
+      named += "|" + finding.place;
     }
-    return damage.kind + ": no finding names " + damage.object + ", but " + named;
+    std::string wanted;
+    for (const std::string& file : damage.files) wanted += " " + file;
+    for (const std::size_t entry : damage.entries) wanted += " entry " + std::to_string(entry);
+    return damage.kind + ": no finding names" + wanted + ", but " + named;
+  }
+
+  bool names(const Finding& finding, const Damage& damage) const {
+    const testing::NamedPlace place(finding.place);
+    const auto entry = [&](std::size_t at) {
+      if (objects_.names_entry(finding, at)) return true;
+      // Without an entry that no stream misses the log is only shorter.
+      const bool shorter =
+          damage.kind == "drop an entry" && !place.leaves.is_empty() && place.leaves.from >= at;
+      return damage.root_only && (place.leaves.holds(at) || shorter);
+    };
+    const auto file = [&](const std::string& path) { return objects_.names_file(finding, path); };
+    return std::ranges::any_of(damage.files, file) || std::ranges::any_of(damage.entries, entry);
   }
 
   void restore() {
@@ -114,13 +144,8 @@ class Patient {
     }
   }
 
-  // A finding may name the file, or what the damage hides from view.
-  static std::string named_by(const std::string& path) {
-    const std::string name = path.substr(std::string_view("/data/").size());
-    if (name.starts_with("wal/")) return name + "|stream |leaves |leaf ";
-    if (name.starts_with("lists/")) return name + "|leaf ";
-    if (name == "checkpoint") return "checkpoint|leaves ";
-    return name + "|tile/|leaf ";  // a hash of level 0 is that of a leaf
+  static Damage of_files(std::string kind, std::vector<std::string> files) {
+    return {std::move(kind), std::move(files), {}, false};
   }
 
   std::optional<Damage> damage_files(std::mt19937_64& random) {
@@ -135,23 +160,23 @@ class Patient {
         const std::uint64_t bit = random() % (flipped.size() * 8);
         flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
         log_.files().overwrite(path, flipped);
-        return Damage{"flip a bit of " + folder, named_by(path)};
+        return of_files("flip a bit of " + folder, {path});
       }
       case 1:
         log_.files().overwrite(path, content.substr(0, random() % content.size()));
-        return Damage{"cut " + folder, named_by(path)};
+        return of_files("cut " + folder, {path});
       case 2:
         REQUIRE(log_.files().remove(path));
-        return Damage{"delete " + folder, named_by(path)};
+        return of_files("delete " + folder, {path});
       case 3:
         if (files_.at(other) == content) return std::nullopt;
         log_.files().overwrite(path, files_.at(other));
         log_.files().overwrite(other, content);
-        return Damage{"swap files", named_by(path) + "|" + named_by(other)};
+        return of_files("swap files", {path, other});
       case 4:
         if (files_.at(other) == content) return std::nullopt;
         log_.files().overwrite(other, content);
-        return Damage{"put a file over another", named_by(other)};
+        return of_files("put a file over another", {other});
       default: {
         // A piece of the file once more, in another place of it.
         const std::size_t from = random() % content.size();
@@ -163,7 +188,7 @@ class Patient {
           return std::nullopt;
         }
         log_.files().overwrite(path, copied);
-        return Damage{"double a piece of " + folder, named_by(path)};
+        return of_files("double a piece of " + folder, {path});
       }
     }
   }
@@ -173,58 +198,59 @@ class Patient {
     auto& entries = log_.entries();
     const std::size_t at = random() % entries.size();
     const std::size_t other = random() % entries.size();
-    std::string kind;
-    std::string object = object_of(entries[at], at);
+    Damage damage{"", {}, {at}, false};
     switch (random() % 5) {
       case 0:
         if (at == other) return std::nullopt;
-        kind = "swap entries";
-        // Neighbours of two streams leave both streams whole: only the log's order is another.
-        object += "|" + object_of(entries[other], other) + "|leaves ";
+        damage.kind = "swap entries";
+        damage.entries.push_back(other);
         std::swap(entries[at], entries[other]);
         break;
       case 1:
-        kind = "drop an entry";
-        if (at + 1 < entries.size()) object += "|leaf " + std::to_string(at);
-        object += "|leaves ";
+        damage.kind = "drop an entry";
         entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(at));
         break;
       case 2:
-        kind = "double an entry";
-        object += "|leaf " + std::to_string(other) + "|leaves ";
+        damage.kind = "double an entry";
+        damage.entries.push_back(other);
         entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(other), entries[at]);
         break;
       case 3: {
-        kind = "flip a bit of a leaf";
+        damage.kind = "flip a bit of a leaf";
         const std::uint64_t bit = random() % (entries[at].leaf.size() * 8);
         char& byte = entries[at].leaf[bit / 8];
         byte = static_cast<char>(byte ^ (1 << (bit % 8)));
-        object += "|leaf " + std::to_string(at);
         break;
       }
       default:
-        if (entries[at].body.empty() || entries[other].body.empty() || at == other) {
+        if (entries[at].body.empty() || entries[other].body.empty() || at == other ||
+            entries[at].hollow) {
           return std::nullopt;
         }
-        kind = "put another body";
+        damage.kind = "put another body";
         entries[at].body = entries[other].body;
         break;
     }
+    const bool moved = damage.kind != "flip a bit of a leaf" && damage.kind != "put another body";
+    damage.root_only = moved && !shows_in_streams();
     log_.write(frames_per_segment);
-    return Damage{kind, object};
+    return damage;
   }
 
-  static std::string object_of(const SampleLog::Entry& entry, std::size_t at) {
-    std::string object = "leaf " + std::to_string(at);
-    if (!entry.stream.empty()) {
-      object += "|" + entry.stream + " batch " + std::to_string(entry.batch);
-      // What an absent or moved batch leaves behind shows at its neighbours.
-      object += "|" + entry.stream;
+  // Whether some stream's batches do not follow each other any more. A tail that is gone, and other
+  // leaves in another order, do not show there.
+  bool shows_in_streams() const {
+    std::map<std::string, std::uint64_t> next;
+    for (const SampleLog::Entry& entry : log_.entries()) {
+      if (entry.stream.empty()) continue;
+      if (entry.batch != next[entry.stream]++) return true;
     }
-    return entry.stream.empty() ? object + "|stream |leaf " : object;
+    return false;
   }
 
   SampleLog log_;
+  DamageObjects::Layout layout_;
+  DamageObjects objects_;
   std::map<std::string, std::string> files_;
   std::vector<std::string> names_;
   std::vector<SampleLog::Entry> entries_;
@@ -241,7 +267,7 @@ TEST_CASE("seeded damage to a sealed directory is reported, and the right object
   std::vector<std::thread> workers;
   for (unsigned t = 0; t < threads; ++t) {
     workers.emplace_back([&, t] {
-      Patient patient;
+      Patient patient(t % 2 == 1);
       ledger::require(patient.bytes() >= directory_bytes_min, "the directory is large enough");
       while (treated < wanted) {
         const std::uint64_t seed = next++;

@@ -22,6 +22,8 @@ class TileReader {
 
   ledger::Result<std::vector<ledger::Hash>> path(const ledger::LogLeaf& leaf);
   ledger::Result<std::string> entry(std::uint64_t index);
+  // Up to tile_width leaves from `index` times that on: not checked against the root.
+  ledger::Result<std::vector<std::string>> bundle(std::uint64_t index);
   // Whether the tree of `earlier` is the beginning of this one; its size is not larger.
   ledger::Result<bool> continues(const ledger::TreeHead& earlier);
   // Where a header with this hash is. The log holds no index: batches are looked for around where
@@ -35,7 +37,6 @@ class TileReader {
  private:
   ledger::Result<std::string> hashes(unsigned level, std::uint64_t index);
   ledger::Result<ledger::Hash> subtree(unsigned level, std::uint64_t index);
-  ledger::Result<std::vector<std::string>> bundle(std::uint64_t index);
   ledger::Result<std::uint64_t> tile_around(ledger::Time sealed);
 
   TileSource* source_;

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "ledger/usage_hour.h"
-
 namespace yunjian::auditor {
 
 using ledger::HourFigure;
@@ -34,8 +32,10 @@ constexpr std::array<Source, 6> sources = {{
     {{"disk.reads", "disk.writes"}, 1, 0.01},
 }};
 
-double number_at(const ParsedRecord& record, const std::string& key) {
-  return record.find_number(key).value_or(0);
+// Of a device that comes or goes within a minute some samples are missing, though the minute has
+// the figure. CPU and memory are always there.
+bool is_of_devices(HourFigure figure) {
+  return figure != HourFigure::cpu && figure != HourFigure::memory;
 }
 
 }  // namespace
@@ -59,24 +59,33 @@ void UsageCheck::minute(const ParsedRecord& record) {
     return;
   }
   samples_ += n;
+  minute_samples_max_ = std::max(minute_samples_max_, n);
   ends_.push_back(*end);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const Source& source = sources[i];
-    double max_least = 0;
-    double max_most = 0;
+    Sum minute;
+    bool there = true;
     for (const std::string_view key : source.keys) {
       if (key.empty()) continue;
-      const double mean = number_at(record, std::string(key) + ".mean") * source.scale;
-      const double max = number_at(record, std::string(key) + ".max") * source.scale;
+      const auto mean = record.find_number(std::string(key) + ".mean");
+      const auto max = record.find_number(std::string(key) + ".max");
+      there = there && mean && max;
+      if (!there) break;
       // The minute's mean and the hour's samples are both rounded.
       const double off = source.step * source.scale / 2 + 0.5;
-      sums_[i].least += static_cast<double>(n) * (mean - off);
-      sums_[i].most += static_cast<double>(n) * (mean + off);
-      max_least = std::max(max_least, max - off);
-      max_most += max + off;
+      minute.least += static_cast<double>(n) * (*mean * source.scale - off);
+      minute.most += static_cast<double>(n) * (*mean * source.scale + off);
+      minute.max_least = std::max(minute.max_least, *max * source.scale - off);
+      minute.max_most += *max * source.scale + off;
     }
-    sums_[i].max_least = std::max(sums_[i].max_least, max_least);
-    sums_[i].max_most = std::max(sums_[i].max_most, max_most);
+    Sum& sum = sums_[i];
+    sum.lacking = sum.lacking || !there;
+    if (!there) continue;
+    sum.samples += n;
+    sum.least += minute.least;
+    sum.most += minute.most;
+    sum.max_least = std::max(sum.max_least, minute.max_least);
+    sum.max_most = std::max(sum.max_most, minute.max_most);
   }
 }
 
@@ -96,25 +105,39 @@ UsageCheck::Problem UsageCheck::hour(const ParsedRecord& record, HourCounts& cou
                         missing.empty() ? "" : "; no minute for " + missing)};
   }
   for (const HourFigure figure : ledger::hour_figures) {
-    const auto& histogram = hour->figure(figure);
-    const Sum& sum = sums_[static_cast<std::size_t>(figure)];
-    // A figure that some samples did not measure has fewer of them than the minutes.
-    if (histogram.count() != samples_) continue;
-    const auto total = static_cast<double>(histogram.sum());
-    const auto max = static_cast<double>(histogram.max());
-    const bool percent = ledger::figure_scale(figure) == ledger::Scale::percent;
-    const double most = percent ? std::min(sum.max_most, 1000.5) : sum.max_most;
-    const std::string_view name = ledger::figure_name(figure);
-    if (max < std::min(sum.max_least, most) || max > most) {
-      return {fmt::format("小时最大值 {} 与其各分钟不符({})", histogram.max(), name),
-              fmt::format("the hour's maximum of {} is {}, not that of its minutes", name,
-                          histogram.max())};
-    }
-    if (total < sum.least - 1 || total > sum.most + 1) {
-      return {fmt::format("小时合计 {} 与其各分钟不符({})", histogram.sum(), name),
-              fmt::format("the hour's sum of {} is {}, not that of its minutes", name,
-                          histogram.sum())};
-    }
+    Problem problem = check_figure(figure, hour->figure(figure));
+    if (!problem.en.empty()) return problem;
+  }
+  return {};
+}
+
+UsageCheck::Problem UsageCheck::check_figure(HourFigure figure,
+                                             const ledger::Histogram& histogram) const {
+  const Sum& sum = sums_[static_cast<std::size_t>(figure)];
+  const std::string_view name = ledger::figure_name(figure);
+  const std::uint64_t count = histogram.count();
+  const std::uint64_t lacks = sum.samples - std::min(sum.samples, count);
+  const std::uint64_t lacks_max =
+      is_of_devices(figure) && minute_samples_max_ > 0 ? minute_samples_max_ - 1 : 0;
+  if (count > sum.samples || (!sum.lacking && lacks > lacks_max)) {
+    return {fmt::format("小时记录的 {} 有 {} 个样本,其各分钟合计 {} 个", name, count, sum.samples),
+            fmt::format("the hour has {} samples of {}, its minutes {}", count, name, sum.samples)};
+  }
+  if (count == 0) return {};
+  const auto total = static_cast<double>(histogram.sum());
+  const auto max = static_cast<double>(histogram.max());
+  const bool percent = ledger::figure_scale(figure) == ledger::Scale::percent;
+  const double most = percent ? std::min(sum.max_most, 1000.5) : sum.max_most;
+  if (max < std::min(sum.max_least, most) || max > most) {
+    return {fmt::format("小时最大值 {} 与其各分钟不符({})", histogram.max(), name),
+            fmt::format("the hour's maximum of {} is {}, not that of its minutes", name,
+                        histogram.max())};
+  }
+  const double least = sum.least - static_cast<double>(lacks) * sum.max_most;
+  if (total < least - 1 || total > sum.most + 1) {
+    return {
+        fmt::format("小时合计 {} 与其各分钟不符({})", histogram.sum(), name),
+        fmt::format("the hour's sum of {} is {}, not that of its minutes", name, histogram.sum())};
   }
   return {};
 }
@@ -140,9 +163,10 @@ std::string UsageCheck::missing_minutes(Time from, Time to) const {
 }
 
 std::string UsageCheck::save() const {
-  std::string out = fmt::format("{} {}", whole_ ? 1 : 0, samples_);
+  std::string out = fmt::format("{} {} {}", whole_ ? 1 : 0, samples_, minute_samples_max_);
   for (const Sum& sum : sums_) {
-    out += fmt::format(" {} {} {} {}", sum.least, sum.most, sum.max_least, sum.max_most);
+    out += fmt::format(" {} {} {} {} {} {}", sum.least, sum.most, sum.max_least, sum.max_most,
+                       sum.samples, sum.lacking ? 1 : 0);
   }
   for (const Time end : ends_) out += fmt::format(" {}", end.time_since_epoch().count());
   return out;
@@ -158,15 +182,22 @@ bool UsageCheck::load(std::string_view text) {
     at = end;
     return true;
   };
-  double whole = 0;
-  double samples = 0;
-  if (!next(whole) || !next(samples) || samples < 0) return false;
+  const auto next_count = [&next](std::uint64_t& value) {
+    double number = 0;
+    if (!next(number) || number < 0 || number > 9e15) return false;
+    value = static_cast<std::uint64_t>(number);
+    return true;
+  };
+  std::uint64_t whole = 0;
+  if (!next_count(whole) || !next_count(samples_) || !next_count(minute_samples_max_)) return false;
   whole_ = whole != 0;
-  samples_ = static_cast<std::uint64_t>(samples);
   for (Sum& sum : sums_) {
-    if (!next(sum.least) || !next(sum.most) || !next(sum.max_least) || !next(sum.max_most)) {
+    std::uint64_t lacking = 0;
+    if (!next(sum.least) || !next(sum.most) || !next(sum.max_least) || !next(sum.max_most) ||
+        !next_count(sum.samples) || !next_count(lacking)) {
       return false;
     }
+    sum.lacking = lacking != 0;
   }
   ends_.clear();
   for (double end = 0; ends_.size() < minutes_max && next(end);) {

@@ -2,58 +2,16 @@
 
 #include <doctest/doctest.h>
 
-#include "ledger/usage_hour.h"
+#include "auditor/testing/sample_usage.h"
 
 namespace yunjian::auditor {
 namespace {
 
 using ledger::HourFigure;
 using ledger::Time;
+using testing::SampleUsage;
 
 const Time start = ledger::parse_time("2026-11-22T08:00:00.000000Z").value();
-
-// Minutes of six samples each, and the hour that they add up to.
-class Host {
- public:
-  std::string minute(double cpu) {
-    std::string line;
-    const Time from = start + std::chrono::minutes(minutes_);
-    const Time end = from + std::chrono::minutes(1);
-    ledger::RecordWriter writer(line, end, "usage");
-    double sum = 0;
-    double max = 0;
-    for (int i = 0; i < 6; ++i) {
-      const double value = cpu + i * 0.123;
-      hour_.figure(HourFigure::cpu).add(static_cast<std::uint64_t>(value * 10 + 0.5), from);
-      hour_.figure(HourFigure::net_in).add(static_cast<std::uint64_t>(value * 1000), from);
-      hour_.figure(HourFigure::disk_bytes).add(300 + static_cast<std::uint64_t>(i), from);
-      sum += value;
-      max = std::max(max, value);
-    }
-    writer.integer("interval_s", 10).integer("n", 6);
-    writer.decimal("cpu.used.max", max).decimal("cpu.used.mean", sum / 6);
-    writer.integer("disk.read_bytes.max", 105).integer("disk.read_bytes.mean", 103);
-    writer.integer("disk.write_bytes.max", 200).integer("disk.write_bytes.mean", 200);
-    writer.integer("net.in_bytes.max", static_cast<std::uint64_t>(max * 1000));
-    writer.integer("net.in_bytes.mean", static_cast<std::uint64_t>(sum / 6 * 1000 + 0.5));
-    writer.finish();
-    hour_.samples += 6;
-    ++minutes_;
-    return line;
-  }
-  std::string hour(const std::function<void(ledger::UsageHour&)>& change = nullptr) {
-    hour_.from = start;
-    hour_.to = start + std::chrono::hours(1);
-    if (change) change(hour_);
-    std::string line;
-    ledger::write_usage_hour(line, hour_);
-    return line;
-  }
-
- private:
-  int minutes_ = 0;
-  ledger::UsageHour hour_;
-};
 
 struct Verdict {
   std::string problem;
@@ -62,7 +20,7 @@ struct Verdict {
 
 Verdict check(const std::function<void(ledger::UsageHour&)>& change, int without = -1,
               bool lost = false) {
-  Host host;
+  SampleUsage host(start);
   UsageCheck usage;
   Verdict verdict;
   for (int i = 0; i < 60; ++i) {
@@ -108,13 +66,58 @@ TEST_CASE("one sample more, a larger maximum, another sum are found") {
   CHECK(with_cpu(100).problem.find("maximum of cpu") != std::string::npos);
 }
 
+TEST_CASE("a figure over fewer samples than its minutes have is found, however few are left out") {
+  // Five busy minutes taken out of CPU: count, sum and maximum fit each other, not the minutes.
+  const auto cut = [](HourFigure figure, int samples) {
+    return check([&](auto& hour) {
+      const auto scale = ledger::figure_scale(figure);
+      ledger::Histogram less(scale);
+      for (int i = 0; i < samples; ++i) less.add(hour.figure(figure).max(), start);
+      hour.figure(figure) = less;
+    });
+  };
+  CHECK(cut(HourFigure::cpu, 330).problem == "the hour has 330 samples of cpu, its minutes 360");
+  CHECK(cut(HourFigure::cpu, 359).problem.find("359 samples of cpu") != std::string::npos);
+  CHECK(cut(HourFigure::net_in, 0).problem.find("0 samples of net_in") != std::string::npos);
+  CHECK(cut(HourFigure::net_in, 354).problem.find("354 samples") != std::string::npos);
+  CHECK(check([](auto& hour) {
+          hour.figure(HourFigure::cpu).add(100, start);
+        }).problem.find("361 samples of cpu") != std::string::npos);
+}
+
+TEST_CASE("a figure that some minute lacks may have fewer samples, and no larger maximum") {
+  const auto with = [](const std::function<void(ledger::UsageHour&)>& change) {
+    SampleUsage host(start);
+    UsageCheck usage;
+    HourCounts counts;
+    for (int i = 0; i < 60; ++i) {
+      std::string line = host.minute(10 + i);
+      const std::size_t at = line.find(R"(,"net.in_bytes.max")");
+      if (i == 59) line.erase(at, line.find('}') - at);
+      CHECK(usage.take(line, counts).en.empty());
+    }
+    return usage.take(host.hour(change), counts).en;
+  };
+  const auto short_of = [](int samples, std::uint64_t value) {
+    return [samples, value](ledger::UsageHour& hour) {
+      ledger::Histogram less(ledger::figure_scale(HourFigure::net_in));
+      less.add(value, start);
+      for (int i = 1; i < samples; ++i) less.add(40000, start);
+      hour.figure(HourFigure::net_in) = less;
+    };
+  };
+  CHECK(with(short_of(300, 68615)) == "");
+  CHECK(with(nullptr).find("samples of net_in") != std::string::npos);
+  CHECK(with(short_of(300, 99000)).find("maximum of net_in") != std::string::npos);
+}
+
 TEST_CASE("an hour whose minutes are not all readable is not checked") {
   const Verdict verdict = check([](auto& hour) { hour.samples = 1; }, -1, true);
   CHECK(verdict.problem == "");
   CHECK(verdict.counts.not_checked == 1);
   UsageCheck usage;
   HourCounts counts;
-  CHECK(usage.take(Host().hour(), counts).en == "");
+  CHECK(usage.take(SampleUsage(start).hour(), counts).en == "");
   CHECK(counts.not_checked == 1);
 }
 

@@ -72,7 +72,7 @@ Result<VerifyResult> LogVerifier::run(Evidence& evidence) {
   auto visited = evidence.visit(result_.tree.size, *this);
   workers_.drain();
   if (!visited) {
-    save();
+    if (evidence.gives_whole_leaves()) save();
     return ledger::failure(visited);
   }
   check_sizes();
@@ -156,12 +156,13 @@ void LogVerifier::read_history(Evidence& evidence) {
 void LogVerifier::resume(Evidence& evidence) {
   if (!settings_.resume || settings_.resume->size > result_.tree.size) return;
   const SavedCheck& saved = *settings_.resume;
-  // Both are older than where it would begin: nothing there would be compared.
-  if (!pinned_ || pinned_->size < saved.size || !evidence.begin_at(saved.size)) return;
+  // What is pinned must lie ahead, or have been compared when these leaves were gone through.
+  const bool compared = !pinned_ || pinned_->size >= saved.size || saved.compared == pinned_;
+  if (!compared || !evidence.begin_at(saved.size)) return;
   auto resumed = ledger::MerkleFrontier::resume(*hasher_, saved.size, saved.peaks);
   ledger::require(resumed.has_value(), "a progress file that has its checksum has its peaks");
   frontier_ = std::move(*resumed);
-  if (pinned_->size == saved.size && frontier_.root() != pinned_->root) return;
+  if (pinned_ && pinned_->size == saved.size && frontier_.root() != pinned_->root) return;
   bool good = book_.load(saved.book);
   if (good && !book_.successor().empty()) {
     auto text = ledger::from_base64(book_.successor());
@@ -197,9 +198,11 @@ void LogVerifier::save() {
   std::uint64_t wrong = result_.findings.count(tampered) + result_.findings.count(missing);
   SavedCheck saved{.size = frontier_.size(),
                    .peaks = frontier_.peaks(),
+                   .compared = {},
                    .book = book_.save(),
                    .streams = {},
                    .counts = {}};
+  if (pinned_ && pinned_->size <= saved.size) saved.compared = pinned_;
   std::uint64_t enrolments = result_.counts.enrolments;
   for (const auto& table : workers_.tables()) {
     wrong += table->tools().findings.count(tampered) + table->tools().findings.count(missing);
@@ -222,7 +225,8 @@ void LogVerifier::leaf(std::string_view bytes, std::optional<std::string_view> b
   take_leaf(bytes, leaf_hash, body);
   if (frontier_.size() % progress_every != 0) return;
   if (settings_.progress) settings_.progress(frontier_.size(), result_.tree.size);
-  if (settings_.save && SteadyClock::now() - saved_at_ >= save_interval) save();
+  if (!settings_.save || !evidence_->gives_whole_leaves()) return;
+  if (SteadyClock::now() - saved_at_ >= save_interval) save();
 }
 
 void LogVerifier::take_leaf(std::string_view bytes, const Hash& leaf_hash,
@@ -248,7 +252,9 @@ void LogVerifier::signed_leaf(std::string_view name, std::string_view text) {
   if (name == "purge") return purge(text);
   if (name == "retirement") return book_.retirement(leaf_, text);
   if (name == "successor") return successor(text);
-  if (name != "report" || ledger::parse_report(text)) return;
+  if (name != "report") return;
+  const auto report = ledger::parse_report(text);
+  if (report) return book_.signed_at(leaf_, report->sealed);
   found({FindingKind::tampered, fmt::format("leaf {}", leaf_), "月报叶子无法解读",
          "the report leaf cannot be read", leaf_});
 }
@@ -297,7 +303,8 @@ void LogVerifier::enrolment(std::string_view bytes, const Hash& leaf_hash) {
                   .bytes = std::string(bytes),
                   .body = {},
                   .from = 0,
-                  .to = 0};
+                  .to = 0,
+                  .time = {}};
   workers_.give(parsed->agent, std::move(task));
 }
 
@@ -309,6 +316,7 @@ void LogVerifier::batch(std::string_view bytes, const Hash& leaf_hash,
            "the batch header cannot be read", leaf_});
     return;
   }
+  const ledger::Time before = book_.log_time();
   if (seen->agent == book_.own_agent()) {
     if (auto sealed = ledger::read_header(bytes, log_.suite())) {
       book_.own_sealed(leaf_, sealed->header);
@@ -322,7 +330,8 @@ void LogVerifier::batch(std::string_view bytes, const Hash& leaf_hash,
                   .bytes = std::string(bytes),
                   .body = {},
                   .from = 0,
-                  .to = 0};
+                  .to = 0,
+                  .time = before};
   if (body) task.body = std::string(*body);
   workers_.give(seen->agent, std::move(task));
 }
@@ -335,6 +344,7 @@ void LogVerifier::fork(std::string_view text) {
     found({FindingKind::tampered, place, "分叉叶子无效", fork.error().message, leaf_});
     return;
   }
+  book_.signed_at(leaf_, fork->seen);
   const std::string id = ledger::stream_id(fork->agent, fork->incarnation);
   found({FindingKind::notice, place,
          fmt::format("流 {} 在批次 {} 处分叉:同一密钥签了两段历史", id, fork->batch),
@@ -394,13 +404,16 @@ void LogVerifier::purge(std::string_view text) {
     found({FindingKind::tampered, place, "清除叶子无法解读", purge.error().message, leaf_});
     return;
   }
+  book_.signed_at(leaf_, purge->time);
   const auto day = ledger::parse_rfc3339(purge->day);
   if (!day || purge->time - *day < kept_at_least) {
     found({FindingKind::tampered, place, "未满 366 天即清除 " + purge->day,
            "day " + purge->day + " was purged before 366 days had passed", leaf_});
   }
   const auto lines = list(purge->list);
-  if (!lines) return;
+  if (!lines || !day) return;
+  // Of the day are batches that were committed on it: the log's own time before them was no later.
+  const ledger::Time until = *day + std::chrono::days(1) + log_time_back_max;
   std::string_view rest = *lines;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -416,7 +429,8 @@ void LogVerifier::purge(std::string_view text) {
                     .bytes = line->stream,
                     .body = {},
                     .from = line->from,
-                    .to = line->to};
+                    .to = line->to,
+                    .time = until};
     workers_.give(line->stream.substr(0, line->stream.find('.')), std::move(task));
   }
   found({FindingKind::notice, place, fmt::format("{} 收到的正文已依保留期清除", purge->day),
@@ -448,7 +462,8 @@ void LogVerifier::late_body(std::string_view stream, std::uint64_t batch, std::s
                   .bytes = std::string(stream),
                   .body = std::string(body),
                   .from = batch,
-                  .to = 0};
+                  .to = 0,
+                  .time = {}};
   workers_.give(stream.substr(0, stream.find('.')), std::move(task));
 }
 
@@ -459,7 +474,8 @@ void LogVerifier::late_lines(std::string_view stream, std::uint64_t batch, std::
                   .bytes = std::string(stream),
                   .body = std::string(lines),
                   .from = batch,
-                  .to = 0};
+                  .to = 0,
+                  .time = {}};
   workers_.give(stream.substr(0, stream.find('.')), std::move(task));
 }
 

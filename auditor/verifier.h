@@ -110,6 +110,7 @@ class LogVerifier : public EvidenceVisitor {
   std::optional<std::string> list(const ledger::ListHead& head);
   void check_sizes();
   void check_shown(Evidence& evidence);
+  void check_witnessed_before(TileReader& tiles);
   void check_shown_one(TileReader& tiles, const ShownCheckpoints::Where& where);
   void gather();
   void fill_levels();

@@ -11,7 +11,7 @@ namespace {
 using testing::SampleLog;
 
 VerifyResult verify(SampleLog& log, std::optional<ledger::TreeHead> pinned = std::nullopt) {
-  DirectoryEvidence evidence(log.files(), "/data", ledger::default_suite());
+  DirectoryEvidence evidence(log.files(), "/data", testing::sample_suite());
   LogVerifier verifier(log.verifier(), pinned);
   auto result = verifier.run(evidence);
   REQUIRE(result);
@@ -42,7 +42,7 @@ void fill(SampleLog& log) {
 
 ledger::TreeHead head_of(const SampleLog& log) {
   const auto hashes = log.leaf_hashes();
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = testing::sample_suite().hasher();
   return {hashes.size(), ledger::merkle_root(*hasher, hashes)};
 }
 

@@ -35,6 +35,7 @@ void LogVerifier::gather() {
     shown_.merge(std::move(table->tools().shown));
     streams_took_.headers += table->tools().time.headers;
     streams_took_.bodies += table->tools().time.bodies;
+    streams_took_.hours += table->tools().time.hours;
     for (const StreamTable::Enrolled& each : table->unendorsed()) {
       if (book_.is_endorsed(each.leaf)) continue;
       ++result_.counts.unendorsed;
@@ -53,12 +54,27 @@ void LogVerifier::gather() {
 void LogVerifier::check_shown(Evidence& evidence) {
   if (!root_holds_ || result_.tree.size == 0) return;
   TileReader tiles(evidence, result_.tree, log_.suite());
+  check_witnessed_before(tiles);
   for (const auto& [text, where] : shown_.notes()) check_shown_one(tiles, where);
   if (shown_.dropped() == 0) return;
   found({FindingKind::notice, "checkpoints",
          fmt::format("另有 {} 份代理所记检查点未比对", shown_.dropped()),
          fmt::format("{} more checkpoints that agents were given were not compared",
                      shown_.dropped())});
+}
+
+// What a witness signed lies among leaves that an earlier run went through: it was not met.
+void LogVerifier::check_witnessed_before(TileReader& tiles) {
+  if (!witnessed_ || witnessed_->size == 0 || witnessed_->size > result_.resumed_at) return;
+  const std::string place = fmt::format("leaves 0..{}", witnessed_->size - 1);
+  auto same = tiles.continues(*witnessed_);
+  if (!same) {
+    found({FindingKind::cannot_tell, place, "无法比对经见证的检查点: " + same.error().message,
+           "the witnessed checkpoint cannot be compared: " + same.error().message});
+  } else if (!*same) {
+    found({FindingKind::tampered, place, "与经见证的检查点不一致:同一密钥签了两段历史",
+           "they are not those of the witnessed checkpoint: one key signed two histories"});
+  }
 }
 
 void LogVerifier::check_shown_one(TileReader& tiles, const ShownCheckpoints::Where& where) {
@@ -143,11 +159,7 @@ void LogVerifier::fill_levels() {
                    counts.checkpoints_shown)});
   add({"bodies", "正文", "bodies", streams.records_read, streams_took_.bodies,
        fmt::format("{} 个批次", streams.bodies), fmt::format("{} batches", streams.bodies)});
-  add({"hours",
-       "小时与分钟",
-       "hours against minutes",
-       streams.hours.checked,
-       {},
+  add({"hours", "小时与分钟", "hours against minutes", streams.hours.checked, streams_took_.hours,
        fmt::format("{} 小时未核(分钟不全)", streams.hours.not_checked),
        fmt::format("{} hours not checked: their minutes are not all here",
                    streams.hours.not_checked)});

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Evidence>> open_evidence(ledger::FileSystem& files,
 
 namespace {
 
-// "  43 % 1204224/2800000 leaves, 81 s" on a terminal, rewritten in place.
+// On a terminal only.
 class ProgressLine {
  public:
   ProgressLine() : shown_(::isatty(STDERR_FILENO) != 0) {}
@@ -43,11 +43,7 @@ class ProgressLine {
     if (!shown_ || all == 0 || now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;
     told_ = true;
-    constexpr std::uint64_t width = 30;
-    const std::uint64_t filled = std::min(width, done * width / all);
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    fmt::print(stderr, "\r[{}{}] {:3} %  {}/{} leaves  {:.0f} s", std::string(filled, '#'),
-               std::string(width - filled, '.'), done * 100 / all, done, all, seconds);
+    fmt::print(stderr, "\r{}", format_progress(done, all, now - start_));
     std::fflush(stderr);
   }
 

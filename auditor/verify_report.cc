@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "auditor/findings_output.h"
 
@@ -97,6 +99,10 @@ void write_levels(JsonWriter& json, const std::vector<Level>& levels) {
     write_number(json, "count", level.count);
     json.Key("seconds");
     json.Double(level.took.count());
+    if (level.took.count() > 0) {
+      json.Key("per_second");
+      json.Double(std::round(static_cast<double>(level.count) / level.took.count()));
+    }
     if (!level.note_en.empty()) {
       write_text(json, "zh", level.note_zh);
       write_text(json, "en", level.note_en);
@@ -168,6 +174,17 @@ std::string format_json(const VerifyReport& report) {
   json.Double(report.took.count());
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+std::string format_progress(std::uint64_t done, std::uint64_t all,
+                            std::chrono::duration<double> took) {
+  constexpr std::uint64_t width = 30;
+  const double share =
+      all == 0 ? 1 : std::min(1.0, static_cast<double>(done) / static_cast<double>(all));
+  const auto filled = static_cast<std::size_t>(share * width);
+  return fmt::format("[{}{}] {:3.0f} %  {}/{} leaves  {:.0f} s", std::string(filled, '#'),
+                     std::string(width - filled, '.'), std::floor(share * 100), done, all,
+                     took.count());
 }
 
 }  // namespace yunjian::auditor

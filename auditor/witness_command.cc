@@ -5,7 +5,10 @@
 #include <rapidjson/writer.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <optional>
 #include <sstream>
 
 #include "auditor/command_kit.h"
@@ -53,11 +56,20 @@ struct LogLine {
   std::string vkey;
 };
 
-Result<std::vector<LogLine>> read_logs(ledger::FileSystem& files, const WitnessOptions& options) {
-  if (options.logs.empty()) return std::vector<LogLine>{{options.live, options.vkey}};
+struct Round {
+  const WitnessOptions& options;
+  ledger::Time now;
+};
+
+// A line that cannot be read is told in its place among the others.
+Result<std::vector<Result<LogLine>>> read_logs(ledger::FileSystem& files,
+                                               const WitnessOptions& options) {
+  if (options.logs.empty()) {
+    return std::vector<Result<LogLine>>{LogLine{options.live, options.vkey}};
+  }
   auto text = files.read_file(options.logs);
   if (!text) return ledger::failure(text);
-  std::vector<LogLine> logs;
+  std::vector<Result<LogLine>> logs;
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line) && logs.size() < logs_max;) {
     if (line.empty() || line.starts_with('#')) continue;
@@ -66,11 +78,12 @@ Result<std::vector<LogLine>> read_logs(ledger::FileSystem& files, const WitnessO
     std::string more;
     words >> log.live.collector >> log.live.ca_file >> log.live.token_file >> log.vkey;
     if (!words || words >> more) {
-      return ledger::fail(
+      logs.emplace_back(ledger::fail(
           ErrorKind::reject,
-          fmt::format("{}: '{}' must read URL CA-FILE TOKEN-FILE VKEY", options.logs, line));
+          fmt::format("{}: '{}' must read URL CA-FILE TOKEN-FILE VKEY", options.logs, line)));
+    } else {
+      logs.emplace_back(std::move(log));
     }
-    logs.push_back(std::move(log));
   }
   if (!logs.empty()) return logs;
   return ledger::fail(ErrorKind::reject, options.logs + " names no log");
@@ -139,19 +152,42 @@ void print_outcome(const Followed& log, const Witness::Outcome& outcome, bool js
   std::fflush(stdout);
 }
 
-// One round over all logs; the exit code of the worst of them.
-Result<int> round(std::vector<Followed>& logs, ledger::Clock& clock, bool json) {
-  Findings findings;
-  bool untold = false;
-  for (Followed& log : logs) {
-    auto outcome = log.witness.step(log.log, clock.wall());
-    if (!outcome) return ledger::failure(outcome);
-    print_outcome(log, *outcome, json);
-    if (outcome->alarm) findings.add(*outcome->alarm);
-    untold = untold || (outcome->cosigned && !outcome->told);
+// What one line of the list names, as far as it could be opened: a token or a CA that is not there
+// yet, or a damaged state, is looked at again in the next round.
+struct Watched {
+  LogLine line;
+  std::optional<Followed> followed;
+};
+
+int trouble(const LogLine& line, const ledger::Error& error) {
+  const bool usage = error.kind == ErrorKind::reject;
+  return complain(usage ? exit_usage : exit_cannot_tell,
+                  printable(line.live.collector) + ": " + error.message);
+}
+
+// One log, once. Its trouble is its own: the others go on.
+int look(ledger::FileSystem& files, Watched& log, const OwnKey& key, const Round& round) {
+  if (!log.followed) {
+    auto followed = follow(files, log.line, key, round.options);
+    if (!followed) return trouble(log.line, followed.error());
+    log.followed = std::move(*followed);
   }
+  auto outcome = log.followed->witness.step(log.followed->log, round.now);
+  if (!outcome) {
+    log.followed.reset();  // what it keeps is read anew
+    return trouble(log.line, outcome.error());
+  }
+  print_outcome(*log.followed, *outcome, round.options.json);
+  Findings findings;
+  if (outcome->alarm) findings.add(*outcome->alarm);
   const int code = findings.exit_code(false);
-  return code == 0 && untold ? exit_cannot_tell : code;
+  return code == 0 && outcome->cosigned && !outcome->told ? exit_cannot_tell : code;
+}
+
+// What is known to be wrong before what could not be looked at.
+int worse(int a, int b) {
+  constexpr std::array<int, 5> order = {1, 2, exit_cannot_tell, exit_usage, 0};
+  return *std::ranges::find_if(order, [&](int code) { return code == a || code == b; });
 }
 
 }  // namespace
@@ -175,14 +211,14 @@ int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOp
   if (!key) return complain(exit_usage, "--key: " + key.error().message);
   auto lines = read_logs(files, options);
   if (!lines) return complain(exit_usage, lines.error().message);
-  std::vector<Followed> logs;
-  for (const LogLine& line : *lines) {
-    auto followed = follow(files, line, *key, options);
-    if (!followed) {
-      const bool usage = followed.error().kind == ErrorKind::reject;
-      return complain(usage ? exit_usage : exit_cannot_tell, followed.error().message);
+  int unread = 0;
+  std::vector<Watched> logs;
+  for (auto& line : *lines) {
+    if (line) {
+      logs.push_back({std::move(*line), std::nullopt});
+    } else {
+      unread = complain(exit_usage, line.error().message);
     }
-    logs.push_back(std::move(*followed));
   }
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -190,11 +226,13 @@ int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOp
   ::sigaddset(&signals, SIGINT);
   if (options.interval_s > 0) ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   for (;;) {
-    auto code = round(logs, clock, options.json);
-    if (!code) return complain(exit_cannot_tell, code.error().message);
-    if (options.interval_s == 0) return *code;
+    int code = unread;
+    for (Watched& log : logs) {
+      code = worse(code, look(files, log, *key, {options, clock.wall()}));
+    }
+    if (options.interval_s == 0) return code;
     const timespec pause{.tv_sec = static_cast<time_t>(options.interval_s), .tv_nsec = 0};
-    if (::sigtimedwait(&signals, nullptr, &pause) > 0) return *code;
+    if (::sigtimedwait(&signals, nullptr, &pause) > 0) return code;
   }
 }
 

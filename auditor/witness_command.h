@@ -29,7 +29,8 @@ struct WitnessOptions {
   bool json = false;
 };
 // Follows the logs: verifies, cosigns, gives the cosignatures back. One round, or one each interval
-// until SIGTERM or SIGINT. Returns the exit code of the worst that the last round found.
+// until SIGTERM or SIGINT. A log that cannot be followed is told in each round and keeps none of
+// the others from it. Returns the exit code of the worst that the last round found.
 int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOptions& options);
 
 struct EndorseOptions {

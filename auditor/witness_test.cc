@@ -51,7 +51,7 @@ struct Setup {
     fill(log);
     auto made = make_key(
         files, "/key",
-        {"witness.example", &ledger::default_suite(), ledger::SignatureKind::cosignature}, random);
+        {"witness.example", &testing::sample_suite(), ledger::SignatureKind::cosignature}, random);
     REQUIRE(made);
     key = std::make_unique<OwnKey>(std::move(*made));
   }
@@ -146,7 +146,7 @@ TEST_CASE("no byte of the evidence of a split view can be changed, and honest lo
   SampleLog other;
   other.enrol("water-bureau", "web-01");
   for (int i = 0; i < 10; ++i) other.seal(0, {other.random_line(50)});
-  const auto hasher = ledger::default_suite().hasher();
+  const auto hasher = testing::sample_suite().hasher();
   const auto hashes = other.leaf_hashes();
   const auto view =
       ledger::prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
@@ -160,12 +160,10 @@ TEST_CASE("no byte of the evidence of a split view can be changed, and honest lo
     if (parsed) CHECK_FALSE(ledger::check_split_view(*parsed, setup.log.verifier()));
     CHECK_FALSE(ledger::parse_split_view(std::string_view(good).substr(0, i)));
   }
-  SampleLog longer;
-  Setup::fill(longer);
-  longer.seal(0, {longer.random_line(60)});
-  const auto more = longer.leaf_hashes();
-  CHECK_FALSE(ledger::prove_split_view(setup.log.verifier(), setup.log.checkpoint_note(),
-                                       longer.checkpoint_note(),
+  const std::string before = setup.log.checkpoint_note();
+  setup.log.seal(0, {setup.log.random_line(60)});
+  const auto more = setup.log.leaf_hashes();
+  CHECK_FALSE(ledger::prove_split_view(setup.log.verifier(), before, setup.log.checkpoint_note(),
                                        ledger::subtrees_of(*hasher, more)));
 }
 
@@ -257,7 +255,7 @@ TEST_CASE("a state that was changed, or is of another log's key, stops the witne
 TEST_CASE("a key file is made once, mode 0600, and is of one kind") {
   Setup setup;
   CHECK(setup.files.mode("/key").value() == 0600);
-  const NewKey again{"witness.example", &ledger::default_suite(),
+  const NewKey again{"witness.example", &testing::sample_suite(),
                      ledger::SignatureKind::cosignature};
   CHECK_FALSE(make_key(setup.files, "/key", again, setup.random));
   const auto read = read_key(setup.files, "/key", ledger::SignatureKind::cosignature);

@@ -451,14 +451,14 @@ void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FileP
 bool FileTail::adopt_unseen_copies(std::size_t index) {
   const FilePlace& place = files_[index].file.place();
   if (place.offset > 0 || place.rotated || !files_[index].has_elder) return false;
-  std::int64_t youngest_ns = files_[index].born_ns;  // a copy is younger than its original
+  // A copy is no older than its original; within one tick of the clock both look alike.
+  std::optional<std::int64_t> youngest_ns;
   for (std::size_t i = 0; i < index; ++i) {
-    if (files_[i].file.place().path == place.path)
-      youngest_ns = std::max(youngest_ns, files_[i].born_ns);
+    if (files_[i].file.place().path == place.path && files_[i].born_ns >= files_[index].born_ns)
+      youngest_ns = std::max(youngest_ns.value_or(0), files_[i].born_ns);
   }
   const std::size_t count = files_.size();
-  if (youngest_ns > files_[index].born_ns)
-    adopt_born_between(std::string(place.path), {youngest_ns, never_ns}, true);
+  if (youngest_ns) adopt_born_between(std::string(place.path), {*youngest_ns, never_ns}, true);
   if (files_.size() == count) return false;
   move_behind_elders(index);
   return true;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "ledger/archive/part_manifest.h"
 #include "ledger/archive/part_writer.h"
 #include "ledger/archive/segment.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/record.h"
+#include "ledger/testing/asked_suite.h"
 
 namespace yunjian::auditor::testing {
 
@@ -26,6 +28,8 @@ void must(const ledger::Result<void>& result) {
 }
 
 }  // namespace
+
+const ledger::Suite& sample_suite() { return ledger::testing::asked_suite(); }
 
 SampleLog::SampleLog(std::uint64_t seed, const ledger::Suite& suite)
     : suite_(&suite), random_(seed), key_(suite.generate(random_).value()), now_(sample_time()) {
@@ -141,6 +145,7 @@ std::size_t SampleLog::seal(std::size_t stream, const std::vector<std::string>& 
   content.records = lines.size();
   content.sealed = now_;
   streams_[stream].last = now_;
+  content.flags = std::exchange(flags, {});
   content.boot_id = "0f8fad5b-d9cb-469f-a165-70867728950e";
   const std::string header = ratchet.prepare(random_, content, {}).value();
   must(ratchet.commit());

@@ -17,11 +17,14 @@
 
 namespace yunjian::auditor::testing {
 
+// The suite that tests run on: the default one, or what YUNJIAN_SUITE names.
+const ledger::Suite& sample_suite();
+
 // A log made with the ledger alone, as an honest (or, by its knobs, dishonest) collector would
 // leave it in its data directory. One thread.
 class SampleLog {
  public:
-  explicit SampleLog(std::uint64_t seed = 1, const ledger::Suite& suite = ledger::default_suite());
+  explicit SampleLog(std::uint64_t seed = 1, const ledger::Suite& suite = sample_suite());
 
   const ledger::Verifier& verifier() const { return *log_; }
   ledger::testing::MemoryFileSystem& files() { return files_; }
@@ -30,6 +33,7 @@ class SampleLog {
   std::size_t enrol(const std::string& unit, const std::string& host);
   // Seals lines and appends them as a batch; hollow leaves the body away. Returns the leaf's index.
   std::size_t seal(std::size_t stream, const std::vector<std::string>& lines, bool hollow = false);
+  std::vector<std::string> flags;  // of the next batch only
   std::string random_line(std::size_t bytes);
   std::string gap_line(const std::string& batches);
   std::string checkpoint_line(const std::string& note);  // an agent tells what it was given
@@ -45,6 +49,7 @@ class SampleLog {
   std::vector<ledger::RosterLine> agents() const;
   std::size_t add_roster(const std::vector<ledger::RosterLine>& lines, bool all = true);
   void keep_list(const std::string& lines);  // as a file of lists/
+  const std::map<std::string, std::string>& lists() const { return lists_; }
   void advance(std::chrono::microseconds by) { now_ += by; }
   ledger::Time now() const { return now_; }
   std::string checkpoint_note() const;  // over all entries as they are now
@@ -58,6 +63,7 @@ class SampleLog {
     std::uint64_t batch = 0;  // of a fill
   };
   std::vector<Entry>& entries() { return entries_; }
+  const std::vector<Entry>& entries() const { return entries_; }
   const Entry& last() const { return entries_.back(); }
 
   // Writes wal/, tile/ and checkpoint below /data from the entries as they are now.

@@ -62,6 +62,13 @@ Result<ProofSource::StreamFacts> SampleSource::stream(const std::string& id) {
   return facts;
 }
 
+Result<std::string> SampleSource::list(std::uint64_t leaf) {
+  const auto head = ledger::list_of_leaf(log_->entries()[leaf].leaf);
+  if (!head) return nothing();
+  const auto found = log_->lists().find(ledger::list_file_name(head->root));
+  return found == log_->lists().end() ? nothing() : Result<std::string>(found->second);
+}
+
 Result<std::string> SampleSource::frame(const std::string& stream, std::uint64_t batch) {
   for (const SampleLog::Entry& entry : log_->entries()) {
     if (entry.type != ledger::WalType::batch || entry.stream != stream || entry.batch != batch) {

@@ -12,6 +12,7 @@ class SampleSource : public ProofSource {
   ledger::Result<std::string> checkpoint() override;
   ledger::Result<std::string> tile(const ledger::TileId& id) override;
   ledger::Result<StreamFacts> stream(const std::string& id) override;
+  ledger::Result<std::string> list(std::uint64_t leaf) override;
   ledger::Result<std::string> frame(const std::string& stream, std::uint64_t batch) override;
 
   ledger::TreeHead head() const;

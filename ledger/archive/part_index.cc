@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "ledger/archive/bloom.h"
@@ -118,12 +119,11 @@ class Check {
   std::array<std::vector<Stretch>, part_lanes> stretches_;           // in the order of the part
   std::array<std::size_t, part_lanes> at_{};                         // next of them
   std::vector<StreamEntry> streams_;
-  std::vector<std::uint64_t> leaf_rows_;
+  std::map<std::uint64_t, std::uint64_t> leaf_rows_;  // of headers; bounded by what there is
 };
 
 Result<void> Check::read_headers() {
   const PartFooter& footer = part_->footer();
-  leaf_rows_.assign(footer.leaf_end - footer.first_leaf, row_of_other_leaf);
   std::uint64_t batches = 0;
   for (std::uint64_t block = 0; block < footer.header_blocks.size(); ++block) {
     auto headers = part_->headers(block);
@@ -136,7 +136,7 @@ Result<void> Check::read_headers() {
       if (!row.fill) {
         ++batches;
         if (row.leaf >= footer.first_leaf && row.leaf < footer.leaf_end) {
-          leaf_rows_[row.leaf - footer.first_leaf] = block * rows_per_block + i;
+          leaf_rows_[row.leaf] = block * rows_per_block + i;
         }
       }
       for (std::size_t lane = 0; lane < part_lanes; ++lane) {
@@ -321,23 +321,23 @@ Result<void> Check::check_streams() {
 
 Result<void> Check::check_leaf_map() {
   const PartFooter& footer = part_->footer();
-  std::vector<std::uint64_t> said;
+  std::uint64_t leaf = footer.first_leaf;
   for (std::size_t i = 0; i < footer.leaf_map.size(); ++i) {
-    if (footer.leaf_map[i].first != footer.first_leaf + said.size())
+    if (footer.leaf_map[i].first != leaf) {
       fault("a hole in the leaf map");
+      return {};
+    }
     auto rows = part_->leaf_rows(i);
     if (!rows) return failure(rows);
-    said.insert(said.end(), rows->begin(), rows->end());
-  }
-  if (said.size() != leaf_rows_.size()) {
-    fault("the leaf map has other leaves");
-    return {};
-  }
-  for (std::size_t i = 0; i < said.size(); ++i) {
-    if (said[i] != leaf_rows_[i]) {
-      fault(fmt::format("leaf {}: the map says another row", footer.first_leaf + i));
+    for (const std::uint64_t said : *rows) {
+      const auto row = leaf_rows_.find(leaf);
+      if (said != (row == leaf_rows_.end() ? row_of_other_leaf : row->second)) {
+        fault(fmt::format("leaf {}: the map says another row", leaf));
+      }
+      ++leaf;
     }
   }
+  if (leaf != footer.leaf_end) fault("the leaf map has other leaves");
   return {};
 }
 

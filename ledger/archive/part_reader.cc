@@ -231,7 +231,11 @@ Result<std::string> PartReader::leaf(std::uint64_t index) const {
   if (index < footer_.first_leaf || index >= footer_.leaf_end) {
     return fail(ErrorKind::reject, fmt::format("leaf {} is not in part {}", index, path_));
   }
-  const auto group = (std::ranges::upper_bound(footer_.leaf_map, index, {}, &LeafGroup::first)) - 1;
+  const auto behind = std::ranges::upper_bound(footer_.leaf_map, index, {}, &LeafGroup::first);
+  if (behind == footer_.leaf_map.begin()) {
+    return at_fault(Error{ErrorKind::corrupt, "its map of leaves has a hole", {}});
+  }
+  const auto group = behind - 1;
   auto rows = leaf_rows(static_cast<std::size_t>(group - footer_.leaf_map.begin()));
   if (!rows) return failure(rows);
   if (index - group->first >= rows->size()) {

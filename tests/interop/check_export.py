@@ -96,7 +96,7 @@ def check_stream(parts, origin, log_key, tree):
         fields = page.fields(before.rpartition(b'\n\n')[0].decode() + '\n')
         key, head, number = page.b64(fields['next']), page.leaf(before), int(fields['batch']) + 1
         record = sum(map(int, fields['records'].split()))
-    count, _ = parts.line('batches').split()
+    count, end = parts.line('batches').split()
     records = 0
     for _ in range(int(count)):
         header, body = parts.part('header'), parts.part('body')
@@ -114,7 +114,31 @@ def check_stream(parts, origin, log_key, tree):
         records += many
     index, path = parts.path('last')
     assert included(index, head, size, root, path), 'last header'
+    if end == 'open':
+        check_end(parts, (origin, log_key, tree), (enrolled, head, number))
     return int(count), records
+
+
+def check_end(parts, log, stream):
+    """What shows that the log held no batch behind the last one."""
+    (origin, log_key, (size, root)), (enrolled, head, number) = log, stream
+    leaf = parts.part('end')
+    assert leaf, 'nothing shows the end'
+    index, path = parts.path('ended')
+    assert included(index, page.leaf(leaf), size, root, path), 'end'
+    text = page.check_note(leaf, origin, log_key)
+    fields = page.fields(text)
+    line = parts.part('line')
+    if not line:
+        assert text.startswith('yunjian/enrolment/v1\n') and fields['agent'] == enrolled['agent']
+        assert page.b64(fields['previous']) == head
+        return
+    assert text.startswith('yunjian/roster/v1\n'), text
+    listed, path = parts.path('listed')
+    assert included(listed, page.leaf(line), int(fields['count']), page.b64(fields['root']), path)
+    agent, incarnation, batch, _ = line.decode().split()
+    assert (agent, incarnation) == (enrolled['agent'], enrolled['incarnation'])
+    assert batch == '-' or int(batch) < number, 'the roster knows of later batches'
 
 
 def main():

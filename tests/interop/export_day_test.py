@@ -19,6 +19,7 @@ def main():
         check = [sys.executable, str(HERE / 'check_export.py')]
         print(subprocess.run([*check, str(day), vkey], check=True, capture_output=True,
                              text=True).stdout.strip())
+        subprocess.run([*check, f'{day}.open', vkey], check=True, capture_output=True)
         damaged = bytearray(day.read_bytes())
         damaged[len(damaged) // 2] ^= 1
         day.write_bytes(damaged)

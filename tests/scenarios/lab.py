@@ -134,14 +134,14 @@ class Lab:
     # ---- collector
     # --------------------------------------------------------------------------------
 
-    def init(self, suite='ed25519-sha256'):
+    def init(self, suite='ed25519-sha256', origin='lab.example'):
         self.run(
             self.bin / 'yunjian-collector',
             'init',
             '--data',
             self.dir / 'collector',
             '--origin',
-            'lab.example',
+            origin,
             '--anchor',
             self.dir / 'anchor',
             '--name',

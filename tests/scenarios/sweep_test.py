@@ -28,12 +28,12 @@ def evidence_files(data):
 
 
 def names(path, data):
-    """What a finding may name: the file, or what its damage hides from view. A hash in a tile of
-    level 0 is that of a leaf, which is then named."""
+    """What a finding may name: the file, or what its damage hides from view: of the one segment any
+    stream and leaf, of a tile the leaf whose hash it holds, of a list the leaf that names it."""
     name = str(path.relative_to(data))
-    more = {'w': ('stream ', 'leaf', 'leaves'), 'l': ('leaf',), 't': ('tile', 'leaf'),
-            'c': ('checkpoint', 'leaves')}
-    return (name, *more[name[0]])
+    more = {'wal': ('stream ', 'leaf ', 'leaves '), 'lists': ('leaf ',), 'tile': ('leaf ',),
+            'checkpoint': ('leaves ',)}
+    return (name, *more[name.split('/')[0]])
 
 
 def damage(files, chance):
@@ -106,6 +106,7 @@ def main():
         bench.collector.stop()
         checked = '--data', bench.dir / 'collector', '--state', bench.dir / 'state'
         assert bench.audit(*checked)[0] == 0
+        assert len(list((bench.dir / 'collector' / 'wal').iterdir())) == 1
         size = sum(path.stat().st_size for path in evidence_files(bench.dir / 'collector'))
         assert size >= 1 << 20, size
         workers = 2

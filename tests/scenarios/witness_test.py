@@ -77,6 +77,28 @@ def check_service(bench):
     assert service.stop() == 0, service.tail()
 
 
+def check_several(bench):
+    """A log whose token is gone and a line that says nothing stop neither of the others."""
+    with Bench(bench.bin) as other:
+        other.init(bench.suite, 'other.example')
+        other.start_collector()
+        lines = [f'{log.url} {log.ca} {log.dir}/token {log.vkey}' for log in (bench, other)]
+        logs = bench.dir / 'several'
+        run = ('witness', '--logs', logs, '--key', bench.dir / 'witness.key', '--state',
+               bench.dir / 'several-state', '--json')
+        logs.write_text(f'{lines[0]}\n# both are good\n{lines[1]}\n')
+        told = [json.loads(line) for line in audit(bench, *run, code=4).splitlines()]
+        assert [each['cosigned'] for each in told] == [True, True], told
+        assert [each['told'] for each in told] == [True, False], told  # it knows no such witness
+        broken = lines[0].replace(f'{bench.dir}/token', f'{bench.dir}/no-token')
+        assert broken != lines[0]
+        for bad, code in ((f'{broken}\n', 64), ('one word\n', 64),
+                          (lines[0].replace(bench.url, 'https://127.0.0.1:1') + '\n', 4)):
+            logs.write_text(f'{bad}{lines[1]}\n')
+            out = [json.loads(line) for line in audit(bench, *run, code=code).splitlines()]
+            assert out[-1]['size'] == told[1]['size'] and 'alarm' not in out[-1], (bad, out)
+
+
 def check_endorsement(bench):
     listed = audit(bench, 'endorse', *bench.live(), '--key', bench.dir / 'authority.key')
     assert 'web-01' in listed, listed
@@ -101,10 +123,13 @@ def check_rosters(bench):
 def check_export(bench, log):
     path = bench.dir / 'export'
     audit(bench, 'export', *bench.live(), '--host', 'web-01', '--from', '2020-01-01', '--to',
-          '2100-01-01', '--out', path)
+          '2100-01-01', '--out', path, code=4)
     lines = bench.dir / 'lines'
-    out = audit(bench, 'verify', '--export', path, '--vkey', bench.vkey, '--lines', lines, '--json')
-    assert json.loads(out)['bodies_absent'] == 0, out
+    out = json.loads(audit(bench, 'verify', '--export', path, '--vkey', bench.vkey, '--lines',
+                           lines, '--json', code=4))
+    # Nobody can show that nothing will come until 2100; all that is there is good.
+    assert out['bodies_absent'] == 0 and out['open'] == 1, out
+    assert [each['kind'] for each in out['findings']] == ['cannot tell'], out
     texts = [json.loads(line).get('message') for line in lines.read_text().splitlines()]
     assert [t for t in texts if t and t.startswith('line ')] == [f'line {n}' for n in range(40)]
     damaged = bytearray(path.read_bytes())
@@ -171,6 +196,7 @@ def main():
     parser.add_argument('--suite', default='ed25519-sha256')
     suite = parser.parse_args().suite
     with Bench(lab.bin_directory()) as bench:
+        bench.suite = suite
         bench.init(suite)
         bench.make_keys(suite)
         bench.start_collector()
@@ -183,6 +209,7 @@ def main():
         lab.wait_until('the lines', 60, lambda: len(bench.search(f'log: "{log}"')) == 40)
         check_witness(bench)
         check_service(bench)
+        check_several(bench)
         check_endorsement(bench)
         gone = next(s for s in json.loads(bench.get('/v1/streams')[1])['items']
                     if s['host'] == 'gone-01')

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ledger/checkpoint.h"
+#include "ledger/testing/asked_suite.h"
 #include "ledger/testing/seeded_random.h"
 
 namespace yunjian::agent::testing {
@@ -15,9 +16,9 @@ namespace yunjian::agent::testing {
 class SmallWitness {
  public:
   explicit SmallWitness(std::uint64_t seed)
-      : random_(seed), key_(std::move(*ledger::default_suite().generate(random_))) {}
+      : random_(seed), key_(std::move(*ledger::testing::asked_suite().generate(random_))) {}
   ledger::Verifier verifier() const {
-    return ledger::Verifier(ledger::default_suite(), "witness.example", key_->public_key(),
+    return ledger::Verifier(ledger::testing::asked_suite(), "witness.example", key_->public_key(),
                             ledger::SignatureKind::cosignature);
   }
   ledger::SignatureLine cosign(std::string_view text) const {
@@ -44,16 +45,19 @@ class SmallLog {
 
   std::string checkpoint() const { return checkpoint_of(leaves_.size(), {}); }
   std::string receipt(std::uint64_t index) const { return receipt_of(index, leaves_.size(), {}); }
-  // Under the tree of the first `size` leaves, cosigned by `witnesses`.
+  // Under the tree of the first `size` leaves, cosigned by `witnesses`. Signed once: SM2 gives
+  // another signature each time.
   using Witnesses = std::vector<const SmallWitness*>;
   std::string checkpoint_of(std::uint64_t size, const Witnesses& witnesses) const {
     const std::string text = ledger::format_checkpoint(
         {.origin = "log.example",
          .tree = {.size = size, .root = *ledger::root_from_subtrees(*hasher, size, subtrees())},
          .extensions = {}});
+    std::string& note = notes_[{text, witnesses}];
+    if (!note.empty()) return note;
     std::vector<ledger::SignatureLine> lines{*sign_line(verifier(), *key_, text)};
     for (const SmallWitness* witness : witnesses) lines.push_back(witness->cosign(text));
-    return ledger::format_note(text, lines);
+    return note = ledger::format_note(text, lines);
   }
   std::string receipt_of(std::uint64_t index, std::uint64_t size,
                          const Witnesses& witnesses) const {
@@ -64,7 +68,7 @@ class SmallLog {
                                       .checkpoint = checkpoint_of(size, witnesses)});
   }
 
-  const ledger::Suite& suite = ledger::default_suite();
+  const ledger::Suite& suite = ledger::testing::asked_suite();
   std::unique_ptr<ledger::Hasher> hasher;
 
  private:
@@ -84,6 +88,7 @@ class SmallLog {
 
   ledger::testing::SeededRandom random_;
   std::unique_ptr<ledger::PrivateKey> key_;
+  mutable std::map<std::pair<std::string, Witnesses>, std::string> notes_;
   std::vector<ledger::Hash> leaves_;
   mutable std::map<std::pair<unsigned, std::uint64_t>, ledger::Hash> known_;
 };

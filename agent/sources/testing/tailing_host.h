@@ -13,12 +13,16 @@
 
 namespace yunjian::agent::testing {
 
-// File systems stamp creations with the coarse clock: waits until a new file would be younger.
+// Waits until a new file would be younger than all there are: file systems stamp creations with the
+// coarse clock, or with a finer one that somebody looked at since.
 inline void wait_for_next_tick() {
   timespec start{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &start);
-  for (timespec now = start; now.tv_nsec == start.tv_nsec && now.tv_sec == start.tv_sec;)
+  clock_gettime(CLOCK_REALTIME, &start);
+  timespec now{};
+  do {
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  } while (now.tv_sec < start.tv_sec ||
+           (now.tv_sec == start.tv_sec && now.tv_nsec <= start.tv_nsec));
 }
 
 // An agent that can be stopped and started again over one directory of logs.
