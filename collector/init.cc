@@ -31,7 +31,8 @@ class Init {
         files_(tools.files),
         options_(options),
         directory_{options.data},
-        now_(tools.clock.wall()) {}
+        now_(tools.clock.wall()),
+        issued_(options.issued.value_or(now_)) {}
 
   Result<InitResult> run() {
     if (auto done = refuse_to_overwrite(); !done) return ledger::failure(done);
@@ -71,6 +72,7 @@ class Init {
   const InitOptions& options_;
   const DataDirectory directory_;
   const ledger::Time now_;
+  const ledger::Time issued_;
   std::string predecessor_;  // vkey of the dead log; empty: this is no successor
   InitResult result_;
 };
@@ -188,7 +190,7 @@ Result<void> Init::read_predecessor() {
 
 Result<CertificateAuthority> Init::authority() {
   if (options_.ca_from.empty()) {
-    return CertificateAuthority::create("Yunjian CA " + options_.origin, tools_.random, now_);
+    return CertificateAuthority::create("Yunjian CA " + options_.origin, tools_.random, issued_);
   }
   auto pair = load_pair(files_, {DataDirectory{options_.ca_from}.tls(), "ca"});
   if (!pair) return ledger::failure(pair, "--ca-from");
@@ -218,7 +220,7 @@ Result<void> Init::make_certificates() {
   }
   result_.ca_fingerprint = authority->fingerprint();
   result_.names = options_.names.empty() ? default_server_names() : options_.names;
-  auto issued = issue_server_certificate(files_, directory_, *authority, {result_.names, now_});
+  auto issued = issue_server_certificate(files_, directory_, *authority, {result_.names, issued_});
   if (!issued) return ledger::failure(issued);
   return {};
 }
@@ -229,8 +231,8 @@ Result<void> Init::make_token() {
   std::string secret = new_token(tools_.random);
   const TokenSpec spec{.name = "init",
                        .role = Role::authority,
-                       .expires = now_ + std::chrono::days(token_days_default)};
-  auto id = (*catalog)->add_token(secret, spec, now_);
+                       .expires = issued_ + std::chrono::days(token_days_default)};
+  auto id = (*catalog)->add_token(secret, spec, issued_);
   if (!id) return ledger::failure(id);
   result_.token_path = directory_.token();
   auto written = ledger::replace_file(files_, result_.token_path, secret + "\n", 0600);

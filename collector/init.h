@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ struct InitOptions {
   std::string anchor;
   std::vector<std::string> names;  // of the server certificate; empty: this host's and the loopback
   const ledger::Suite* suite = nullptr;
+
+  // What certificates and the first token are dated by; absent: the clock, as the log is. For logs
+  // that are made to begin in the past.
+  std::optional<ledger::Time> issued;
 
   // For a log that goes on for one that lost signed leaves.
   std::string successor_of;  // the newest checkpoint note known of it; empty: an ordinary log

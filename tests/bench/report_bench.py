@@ -21,7 +21,6 @@ def run(*command):
 
 
 def report(bench, size):
-    bench.init()
     month = fleet.months_before_now(1)
     _, hours = fleet.seed(bench, size, month)
     collector = bench.bin / 'yunjian-collector', '--config', bench.dir / 'collector.toml'

@@ -20,20 +20,28 @@ def months_before_now(count):
     return [f'{n // 12}-{n % 12 + 1:02}' for n in range(last - count + 1, last + 1)]
 
 
-def seed(bench, hosts, months):
-    """Seals the fleet's months while the collector does not run, and imports its lists.
+def seed(bench, hosts, months, suite='ed25519-sha256'):
+    """Makes the log, which begins before the months do, seals the fleet's months and imports its
+    lists, all before the collector runs.
 
     Gives back what each host was planted as, and what the seeder says of the hours.
     """
     lists = bench.dir / 'lists'
-    command = (
-        *(bench.bin / 'fleet_seed', '--config', bench.dir / 'collector.toml', '--hosts', hosts),
-        *('--last', months[-1], '--months', len(months), '--lists', lists),
-    )
-    said = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, check=True)
+    said = []
+
+    def make(suite, origin):
+        command = (
+            *(bench.bin / 'fleet_seed', '--config', bench.dir / 'collector.toml', '--hosts', hosts),
+            *('--last', months[-1], '--months', len(months), '--lists', lists),
+            *('--init', origin, '--suite', suite),
+        )
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, check=True)
+        said.append(json.loads(done.stdout))
+
+    bench.init(suite, make=make)
     bench.collect('unit', 'import', lists / 'units.csv')
     bench.collect('host', 'import', lists / 'hosts.csv')
     for kind in KINDS:
         bench.collect('inventory', 'import', '--kind', kind, lists / f'{kind}.csv')
     planted = list(csv.DictReader(io.StringIO((lists / 'planted.csv').read_text())))
-    return planted, json.loads(said.stdout)
+    return planted, said[0]

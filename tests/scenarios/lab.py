@@ -134,7 +134,7 @@ class Lab:
     # ---- collector
     # --------------------------------------------------------------------------------
 
-    def init(self, suite='ed25519-sha256', origin='lab.example'):
+    def run_init(self, suite, origin):
         self.run(
             self.bin / 'yunjian-collector',
             'init',
@@ -151,18 +151,26 @@ class Lab:
             '--suite',
             suite,
         )
+
+    def init(self, suite='ed25519-sha256', origin='lab.example', make=None):
+        """`make(suite, origin)` makes the log instead of `init`, with the configuration there."""
         (self.dir / 'collector.toml').write_text(
             f'data = "{self.dir}/collector"\nanchor = "{self.dir}/anchor"\n'
             f'[ingest]\nlisten = "127.0.0.1:{self.ingest_port}"\n'
             f'urls = ["https://127.0.0.1:{self.ingest_port}"]\n'
             f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n'
         )
+        if make:
+            make(suite, origin)
+        else:
+            self.run_init(suite, origin)
         self.vkey = json.loads((self.dir / 'collector' / 'log.json').read_text())['vkey']
         self.ca = self.dir / 'collector' / 'tls' / 'ca.crt'
         self.token = (self.dir / 'collector' / 'token').read_text().strip()
         write_secret(self.dir / 'token', self.token + '\n')
-        (self.dir / 'units.csv').write_text(f'id,name,county\n{UNIT},水务局,\n')
-        self.collect('unit', 'import', self.dir / 'units.csv')
+        if not make:
+            (self.dir / 'units.csv').write_text(f'id,name,county\n{UNIT},水务局,\n')
+            self.collect('unit', 'import', self.dir / 'units.csv')
 
     def collect(self, *arguments):
         return self.run(

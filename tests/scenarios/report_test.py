@@ -171,9 +171,8 @@ def main():
     options.add_argument('--suite', default='ed25519-sha256')
     arguments = options.parse_args()
     with lab.Lab(lab.bin_directory()) as bench:
-        bench.init(arguments.suite)
         months = fleet.months_before_now(3)
-        planted, _ = fleet.seed(bench, arguments.hosts, months)
+        planted, _ = fleet.seed(bench, arguments.hosts, months, arguments.suite)
         packs = {month: bench.dir / 'packs' / month for month in months}
         (bench.dir / 'packs').mkdir()
         for month in months:

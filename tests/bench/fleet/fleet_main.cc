@@ -16,6 +16,7 @@
 
 #include "collector/config.h"
 #include "collector/data_directory.h"
+#include "collector/init.h"
 #include "collector/query/record_deriver.h"
 #include "collector/store/evidence_log.h"
 #include "ledger/leaves.h"
@@ -62,6 +63,8 @@ struct Settings {
   std::string config;
   std::string lists;
   std::string last;
+  std::string origin;  // of a new log; empty: there is one
+  std::string suite = "ed25519-sha256";
   std::size_t hosts = 30;
   int months = 3;
 };
@@ -186,6 +189,7 @@ class Seeder {
       : settings_(settings), plan_(std::move(plan)), random_(4711) {}
 
   void run() {
+    if (!settings_.origin.empty()) init();
     open();
     clock_.now = rules::month_begin(plan_.first) - std::chrono::days(40);
     for (const PlannedHost& host : plan_.hosts) {
@@ -212,10 +216,30 @@ class Seeder {
     std::size_t number = 0;
   };
 
-  void open() {
+  collector::CollectorConfig config() {
     const std::string text = must(files_.read_file(settings_.config), "configuration");
-    const auto config = must(collector::parse_config(text, settings_.config), "configuration");
-    const collector::DataDirectory directory{config.data};
+    return must(collector::parse_config(text, settings_.config), "configuration");
+  }
+
+  // A log that begins before its hosts do: times of a log do not go back.
+  void init() {
+    ledger::SystemClock now;
+    ledger::SystemRandom keys;
+    clock_.now = rules::month_begin(plan_.first) - std::chrono::days(42);
+    const auto collector = config();
+    const ledger::Suite* suite = must(ledger::find_suite(settings_.suite), "--suite");
+    must(collector::init_collector({files_, clock_, keys}, {.data = collector.data,
+                                                            .origin = settings_.origin,
+                                                            .anchor = collector.anchor,
+                                                            .names = {"localhost", "127.0.0.1"},
+                                                            .suite = suite,
+                                                            .issued = now.wall()}),
+         "init");
+  }
+
+  void open() {
+    const auto collector = config();
+    const collector::DataDirectory directory{collector.data};
     const auto facts =
         must(collector::read_log_facts(files_, directory.log_facts()), "data directory");
     lock_ = must(files_.lock(directory.lock()), "the collector must not run");
@@ -225,7 +249,7 @@ class Seeder {
     clock_.now = rules::month_begin(plan_.first) - std::chrono::days(41);
     log_ = must(EvidenceLog::open(files_, clock_,
                                   {.directory = directory.root,
-                                   .anchor_path = config.anchor,
+                                   .anchor_path = collector.anchor,
                                    .origin = facts.origin,
                                    .suite = facts.suite,
                                    .deriver = &deriver_,
@@ -389,6 +413,8 @@ int run(int argc, char** argv) {
   app.add_option("--months", settings.months, "how many months, up to and with the last")
       ->capture_default_str()
       ->check(CLI::Range(1, 36));
+  app.add_option("--init", settings.origin, "make the log first, with this origin");
+  app.add_option("--suite", settings.suite, "of the log that --init makes")->capture_default_str();
   app.add_option("--lists", settings.lists, "directory for the lists to import")->required();
   try {
     app.parse(argc, argv);
