@@ -184,8 +184,13 @@ class BootTest:
         self.run_job('yunjian-scrub')
         self.run_job('yunjian-collector-backup')
         state = '/var/lib/yunjian-witness'
-        self.box.run('runuser', '-u', 'yunjian-witness', '--', 'yunjian-audit', 'key', '--out',
-                     f'{state}/witness.key', '--name', 'witness.example.gov.cn')
+        key = self.box.say('runuser', '-u', 'yunjian-witness', '--', 'yunjian-audit', 'key',
+                           '--out', f'{state}/witness.key', '--name', 'witness.example.gov.cn')
+        config = self.box.root / 'etc/yunjian/collector.toml'
+        config.write_text(config.read_text(encoding='utf-8').replace(
+            '# keys = []', f'keys = ["{key.split()[-1]}"]', 1), encoding='utf-8')
+        self.box.run('systemctl', 'restart', 'yunjian-collector')
+        self.wait_state('yunjian-collector', 'active')
         for name, source in (('ca.crt', f'{COLLECTOR_DATA}/tls/ca.crt'), ('token', '/root/token')):
             self.box.run('install', '-o', 'yunjian-witness', '-m', '600', source,
                          f'{state}/{name}')
