@@ -56,15 +56,19 @@ std::uint64_t CompressedRotations::unseen(const std::string& path,
   state.seen = std::move(present);
   state.newest_ns = newest_ns;
   const std::int64_t missing = -(state.expected + static_cast<std::int64_t>(nameless));
-  if (missing <= 0) return 0;
-  state.expected += missing;
-  return static_cast<std::uint64_t>(missing);
+  return missing > 0 ? static_cast<std::uint64_t>(missing) : 0;
 }
 
-CompressedMark CompressedRotations::mark(const std::string& path) const {
+void CompressedRotations::told(const std::string& path, std::uint64_t count) {
+  paths_[path].expected += static_cast<std::int64_t>(count);
+}
+
+std::optional<CompressedMark> CompressedRotations::mark(const std::string& path) const {
   const auto found = paths_.find(path);
-  if (found == paths_.end()) return {};
-  return {.newest_ns = found->second.newest_ns, .expected = found->second.expected};
+  if (found == paths_.end() || (!found->second.looked && !found->second.restored)) {
+    return std::nullopt;
+  }
+  return CompressedMark{.newest_ns = found->second.newest_ns, .expected = found->second.expected};
 }
 
 void CompressedRotations::restore(const std::string& path, const CompressedMark& mark) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,13 +27,16 @@ class CompressedRotations {
 
   // `beside`: the files beside `path`; `is_followed`: of one of them; `nameless`: followed files of
   // that path that have lost their last name. Returns how many files must have come and gone
-  // unseen since the last look.
+  // unseen, until told() says that somebody wrote it down.
   std::uint64_t unseen(const std::string& path, const std::vector<FoundFile>& beside,
                        const std::function<bool(const FoundFile&)>& is_followed,
                        std::uint64_t nameless);
 
-  // What a restart needs; files that are still followed are let go by then, or followed again.
-  CompressedMark mark(const std::string& path) const;
+  void told(const std::string& path, std::uint64_t count);
+
+  // What a restart needs, once the path was looked at or restored; files that are still followed
+  // are let go by then, or followed again.
+  std::optional<CompressedMark> mark(const std::string& path) const;
   void restore(const std::string& path, const CompressedMark& mark);
 
  private:

@@ -17,6 +17,11 @@ struct Beside {
         {.path = "/log/" + name, .inode = inode, .born_ns = static_cast<std::int64_t>(inode)});
   }
   std::uint64_t look() {
+    const std::uint64_t count = waiting();
+    compressed.told("/log/app.log", count);
+    return count;
+  }
+  std::uint64_t waiting() {
     return compressed.unseen(
         "/log/app.log", files,
         [this](const FoundFile& file) { return followed.contains(file.inode); }, nameless);
@@ -88,7 +93,7 @@ TEST_CASE("a restart goes on counting") {
   before.nameless = 1;
   CHECK(before.look() == 0);
   Beside after;
-  after.compressed.restore("/log/app.log", before.compressed.mark("/log/app.log"));
+  after.compressed.restore("/log/app.log", before.compressed.mark("/log/app.log").value());
   after.compressed.let_go("/log/app.log", 9);  // the nameless one is not found again
   after.files = before.files;
   SUBCASE("nothing came") { CHECK(after.look() == 0); }
@@ -97,6 +102,20 @@ TEST_CASE("a restart goes on counting") {
     CHECK(after.look() == 1);
     CHECK(after.look() == 0);
   }
+}
+
+TEST_CASE("what nobody wrote down is told again, also after a restart") {
+  Beside before;
+  CHECK_FALSE(before.compressed.mark("/log/app.log"));  // not looked at: a restart begins anew
+  CHECK(before.look() == 0);
+  before.put("app.log.1.gz", 1);
+  CHECK(before.waiting() == 1);
+  CHECK(before.waiting() == 1);
+  Beside after;
+  after.compressed.restore("/log/app.log", before.compressed.mark("/log/app.log").value());
+  after.files = before.files;
+  CHECK(after.look() == 1);
+  CHECK(after.look() == 0);
 }
 
 }  // namespace

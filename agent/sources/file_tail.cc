@@ -84,7 +84,10 @@ void FileTail::restore(std::string_view position) {
 
 std::string FileTail::position() const {
   if (first_start_ && files_.empty()) return {};
-  std::string out = format_places(unresolved_);
+  std::string out = format_places({});
+  for (const FilePlace& place : unresolved_) {
+    append_place(out, place, compressed_.mark(place.path));
+  }
   for (const auto& tracked : files_) {
     const FilePlace& place = tracked.file.place();
     append_place(out, place, compressed_.mark(place.path));
@@ -97,7 +100,6 @@ bool FileTail::poll(ledger::Time now, RecordSink& sink) {
   follow_events();
   const auto wait = search_now_ ? search_spacing : std::chrono::milliseconds(search_wait_);
   if (elapsed(now, last_search_, wait) && !search(now, sink)) return true;
-  if (!tell_unseen(sink)) return true;
   if (elapsed(now, last_look_, look_interval)) look_for_news(now);
   return read_all(now, sink);
 }
@@ -220,10 +222,10 @@ void FileTail::look_for_news(ledger::Time now) {
 }
 
 bool FileTail::search(ledger::Time now, RecordSink& sink) {
-  if (!std::exchange(compressed_known_, true)) {
-    for (std::size_t i = 0; i < files_.size(); ++i)
-      look_for_unseen(files_[i].file.place().path, now);
+  for (std::size_t i = 0; !compressed_known_ && i < files_.size(); ++i) {
+    if (!look_for_unseen(files_[i].file.place().path, now, sink)) return false;
   }
+  compressed_known_ = true;
   const FoundFiles found = find_files(options_.patterns, options_.excludes);
   std::set<std::string> unwatched;
   for (const auto& directory : found.directories) {
@@ -271,9 +273,8 @@ void FileTail::mark_rotated(const FoundFiles& found) {
 
 // Starts to follow a file that was not known; false when the sink is full.
 bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink) {
-  if (!tell_unseen(sink)) return false;
   adopt_missed(found.path, found.born_ns);
-  look_for_unseen(found.path, now);
+  if (!look_for_unseen(found.path, now, sink)) return false;
   const bool room = files_.size() < tailed_files_max;
   const int error = room ? attach(found, first_place(found)) : EMFILE;
   if (error == 0) {
@@ -292,11 +293,12 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
 }
 
 // A file that was compressed and removed between two looks came behind the one followed before.
-void FileTail::look_for_unseen(const std::string& path, ledger::Time now) {
+// False: the sink is full.
+bool FileTail::look_for_unseen(const std::string& path, ledger::Time now, RecordSink& sink) {
   const auto is_followed = [this](const FoundFile& file) { return is_known(file); };
   const auto beside = list_beside(path);  // before the look at who is nameless, not after it
   const std::uint64_t count = compressed_.unseen(path, beside, is_followed, nameless_of(path));
-  if (count == 0) return;
+  if (count == 0) return true;
   const auto elder = std::find_if(files_.rbegin(), files_.rend(), [&](const Tracked& tracked) {
     return tracked.file.place().path == path;
   });
@@ -304,12 +306,9 @@ void FileTail::look_for_unseen(const std::string& path, ledger::Time now) {
   const bool known = elder != files_.rend() && fstat(elder->file.descriptor(), &status) == 0;
   const std::uint64_t end =
       known ? static_cast<std::uint64_t>(status.st_size) : compressed_.last_end(path);
-  write_unseen(untold_, now, {.path = path, .count = count, .end = end});
-}
-
-bool FileTail::tell_unseen(RecordSink& sink) {
-  if (!untold_.empty() && !sink.take(untold_)) return false;
-  untold_.clear();
+  write_unseen(line_, now, {.path = path, .count = count, .end = end});
+  if (!sink.take(line_)) return false;
+  compressed_.told(path, count);
   return true;
 }
 
@@ -495,13 +494,14 @@ void FileTail::forget_finished(ledger::Time now) {
     const auto successor = by_path_.find(place.path);
     return successor != by_path_.end() && files_[successor->second].file.place().offset > 0;
   };
-  for (const auto& tracked : files_) {
+  const auto let_go = [&](const Tracked& tracked) {
+    if (!finished(tracked)) return false;
     const FilePlace& place = tracked.file.place();
-    if (!finished(tracked)) continue;
-    const bool read = !place.copied;
-    compressed_.let_go(place.path, read ? place.offset : compressed_.last_end(place.path));
-  }
-  if (std::erase_if(files_, finished) > 0) index_files();
+    const std::uint64_t end = place.copied ? compressed_.last_end(place.path) : place.offset;
+    compressed_.let_go(place.path, end);
+    return true;
+  };
+  if (std::erase_if(files_, let_go) > 0) index_files();
 }
 
 // In turns of one buffer, so that one busy file does not starve the others.

@@ -75,8 +75,7 @@ class FileTail : public Source {
   };
   void adopt_born_between(const std::string& path, Span born, bool cut);
   void adopt_missed_without_owner();
-  void look_for_unseen(const std::string& path, ledger::Time now);
-  bool tell_unseen(RecordSink& sink);
+  bool look_for_unseen(const std::string& path, ledger::Time now, RecordSink& sink);
   std::uint64_t nameless_of(const std::string& path) const;
   bool is_copy_of_elder(const Tracked& suspect) const;
   void forget_finished(ledger::Time now);
@@ -102,7 +101,6 @@ class FileTail : public Source {
   std::set<std::pair<std::uint64_t, std::uint64_t>> known_;
   std::set<std::string> reported_;  // paths whose unreadability is recorded
   CompressedRotations compressed_;
-  std::string untold_;             // a gap record that waits for room
   bool compressed_known_ = false;  // what was there when the source began
   std::vector<char> buffer_;
   std::string line_;

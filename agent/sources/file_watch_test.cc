@@ -169,5 +169,23 @@ TEST_CASE("what is written behind each of several copies is named, one gap each"
   CHECK(host.sink.values("offset") == Lines{"4", "3"});
 }
 
+TEST_CASE("files of several logs that came and went unseen are named one by one, however full") {
+  Host host("*.log");
+  const std::vector<std::string> names{"a.log", "b.log"};
+  for (const std::string& name : names) append(host.directory / name, "1\n");
+  host.poll();
+  host.seal();
+  testing::wait_for_next_tick();
+  for (const std::string& name : names) testing::overwrite(host.directory / (name + ".1.gz"), "p");
+  host.start();
+  for (std::size_t limit = 2; limit < 8; ++limit) {
+    host.sink.limit = limit;
+    host.poll();
+    host.restart();
+  }
+  CHECK(host.sink.values("cause") == Lines{"compressed-unread", "compressed-unread"});
+  CHECK(host.sink.values("offset") == Lines{"2", "2"});
+}
+
 }  // namespace
 }  // namespace yunjian::agent
