@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/sources/file_tail.h"
 #include "agent/sources/gap_record.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"

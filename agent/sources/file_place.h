@@ -12,6 +12,7 @@
 namespace yunjian::agent {
 
 inline constexpr std::size_t fingerprint_bytes_max = 1024;
+inline constexpr std::size_t tailed_files_max = 4096;  // of one source
 
 // Hash of the first `length` bytes of a file, all of them already read: tells a file from another
 // one that got its inode, and from itself after a truncation. Length 0 says nothing.

@@ -11,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include "agent/sources/elapsed.h"
 #include "agent/sources/file_copy.h"
 #include "agent/sources/file_gaps.h"
 #include "agent/sources/gap_record.h"
@@ -47,10 +48,6 @@ bool is_file_of(const FilePlace& place, const FoundFile& found) {
   if (place.born_ns != 0 && found.keeps_birth && found.born_ns != place.born_ns) return false;
   // Device numbers may change with a reboot; a hash that fits outweighs them.
   return found.device == place.device || place.fingerprint.length > 0;
-}
-
-bool elapsed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
-  return now < since || now - since >= wait;  // a clock that was set back must not stop the work
 }
 
 }  // namespace

@@ -17,8 +17,6 @@
 
 namespace yunjian::agent {
 
-inline constexpr std::size_t tailed_files_max = 4096;
-
 struct FileTailOptions {
   std::string name;                   // the source is called "file:" + name; empty: first pattern
   std::vector<std::string> patterns;  // absolute, as glob(3) takes them

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "agent/sources/elapsed.h"
 #include "agent/sources/gap_record.h"
 
 namespace yunjian::agent {
@@ -17,10 +18,6 @@ using std::chrono::seconds;
 constexpr auto list_interval = seconds(60);
 constexpr auto ask_interval = seconds(1);
 constexpr auto silence_told = seconds(30);
-
-bool elapsed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
-  return now < since || now - since >= wait;
-}
 
 // Whether a name that matches `pattern` may lie below `mount`.
 bool reaches(std::string_view pattern, std::string_view mount) {

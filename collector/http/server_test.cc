@@ -243,21 +243,8 @@ TEST_CASE_FIXTURE(Fixture, "with client certificates optional none is fine and a
 }
 
 TEST_CASE_FIXTURE(Fixture, "connections beyond the limits are closed at once and come back later") {
-  options.limits.connections_per_peer_max = 2;
-  const TestServer server = serve();
-  {
-    TlsClient first = server.client();
-    TlsClient second = server.client();
-    REQUIRE(first.exchange(request_text("GET", "/a")));
-    REQUIRE(second.exchange(request_text("GET", "/a")));
-    CHECK_FALSE(server.connect());
-    CHECK(server.counters().connections_refused == 1);
-  }
-  CHECK(eventually([&] { return server.connect().has_value(); }));
-}
-
-TEST_CASE_FIXTURE(Fixture, "connections of all peers together have a limit") {
-  options.limits.connections_max = 2;
+  SUBCASE("of one peer") { options.limits.connections_per_peer_max = 2; }
+  SUBCASE("of all peers together") { options.limits.connections_max = 2; }
   const TestServer server = serve();
   {
     TlsClient first = server.client();

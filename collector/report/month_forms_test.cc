@@ -8,6 +8,7 @@
 #include "collector/report/month_pack.h"
 #include "collector/report/render.h"
 #include "collector/report/table_xlsx.h"
+#include "collector/report/testing/text_parts.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/testing/temporary_directory.h"
 #include "rules/month/testing/sample_table.h"
@@ -17,19 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using rules::testing::sample_host;
+using testing::count_of;
+using testing::has;
 
 const rules::Words city{"全市", "the whole city"};
-
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-std::size_t count_of(std::string_view text, std::string_view part) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
-    ++count;
-  return count;
-}
 
 UtilizationTable table_of(rules::Month month, const std::vector<HostFacts>& hosts,
                           const rules::HourSource& source) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "collector/report/render.h"
+#include "collector/report/testing/text_parts.h"
 #include "rules/month/hosts_csv.h"
 #include "rules/month/testing/sample_table.h"
 
@@ -10,17 +11,8 @@ namespace yunjian::collector {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-std::size_t count_of(std::string_view text, std::string_view part) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
-    ++count;
-  return count;
-}
+using testing::count_of;
+using testing::has;
 
 RegistryEntry entry(const std::string& kind, const std::string& id,
                     std::map<std::string, std::string, std::less<>> fields) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sources/elapsed.h"
+
 namespace yunjian::agent {
 namespace {
 
@@ -11,11 +13,6 @@ constexpr std::chrono::seconds quiet_after{60};  // its account is full again lo
 constexpr const char* others = "others";
 
 bool is_empty(const SenderLoss& loss) { return loss.lines == 0 && loss.connections == 0; }
-
-// Also when the clock was set back.
-bool passed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
-  return now < since || now - since >= wait;
-}
 
 }  // namespace
 
@@ -90,7 +87,7 @@ void SenderLimits::disconnect(const std::string& account) {
 std::optional<SenderLoss> SenderLimits::due_loss(ledger::Time now) const {
   if (lossy_ == 0) return {};
   for (const auto& [sender, account] : accounts_) {
-    if (!is_empty(account.loss) && passed(now, account.told, told_every)) return account.loss;
+    if (!is_empty(account.loss) && elapsed(now, account.told, told_every)) return account.loss;
   }
   return {};
 }
@@ -117,7 +114,7 @@ void SenderLimits::forget_quiet(ledger::Time now) {
   std::erase_if(accounts_, [&](const auto& entry) {
     const Account& account = entry.second;
     return account.connections == 0 && is_empty(account.loss) &&
-           passed(now, account.filled, quiet_after);
+           elapsed(now, account.filled, quiet_after);
   });
 }
 

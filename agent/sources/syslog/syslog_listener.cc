@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "agent/sources/elapsed.h"
 #include "agent/sources/syslog/datagram.h"
 
 namespace yunjian::agent {
@@ -24,11 +25,6 @@ constexpr int accepts_at_once = 64;
 constexpr seconds retry_interval{10};
 constexpr seconds told_every{10};
 constexpr seconds descriptor_rest{1};  // when there is no descriptor for a connection
-
-// Also when the clock was set back.
-bool passed(ledger::Time now, ledger::Time since, std::chrono::microseconds wait) {
-  return now < since || now - since >= wait;
-}
 
 }  // namespace
 
@@ -79,11 +75,11 @@ bool SyslogListener::poll(ledger::Time now, RecordSink& sink) {
 bool SyslogListener::open_all(ledger::Time now, RecordSink& sink) {
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     Listener& listener = listeners_[i];
-    if (listener.asleep && passed(now, listener.last_try, descriptor_rest)) {
+    if (listener.asleep && elapsed(now, listener.last_try, descriptor_rest)) {
       listener.asleep = false;
       wake_.set_asleep(listener.descriptor, false, i);
     }
-    if (listener.descriptor >= 0 || !passed(now, listener.last_try, retry_interval)) continue;
+    if (listener.descriptor >= 0 || !elapsed(now, listener.last_try, retry_interval)) continue;
     listener.last_try = now;
     const auto opened = open_syslog_socket(listener.address);
     if (opened) {
@@ -131,7 +127,7 @@ bool SyslogListener::tell_losses(ledger::Time now, RecordSink& sink) {
 
 bool SyslogListener::tell_drops(Listener& listener, ledger::Time now, RecordSink& sink) {
   if (listener.descriptor < 0 || listener.address.transport != SyslogTransport::udp) return true;
-  if (!passed(now, listener.drops_told, told_every)) return true;
+  if (!elapsed(now, listener.drops_told, told_every)) return true;
   listener.drops_told = now;
   const Gap gap{.cause = "kernel-dropped",
                 .detail = "datagrams came faster than they were read, or were damaged",
