@@ -98,6 +98,7 @@ std::vector<Evidence::KeptNote> DirectoryEvidence::history() {
     if (!names) continue;  // an older collector, or no witnesses
     for (const std::string& name : *names) {
       if (kept.size() == notes_max) return kept;
+      if (is_unfinished(name)) continue;
       std::string place = ledger::join_path(folder, name);
       auto note = files_->read_file(ledger::join_path(directory_, place));
       // One that cannot be read is told as one that is not signed.
@@ -113,6 +114,7 @@ void DirectoryEvidence::lists(EvidenceVisitor& visitor) {
   const auto names = files_->list(directory);
   if (!names) return;  // a log without rosters; a list that a leaf names is missed there
   for (const std::string& name : *names) {
+    if (is_unfinished(name)) continue;
     const auto lines = files_->read_file(ledger::join_path(directory, name));
     const auto head = lines ? ledger::list_head(*lines, *suite_->hasher())
                             : Result<ledger::ListHead>(ledger::Failure(lines.error()));

@@ -30,6 +30,10 @@ class EvidenceVisitor {
       std::string_view leaf) = 0;  // asked before a body is fetched over the network
 };
 
+// A replacement that a stop left before its rename: no file of the log has such a name, so nothing
+// can be hidden in it, and what it was to become is missed under its own name.
+inline bool is_unfinished(std::string_view name) { return name.ends_with(".new"); }
+
 // Where evidence comes from: a running collector or a copied data directory. One thread, used once.
 class Evidence : public TileSource {
  public:

@@ -64,7 +64,7 @@ Result<void> PartEvidence::check_names(EvidenceVisitor& visitor) {
     const bool is_named = number && std::ranges::any_of(manifest_.parts, [&](const auto& part) {
                             return part.number == *number;
                           });
-    if (is_named || name == "manifest" || name.starts_with("streams.") || name.ends_with(".new")) {
+    if (is_named || name == "manifest" || name.starts_with("streams.") || is_unfinished(name)) {
       continue;
     }
     visitor.found({FindingKind::notice, "parts/" + name, "清单未列出该文件",

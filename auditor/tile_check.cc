@@ -100,7 +100,7 @@ void TileCheck::strangers(EvidenceVisitor& visitor) {
       continue;
     }
     auto id = ledger::parse_tile_path(path);
-    if (path == "tile" ||
+    if (path == "tile" || is_unfinished(path) ||
         (id && !id->entries && ledger::tile_width_at(id->level, id->index, leaves_) > 0)) {
       continue;
     }

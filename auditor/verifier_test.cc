@@ -228,6 +228,27 @@ TEST_CASE("an unfinished write behind the checkpoint is a notice, below it a los
   CHECK(verdict(log) == 2);
 }
 
+TEST_CASE("what a stop left before its rename is no evidence, and hides none") {
+  SampleLog log;
+  fill(log);
+  log.add_roster(log.agents());
+  log.write();
+  REQUIRE(log.files().make_directory("/data/checkpoints", 0700));
+  const auto paths = log.files().paths();
+  const auto list = std::ranges::find_if(
+      paths, [](const std::string& path) { return path.starts_with("/data/lists/"); });
+  REQUIRE(list != paths.end());
+  for (const std::string& path : {*list, std::string("/data/checkpoints/2026-11-22"),
+                                  std::string("/data/tile/0/000")}) {
+    log.files().overwrite(path + ".new", "half of it");
+  }
+  const auto result = verify(log);
+  CHECK(result.findings.exit_code(false) == 0);
+  CHECK(result.counts.checkpoints_kept == 0);
+  REQUIRE(log.files().rename(*list, *list + ".new"));
+  CHECK(verdict(log) == 2);
+}
+
 TEST_CASE("tile files are compared with the leaves, strangers included") {
   SampleLog log;
   fill(log);

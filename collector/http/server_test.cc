@@ -33,8 +33,7 @@ class EchoHandler : public Handler {
     if (request.path == "/status") return {.status = 1000};
     if (request.path == "/empty") return {.status = 204, .body = "dropped"};
     if (request.path == "/large") return {.body = std::string(3'000'000, 'z')};
-    // More than the buffers of both ends take.
-    if (request.path == "/huge") return {.body = std::string(64'000'000, 'z')};
+    if (request.path == "/huge") return huge();
     if (request.path == "/wait") wait();
     return {.content_type = "text/plain",
             .body = request.method + " " + request.path + " " + request.client_common_name + " " +
@@ -54,6 +53,12 @@ class EchoHandler : public Handler {
   }
 
  private:
+  // More than the buffers of both ends take.
+  static Response huge() {
+    Response response;
+    response.body.resize(64'000'000, 'z');
+    return response;
+  }
   void wait() {
     std::unique_lock lock(mutex_);
     ++waiting_;
