@@ -1,7 +1,11 @@
 #include "collector/http/response_message.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/status.hpp>
 #include <ctime>
 
 namespace yunjian::collector {
@@ -19,8 +23,6 @@ bool is_field_value(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-bool has_no_body(int status) { return status == 204 || status == 304; }
-
 std::string http_date() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -32,6 +34,8 @@ std::string http_date() {
 }
 
 }  // namespace
+
+bool has_no_body(int status) { return status == 204 || status == 304; }
 
 Response internal_error() {
   return problem_response({.status = 500,
@@ -53,37 +57,28 @@ Response checked_response(Response response) {
   return response;
 }
 
-namespace {
-
-template <typename Body>
-void set_fields(http::response<Body>& message, const Response& response, bool keep_alive) {
-  message.version(11);
-  message.result(static_cast<unsigned>(response.status));
-  message.set(http::field::date, http_date());
-  message.set(http::field::cache_control, "no-store");
-  message.set("X-Content-Type-Options", "nosniff");
-  if (!keep_alive) message.set(http::field::connection, "close");
-  if (!has_no_body(response.status)) message.set(http::field::content_type, response.content_type);
-  for (const auto& [name, value] : response.headers) message.set(name, value);
-}
-
-}  // namespace
-
-http::response<http::string_body> response_message(Response response, bool keep_alive) {
-  http::response<http::string_body> message;
-  set_fields(message, response, keep_alive);
-  if (has_no_body(response.status)) return message;
-  message.body() = std::move(response.body);
-  message.content_length(message.body().size());
-  return message;
-}
-
-http::response<http::empty_body> source_message(const Response& response, bool keep_alive,
-                                                bool chunked) {
-  http::response<http::empty_body> message;
-  set_fields(message, response, keep_alive);
-  if (chunked) message.chunked(true);
-  return message;
+std::string response_head(const Response& response, bool keep_alive, Framing framing) {
+  http::fields fields;
+  fields.set(http::field::date, http_date());
+  fields.set(http::field::cache_control, "no-store");
+  fields.set("X-Content-Type-Options", "nosniff");
+  if (!keep_alive) fields.set(http::field::connection, "close");
+  const bool bare = has_no_body(response.status);
+  if (!bare) fields.set(http::field::content_type, response.content_type);
+  for (const auto& [name, value] : response.headers) fields.set(name, value);
+  if (!bare && framing == Framing::length) {
+    fields.set(http::field::content_length, std::to_string(response.body.size()));
+  }
+  if (!bare && framing == Framing::chunks) fields.set(http::field::transfer_encoding, "chunked");
+  const auto status = static_cast<http::status>(response.status);
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status,
+                                 std::string_view(http::obsolete_reason(status)));
+  for (const auto& field : fields) {
+    head += fmt::format("{}: {}\r\n", std::string_view(field.name_string()),
+                        std::string_view(field.value()));
+  }
+  head.append("\r\n");
+  return head;
 }
 
 }  // namespace yunjian::collector

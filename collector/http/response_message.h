@@ -1,8 +1,6 @@
 #pragma once
 
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <string>
 
 #include "collector/http/message.h"
 
@@ -14,13 +12,12 @@ Response internal_error();
 // header field that would break the head apart.
 Response checked_response(Response response);
 
-// Ready to be written: Date, length, no caching, no sniffing unless the handler said otherwise.
-boost::beast::http::response<boost::beast::http::string_body> response_message(Response response,
-                                                                               bool keep_alive);
+bool has_no_body(int status);
 
-// The head alone of an answer whose body comes from its source, in chunks or up to the end of the
-// connection.
-boost::beast::http::response<boost::beast::http::empty_body> source_message(
-    const Response& response, bool keep_alive, bool chunked);
+enum class Framing { length, chunks, until_close };
+
+// Status line and fields, with the empty line behind them: Date, how the body is framed, no
+// caching, no sniffing unless the handler said otherwise. `response` has passed checked_response().
+std::string response_head(const Response& response, bool keep_alive, Framing framing);
 
 }  // namespace yunjian::collector

@@ -67,6 +67,7 @@ std::vector<Malformed> framing() {
       {"a trailer field", post(chunked, "5\r\nabcde\r\n0\r\nX: y\r\n\r\n")},
       {"a chunk size that overflows", post(chunked, "fffffffffffffffff\r\nabcde\r\n0\r\n\r\n")},
       {"a chunk size that is none", post(chunked, "x\r\nabcde\r\n0\r\n\r\n")},
+      {"a chunk line that does not end", post(chunked, std::string(40'000, '0'))},
       {"a chunk longer than its size", post(chunked, "3\r\nabcde\r\n0\r\n\r\n")},
       {"no Host", post("Content-Length: 5\r\n", "abcde")},
       {"two Hosts", post("Host: a\r\nHost: b\r\nContent-Length: 5\r\n", "abcde")},

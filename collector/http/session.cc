@@ -1,5 +1,6 @@
 #include "collector/http/session.h"
 
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,8 +11,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <iterator>
 #include <utility>
 
@@ -26,11 +28,13 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 // GCC 12 miscompiles some coroutines: errors come as values, one co_await stands in a statement,
-// its buffers and results have names, and no lambda is a coroutine.
+// its buffers and results have names, and no lambda is a coroutine. Each operation on a stream is
+// awaited in one place only: it is a thousand templates.
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t head_read_bytes = 4096;
+constexpr std::size_t body_read_bytes = 16'384;  // what a TLS record holds
 constexpr std::chrono::milliseconds close_timeout{2000};
 constexpr std::chrono::milliseconds stop_close_timeout{200};
 constexpr std::size_t drained_bytes_max = 16U << 20;
@@ -160,7 +164,7 @@ Session::Done Session::serve_one() {
 Session::Done Session::read_head() {
   const HttpLimits& limits = listener_.options.limits;
   idle_ = buffer_.size() == 0;
-  if (idle_) buffer_.shrink_to_fit();  // idle connections are many, and a body left 64 KiB here
+  if (idle_) buffer_.shrink_to_fit();  // idle connections are many, and a body left its room here
   limit_until(std::chrono::steady_clock::now() +
               (idle_ ? limits.idle_timeout : limits.head_timeout));
   while (!(idle_ && (stop_ || listener_.stopping))) {
@@ -170,20 +174,25 @@ Session::Done Session::read_head() {
       co_return accept_head(end);
     }
     const std::size_t room = std::min(head_read_bytes, limits.head_bytes_max - bytes.size());
-    const auto space = buffer_.prepare(room);
-    auto result = co_await stream_.async_read_some(space, as_values);
-    const error_code error = std::get<0>(result);
-    if (error) {
-      if (!idle_) count_timeout(error);
-      break;
-    }
-    buffer_.commit(std::get<1>(result));
+    const bool more = co_await read_some(room);
+    if (!more) break;
     if (std::exchange(idle_, false)) {
       limit_until(std::chrono::steady_clock::now() + limits.head_timeout);
     }
   }
   idle_ = false;
   co_return false;
+}
+
+// Up to `room` bytes more into buffer_.
+Session::Done Session::read_some(std::size_t room) {
+  const auto space = buffer_.prepare(room);
+  auto result = co_await stream_.async_read_some(space, as_values);
+  const error_code error = std::get<0>(result);
+  if (!idle_) count_timeout(error);
+  if (error) co_return false;
+  buffer_.commit(std::get<1>(result));
+  co_return true;
 }
 
 // True: go on, with a request in head_ or a refusal in response_.
@@ -243,39 +252,46 @@ Session::Done Session::read_body() {
     if (!sent) co_return false;
   }
   while (!body_->parser.is_done() && !response_) {
+    if (parse_body()) continue;
     limit_until(deadline(body_->begun, listener_.options.limits.body_timeout, body_bytes_));
-    auto result = co_await http::async_read_some(stream_, buffer_, body_->parser, as_values);
-    const error_code error = std::get<0>(result);
-    if (error && !judge_body_error(error)) co_return false;
-    if (!error) note_body_progress();
+    const bool more = co_await read_some(body_read_bytes);
+    if (!more) co_return false;
   }
   if (!response_) complete_request();
   co_return true;
 }
 
 Session::Done Session::send_continue() {
-  limit_until(std::chrono::steady_clock::now() + listener_.options.limits.head_timeout);
-  const auto line = asio::buffer(continue_line);
-  auto result = co_await asio::async_write(stream_, line, as_values);
-  const error_code error = std::get<0>(result);
-  count_timeout(error);
-  co_return !error;
+  const Parts parts{continue_line};
+  const bool sent = co_await write(parts);
+  co_return sent;
 }
 
-// True: the error is the client's doing and has its answer now. False: the connection is gone.
-bool Session::judge_body_error(const error_code& error) {
-  count_timeout(error);
+// Hands the library what has come. False: it needs more than that.
+bool Session::parse_body() {
+  if (buffer_.size() == 0) return false;
+  error_code error;
+  const std::size_t used = body_->parser.put(buffer_.data(), error);
+  buffer_.consume(used);
+  if (error == http::error::need_more) {
+    if (buffer_.size() < listener_.options.limits.head_bytes_max) return false;
+    error = http::error::bad_chunk;  // a line between chunks that does not end
+  }
+  if (error) {
+    judge_body_error(error);
+  } else {
+    note_body_progress();
+  }
+  return true;
+}
+
+void Session::judge_body_error(const error_code& error) {
   if (error == http::error::body_limit) {
     refuse(body_too_large(head_, body_->limit));
-    return true;
-  }
-  const bool is_ours = error.category() == error_code(http::error::bad_chunk).category();
-  if (!is_ours || error == http::error::end_of_stream || error == http::error::partial_message) {
-    return false;
+    return;
   }
   ++listener_.malformed;
   refuse(malformed_request("The body cannot be read: " + error.message()));
-  return true;
 }
 
 void Session::note_body_progress() {
@@ -384,20 +400,33 @@ Session::Done Session::write_response() {
     response_->source.reset();
     co_return whole;
   }
-  auto message = response_message(std::move(*response_), keep_alive_);
-  http::response_serializer<http::string_body> serializer(message);
-  serializer.split(head_only_);
+  const std::string head = response_head(*response_, keep_alive_, Framing::length);
+  const bool bare = head_only_ || has_no_body(response_->status);
+  const Parts parts{head, bare ? std::string_view() : response_->body};
+  const bool sent = co_await write(parts);
+  co_return sent;
+}
+
+// All of `parts`; a client is given time by what it took of them.
+Session::Done Session::write(Parts parts) {
+  std::array<asio::const_buffer, std::tuple_size_v<Parts>> left;
+  std::transform(parts.begin(), parts.end(), left.begin(),
+                 [](std::string_view part) { return asio::buffer(part); });
   const TimePoint begun = std::chrono::steady_clock::now();
   std::uint64_t sent = 0;
-  while (!serializer.is_done() && !(head_only_ && serializer.is_header_done())) {
+  while (asio::buffer_size(left) > 0) {
     limit_until(deadline(begun, listener_.options.limits.write_timeout, sent));
-    auto result = co_await http::async_write_some(stream_, serializer, as_values);
+    auto result = co_await stream_.async_write_some(left, as_values);
     const error_code error = std::get<0>(result);
-    if (error && error != http::error::end_of_stream) {
-      count_timeout(error);
-      co_return false;
-    }
+    count_timeout(error);
+    if (error) co_return false;
     sent += std::get<1>(result);
+    std::size_t taken = std::get<1>(result);
+    for (asio::const_buffer& part : left) {
+      const std::size_t bytes = std::min(taken, part.size());
+      part += bytes;
+      taken -= bytes;
+    }
   }
   co_return true;
 }
@@ -423,13 +452,11 @@ Session::Done Session::write_source() {
 }
 
 Session::Done Session::write_source_head(bool chunked) {
-  auto message = source_message(*response_, keep_alive_, chunked);
-  http::response_serializer<http::empty_body> serializer(message);
-  limit_until(std::chrono::steady_clock::now() + listener_.options.limits.write_timeout);
-  auto result = co_await http::async_write_header(stream_, serializer, as_values);
-  const error_code error = std::get<0>(result);
-  count_timeout(error);
-  co_return !error;
+  const std::string head =
+      response_head(*response_, keep_alive_, chunked ? Framing::chunks : Framing::until_close);
+  const Parts parts{head};
+  const bool sent = co_await write(parts);
+  co_return sent;
 }
 
 // Asks the source on a worker thread, once its pause is over. False: the connection is over.
@@ -462,29 +489,14 @@ bool Session::submit_source() {
 }
 
 Session::Done Session::write_piece(bool chunked) {
-  const auto bytes = asio::buffer(piece_.bytes);
-  limit_until(deadline(std::chrono::steady_clock::now(), listener_.options.limits.write_timeout,
-                       piece_.bytes.size()));
-  if (chunked && !piece_.bytes.empty()) {
-    const auto chunk = http::make_chunk(bytes);
-    auto result = co_await asio::async_write(stream_, chunk, as_values);
-    const error_code error = std::get<0>(result);
-    count_timeout(error);
-    if (error) co_return false;
-  }
-  if (!chunked && !piece_.bytes.empty()) {
-    auto result = co_await asio::async_write(stream_, bytes, as_values);
-    const error_code error = std::get<0>(result);
-    count_timeout(error);
-    if (error) co_return false;
-  }
-  if (chunked && piece_.last) {
-    const auto end = http::make_chunk_last();
-    auto result = co_await asio::async_write(stream_, end, as_values);
-    const error_code error = std::get<0>(result);
-    co_return !error;
-  }
-  co_return true;
+  std::string size_line;
+  if (chunked && !piece_.bytes.empty()) size_line = fmt::format("{:x}\r\n", piece_.bytes.size());
+  std::string_view end;
+  if (chunked && !piece_.bytes.empty()) end = piece_.last ? "\r\n0\r\n\r\n" : "\r\n";
+  if (chunked && piece_.bytes.empty() && piece_.last) end = "0\r\n\r\n";
+  const Parts parts{size_line, piece_.bytes, end};
+  const bool sent = co_await write(parts);
+  co_return sent;
 }
 
 // Says goodbye in TLS without waiting for the other side's, then takes in what the client is still

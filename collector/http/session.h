@@ -1,16 +1,18 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl.hpp>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "collector/http/connection_table.h"
 #include "collector/http/message.h"
@@ -47,21 +49,24 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   void cut() override;             // any thread
 
  private:
-  using Stream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
+  using Stream = boost::asio::ssl::stream<boost::beast::tcp_stream>;
   using Nothing = boost::asio::awaitable<void>;
   using Done = boost::asio::awaitable<bool>;  // false: the connection is over
   using TimePoint = std::chrono::steady_clock::time_point;
+  using Parts = std::array<std::string_view, 3>;  // of what is written at once
   struct BodyReader;
 
   static Nothing run(std::shared_ptr<Session> self);
   Done handshake();
   Done serve_one();
   Done read_head();
+  Done read_some(std::size_t room);
   Done read_body();
   Done send_continue();
   Nothing answer();
   Nothing wait_for_worker();
   Done write_response();
+  Done write(Parts parts);
   Done write_source();
   Done write_source_head(bool chunked);
   Done write_piece(bool chunked);
@@ -72,7 +77,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   void refuse(const Problem& problem);  // this is the answer; the connection closes behind it
   bool accept_head(HeadEnd end);
   void start_body(std::size_t head_bytes);
-  bool judge_body_error(const boost::system::error_code& error);
+  bool parse_body();
+  void judge_body_error(const boost::system::error_code& error);
   void note_body_progress();
   void complete_request();
   bool submit();

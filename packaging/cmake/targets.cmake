@@ -1,7 +1,7 @@
 # How a folder declares its targets:
 #
-#   yunjian_library(<name> [SOURCES a.cc …] [DEPS target …])    static library; DEPS are public
-#   yunjian_program(<name> SOURCES main.cc … [DEPS target …])   lands in build/<preset>/bin/
+#   yunjian_library(<name> [COLD] [SOURCES a.cc …] [DEPS target …])   static library; DEPS are public
+#   yunjian_program(<name> SOURCES main.cc … [DEPS target …])         lands in build/<preset>/bin/
 #   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
 #   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
 #   yunjian_test_deps(<top> target …)                           links <top>_test with more targets
@@ -9,8 +9,9 @@
 #
 # A library without sources becomes an interface target, so that a folder may start with headers.
 
-# In the release build the tests themselves take -O1, which compiles in two thirds of the time.
-set(YUNJIAN_TEST_OPTIONS $<$<CONFIG:Release>:-O1>)
+# COLD code is what runs once a request, a command or a month, never once a record.
+# In the release build cold code, programs' main() and tests take -O1, which compiles faster.
+set(YUNJIAN_COLD_OPTIONS $<$<CONFIG:Release>:-O1>)
 
 # One precompiled header for all targets, and one for all tests; whoever shares one compiles with
 # the same options. ccache needs to see what a header holds, hence -fpch-preprocess.
@@ -27,7 +28,7 @@ if(YUNJIAN_PCH)
   target_link_libraries(yunjian_test_pch PRIVATE doctest)
   target_precompile_headers(yunjian_test_pch PRIVATE <filesystem> <fstream> <set> <sstream>
                                                      <thread> <doctest/doctest.h>)
-  target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_TEST_OPTIONS})
+  target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_COLD_OPTIONS})
 endif()
 
 function(yunjian_target name pch)
@@ -44,7 +45,7 @@ function(yunjian_target name pch)
 endfunction()
 
 function(yunjian_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "SOURCES;DEPS")
   if(NOT arg_SOURCES)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE yunjian_options ${arg_DEPS})
@@ -52,6 +53,9 @@ function(yunjian_library name)
   endif()
   add_library(${name} STATIC ${arg_SOURCES})
   yunjian_target(${name} yunjian_pch)
+  if(arg_COLD)
+    target_compile_options(${name} PRIVATE ${YUNJIAN_COLD_OPTIONS})
+  endif()
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
 endfunction()
 
@@ -59,6 +63,7 @@ function(yunjian_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   add_executable(${name} ${arg_SOURCES})
   yunjian_target(${name} yunjian_pch)
+  target_compile_options(${name} PRIVATE ${YUNJIAN_COLD_OPTIONS})
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
 endfunction()
 
@@ -66,7 +71,7 @@ function(yunjian_test_binary name)
   if(NOT TARGET ${name})
     add_executable(${name})
     yunjian_target(${name} yunjian_test_pch)
-    target_compile_options(${name} PRIVATE ${YUNJIAN_TEST_OPTIONS})
+    target_compile_options(${name} PRIVATE ${YUNJIAN_COLD_OPTIONS})
     target_link_libraries(${name} PRIVATE yunjian_test_main doctest)
     add_test(NAME ${name} COMMAND ${name} --no-intro --no-skipped-summary
                                   --test-suite-exclude=exhaustive)
