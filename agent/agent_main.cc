@@ -62,7 +62,7 @@ int enrol(const EnrolArguments& arguments) {
   if (auto became = ledger::become_owner(options.state); !became) return report(became.error());
   ledger::SystemClock clock;
   ledger::SystemRandom random;
-  const auto server = agent::make_enrol_server(arguments.collector, arguments.proxy);
+  const auto server = agent::make_enrol_server(arguments.collector, arguments.proxy, clock);
   const auto identity = agent::enrol(
       options, {.files = &files, .random = &random, .clock = &clock, .server = server.get()});
   if (!identity) return report(identity.error());

@@ -19,13 +19,13 @@ using ledger::Result;
 
 class CurlEnrolServer : public EnrolServer {
  public:
-  CurlEnrolServer(std::string url, std::string proxy)
-      : url_(std::move(url)), proxy_(std::move(proxy)) {
+  CurlEnrolServer(std::string url, std::string proxy, const ledger::Clock& clock)
+      : url_(std::move(url)), proxy_(std::move(proxy)), clock_(&clock) {
     while (url_.ends_with('/')) url_.pop_back();
   }
 
   Result<HttpAnswer> fetch_ca() override {
-    CurlSession session({.proxy = proxy_, .verify = false});
+    CurlSession session({.proxy = proxy_, .verify = false, .clock = clock_});
     return session.perform({.url = url_ + "/enrol/v1/ca"});
   }
 
@@ -38,7 +38,13 @@ class CurlEnrolServer : public EnrolServer {
  private:
   std::string url_;
   std::string proxy_;
+  const ledger::Clock* clock_;
 };
+
+// A smaller difference is the collector's to alarm; certificates may still be good.
+constexpr std::chrono::hours clock_difference_max{24};
+// From here on it is named where a certificate was refused.
+constexpr std::chrono::minutes clock_difference_told{1};
 
 // The keys of an enrolment under way.
 struct Pending {
@@ -73,6 +79,7 @@ class Enrolment {
   Result<void> write_state();
   Result<void> open_stream();
   Result<JsonObject> ask(std::vector<std::pair<std::string, JsonValue>> members);
+  std::string clocks() const;
 
   const EnrolOptions& options_;
   EnrolTools tools_;
@@ -81,6 +88,7 @@ class Enrolment {
   bool other_suite_ = false;  // the collector refused the key for its suite
   Pending pending_;
   std::string ca_;
+  std::chrono::milliseconds clock_ahead_{0};  // of the collector's, as its answer told
   std::string request_;
   std::string text_;  // of the enrolment
   std::string certificate_;
@@ -223,8 +231,19 @@ Result<void> Enrolment::fetch_ca() {
             "another collector, or somebody is in between; nothing was sent",
             ledger::to_hex(ledger::as_view(*fingerprint))));
   }
+  clock_ahead_ = answer->clock_offset.value_or(clock_ahead_);
+  if (std::chrono::abs(clock_ahead_) > clock_difference_max) {
+    return fail(ErrorKind::reject, clocks() + "; nothing was sent");
+  }
   ca_ = std::move(answer->body);
   return replace_file(*tools_.files, paths_.pending_ca, ca_, 0644);
+}
+
+std::string Enrolment::clocks() const {
+  const ledger::Time now = tools_.clock->wall();
+  return fmt::format(
+      "this host's clock says {}, the collector's {}: set the wrong one (NTP) and enrol again",
+      ledger::format_time(now), ledger::format_time(now - clock_ahead_));
 }
 
 // The log that goes on for a dead one has its CA.
@@ -247,7 +266,11 @@ Result<JsonObject> Enrolment::ask(std::vector<std::pair<std::string, JsonValue>>
   members.emplace_back("key", ledger::to_base64(pending_.key->public_key()));
   members.emplace_back("csr", request_);
   auto answer = tools_.server->post(format_json(members), paths_.pending_ca);
-  if (!answer) return failure(answer, "cannot enrol");
+  if (!answer) {
+    // A server's certificate is not good yet, or no longer, by a clock that is wrong.
+    const bool told = std::chrono::abs(clock_ahead_) >= clock_difference_told;
+    return failure(answer, told ? "cannot enrol (" + clocks() + ")" : "cannot enrol");
+  }
   auto json = JsonObject::parse(answer->body);
   if (answer->status == 200 && json) return json;
   other_suite_ = json && json->text("type") == "urn:yunjian:problem:suite-mismatch";
@@ -485,8 +508,9 @@ Result<ledger::SealContext> Enrolment::former_context() const {
 
 }  // namespace
 
-std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy) {
-  return std::make_unique<CurlEnrolServer>(std::move(collector_url), std::move(proxy));
+std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy,
+                                               const ledger::Clock& clock) {
+  return std::make_unique<CurlEnrolServer>(std::move(collector_url), std::move(proxy), clock);
 }
 
 Result<AgentIdentity> enrol(const EnrolOptions& options, const EnrolTools& tools) {

@@ -24,7 +24,9 @@ class EnrolServer {
   virtual ledger::Result<HttpAnswer> post(const std::string& json, const std::string& ca_file) = 0;
 };
 
-std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy);
+// `clock` is compared with the collector's. It must outlive the server.
+std::unique_ptr<EnrolServer> make_enrol_server(std::string collector_url, std::string proxy,
+                                               const ledger::Clock& clock);
 
 // In place of a token: what an agent of a dead log shows the one that goes on for it.
 struct EnrolSuccession {

@@ -36,12 +36,15 @@ XQxNfKQCIQDXk3QT2KQ9TgLtg6ZlZFlgL/HOcgoy4fMHTKbDx2XkfA==
 
 class FakeServer : public EnrolServer {
  public:
-  Result<HttpAnswer> fetch_ca() override { return HttpAnswer{.status = 200, .body = ca_pem}; }
+  Result<HttpAnswer> fetch_ca() override {
+    return HttpAnswer{.status = 200, .body = ca_pem, .clock_offset = clock_offset};
+  }
   Result<HttpAnswer> post(const std::string& json, const std::string&) override {
     posts.push_back(json);
     return answer(*JsonObject::parse(json));
   }
 
+  std::optional<std::chrono::milliseconds> clock_offset;
   std::vector<std::string> posts;
   std::function<Result<HttpAnswer>(const JsonObject&)> answer;
 };
@@ -154,6 +157,23 @@ TEST_CASE("A refusal is told in the collector's words with what to do") {
   const std::string problem = enrolling.problem();
   CHECK(problem.find("the token was used") != std::string::npos);
   CHECK(problem.find("enrol-token") != std::string::npos);
+}
+
+TEST_CASE("a wrong clock is named by both times, also where it spoils the certificate") {
+  Enrolling enrolling;
+  enrolling.server.clock_offset = std::chrono::hours(-25);
+  CHECK(enrolling.problem() ==
+        "this host's clock says 2026-11-22T08:00:00.000000Z, the collector's "
+        "2026-11-23T09:00:00.000000Z: set the wrong one (NTP) and enrol again; nothing was sent");
+  CHECK(enrolling.server.posts.empty());
+
+  enrolling.server.clock_offset = std::chrono::hours(2);
+  enrolling.server.answer = [](const JsonObject&) -> Result<HttpAnswer> {
+    return ledger::fail(ledger::ErrorKind::retry, "the server's certificate does not fit");
+  };
+  CHECK(enrolling.problem().find("the collector's 2026-11-22T06:00:00") != std::string::npos);
+  enrolling.server.clock_offset = std::chrono::seconds(2);
+  CHECK(enrolling.problem() == "cannot enrol: the server's certificate does not fit");
 }
 
 TEST_CASE("A host name that no report could show is refused before anything happens") {

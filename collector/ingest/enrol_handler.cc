@@ -76,7 +76,10 @@ Response EnrolHandler::handle(const Request& request) {
     return method_not_allowed(route->method == "GET" ? "GET, HEAD" : "POST");
   }
   if (route->pattern == enrol_path) return enrol(request);
-  return {.content_type = "application/x-pem-file", .body = parts_.authority.certificate_pem()};
+  // Asked first: a host learns here that its clock is wrong, before a certificate's times say no.
+  return {.headers = {{"Yunjian-Time", ledger::format_time(parts_.clock.wall())}},
+          .content_type = "application/x-pem-file",
+          .body = parts_.authority.certificate_pem()};
 }
 
 Response EnrolHandler::enrol(const Request& request) {

@@ -7,6 +7,7 @@ The agent runs under libfaketime (package faketime); without it the test says so
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import lab
@@ -70,6 +71,21 @@ class WrongClock:
         assert len(alarms) == 1, alarms
 
 
+def check_enrolment(bench):
+    """A host ten years back is told so by its own agent, and its token is still good."""
+    token = bench.collect('enrol-token', '--unit', lab.UNIT).strip().splitlines()[-1]
+    enrol = [
+        *(str(bench.bin / 'yunjian-agent'), 'enrol', '--collector', bench.url, '--token', token),
+        *('--ca-fingerprint', bench.fingerprint(), '--state', str(bench.dir / 'late')),
+        *('--host', 'late'),
+    ]
+    faked = {'LD_PRELOAD': str(LIBRARY), 'FAKETIME': '-10y', 'FAKETIME_DONT_FAKE_MONOTONIC': '1'}
+    refused = subprocess.run(enrol, env={**os.environ, **faked}, stderr=subprocess.PIPE, text=True)
+    assert refused.returncode != 0 and 'set the wrong one (NTP)' in refused.stderr, refused
+    assert "this host's clock says" in refused.stderr, refused.stderr
+    subprocess.run(enrol, check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     if not LIBRARY.exists():
         print(f'SKIPPED: {LIBRARY} is not here (apt-get install faketime)')
@@ -77,6 +93,7 @@ def main():
     with lab.Lab(lab.bin_directory()) as bench:
         bench.init()
         bench.start_collector()
+        check_enrolment(bench)
         hosts = [WrongClock(bench, *case) for case in CASES]
         for host in hosts:
             host.agent.start()
