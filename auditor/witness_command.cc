@@ -11,7 +11,9 @@
 #include <optional>
 #include <sstream>
 
+#include "auditor/alarm_statement.h"
 #include "auditor/command_kit.h"
+#include "auditor/findings_output.h"
 #include "auditor/pinned_state.h"
 #include "auditor/printable.h"
 #include "auditor/witness.h"
@@ -238,32 +240,70 @@ int run_witness(ledger::FileSystem& files, ledger::Clock& clock, const WitnessOp
 
 namespace {
 
+// What an alarm's file shows; `code` is the command's.
+struct AlarmVerdict {
+  int code = exit_cannot_tell;
+  std::string kind;
+  std::string zh;
+  std::string en;
+};
+
+AlarmVerdict proves_nothing(const ledger::Error& error) {
+  const std::string why = printable(error.message);
+  return {exit_cannot_tell, "unproven", "证据不成立: " + why, "it proves nothing: " + why};
+}
+
 // What a witness states, when it is one whose key was given.
-int tell_statement(const std::string& bytes, const ledger::Verifier& log,
-                   const std::vector<std::string>& vkeys) {
-  auto witnesses = read_vkeys(vkeys, ledger::SignatureKind::cosignature);
-  if (!witnesses) return complain(exit_usage, "--witness-vkey: " + witnesses.error().message);
-  auto check = check_alarm(bytes, log, *witnesses);
-  if (!check) {
-    fmt::print("证据不成立 it proves nothing: {}\n", printable(check.error().message));
-    return exit_cannot_tell;
-  }
+AlarmVerdict judge_statement(const std::string& bytes, const ledger::Verifier& log,
+                             const std::vector<ledger::Verifier>& witnesses) {
+  auto check = check_alarm(bytes, log, witnesses);
+  if (!check) return proves_nothing(check.error());
   const AlarmStatement& stated = check->statement;
-  fmt::print(
-      "见证方陈述({}):{} 时日志 {} 最近的检查点仍是 {} 首次所见的 {} 个叶子{}\n"
+  const bool back = stated.kind == AlarmStatement::Kind::roll_back;
+  const std::string seen = ledger::format_time(stated.seen);
+  const std::string since = ledger::format_time(stated.since);
+  AlarmVerdict verdict{back ? 2 : exit_cannot_tell, std::string(to_string(stated.kind)), {}, {}};
+  verdict.zh = fmt::format("见证方陈述({}):{} 时日志 {} 最近的检查点仍是 {} 首次所见的 {} 个叶子",
+                           verdict.kind, seen, log.name(), since, check->kept.size);
+  verdict.en = fmt::format(
       "a witness states ({}): at {} the newest checkpoint of {} was still the one of {} leaves "
-      "first seen at {}{}\n",
-      to_string(stated.kind), ledger::format_time(stated.seen), log.name(),
-      ledger::format_time(stated.since), check->kept.size,
-      stated.kind == AlarmStatement::Kind::roll_back
-          ? fmt::format(",而日志出示 {} 个叶子的为最新", check->shown.size)
-          : "",
-      to_string(stated.kind), ledger::format_time(stated.seen), log.name(), check->kept.size,
-      ledger::format_time(stated.since),
-      stated.kind == AlarmStatement::Kind::roll_back
-          ? fmt::format(", and the log showed one of {} leaves as its newest", check->shown.size)
-          : "");
-  return stated.kind == AlarmStatement::Kind::roll_back ? 2 : exit_cannot_tell;
+      "first seen at {}",
+      verdict.kind, seen, log.name(), check->kept.size, since);
+  if (back) {
+    verdict.zh += fmt::format(",而日志出示 {} 个叶子的为最新", check->shown.size);
+    verdict.en +=
+        fmt::format(", and the log showed one of {} leaves as its newest", check->shown.size);
+  }
+  return verdict;
+}
+
+AlarmVerdict judge_split_view(const std::string& bytes, const ledger::Verifier& log) {
+  auto view = ledger::parse_split_view(bytes);
+  auto heads = view ? ledger::check_split_view(*view, log)
+                    : Result<ledger::SplitHeads>(ledger::Failure(view.error()));
+  if (!heads) return proves_nothing(heads.error());
+  return {1, "split-view",
+          fmt::format("分叉视图成立:日志 {} 的密钥签了两段历史({} 与 {} 个叶子)", log.name(),
+                      heads->one.size, heads->other.size),
+          fmt::format("split view proven: the key of {} signed two histories (of {} and {} leaves)",
+                      log.name(), heads->one.size, heads->other.size)};
+}
+
+int tell(const AlarmVerdict& verdict, bool json) {
+  if (!json) {
+    fmt::print("{}\n{}\n", verdict.zh, verdict.en);
+    return verdict.code;
+  }
+  rapidjson::StringBuffer buffer;
+  JsonWriter writer(buffer);
+  writer.StartObject();
+  write_number(writer, "exit", static_cast<std::uint64_t>(verdict.code));
+  write_text(writer, "kind", verdict.kind);
+  write_text(writer, "zh", verdict.zh);
+  write_text(writer, "en", verdict.en);
+  writer.EndObject();
+  fmt::print("{}\n", buffer.GetString());
+  return verdict.code;
 }
 
 }  // namespace
@@ -273,20 +313,10 @@ int run_verify_alarm(ledger::FileSystem& files, const VerifyAlarmOptions& option
   if (!log) return complain(exit_usage, "--vkey: " + log.error().message);
   auto bytes = files.read_file(options.alarm);
   if (!bytes) return complain(exit_cannot_tell, bytes.error().message);
-  if (is_alarm_statement(*bytes)) return tell_statement(*bytes, *log, options.witnesses);
-  auto view = ledger::parse_split_view(*bytes);
-  auto heads = view ? ledger::check_split_view(*view, *log)
-                    : Result<ledger::SplitHeads>(ledger::Failure(view.error()));
-  if (!heads) {
-    fmt::print("证据不成立 it proves nothing: {}\n", printable(heads.error().message));
-    return exit_cannot_tell;
-  }
-  fmt::print(
-      "分叉视图成立:日志 {} 的密钥签了两段历史({} 与 {} 个叶子)\n"
-      "split view proven: the key of {} signed two histories (of {} and {} leaves)\n",
-      log->name(), heads->one.size, heads->other.size, log->name(), heads->one.size,
-      heads->other.size);
-  return 1;
+  if (!is_alarm_statement(*bytes)) return tell(judge_split_view(*bytes, *log), options.json);
+  auto witnesses = read_vkeys(options.witnesses, ledger::SignatureKind::cosignature);
+  if (!witnesses) return complain(exit_usage, "--witness-vkey: " + witnesses.error().message);
+  return tell(judge_statement(*bytes, *log, *witnesses), options.json);
 }
 
 }  // namespace yunjian::auditor

@@ -49,6 +49,7 @@ struct VerifyAlarmOptions {
   std::string alarm;  // evidence file of a witness or an agent
   std::string vkey;
   std::vector<std::string> witnesses;  // vkeys whose statements count
+  bool json = false;  // {"exit","kind","zh","en"}; kind "unproven": it proves nothing
 };
 // Exit 1: the file proves that one key signed two histories; 2: a witness states that the log went
 // back; 4: it states that the log was stale or silent, or the file proves nothing.

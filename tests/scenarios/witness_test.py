@@ -188,6 +188,9 @@ def check_operator(bench):
     told = audit(bench, 'verify', '--alarm', back['evidence'], '--vkey', bench.vkey,
                  '--witness-vkey', bench.witness_vkey, code=2)
     assert 'roll-back' in told, told
+    told = json.loads(audit(bench, 'verify', '--alarm', split['evidence'], '--vkey', bench.vkey,
+                            '--json', code=1))
+    assert told['kind'] == 'split-view' and told['exit'] == 1 and told['zh'] and told['en'], told
     assert bench.audit_live('--state', state)[0] == 1
 
 
