@@ -18,8 +18,8 @@ namespace yunjian::auditor {
 // before, and one path into the signed tree, bind all of them. A stream without a batch behind the
 // period is open: what shows that the log held no more of it is a leaf of the collector's.
 struct StreamEnd {
-  // The newest roster over all agents, or the enrolment of the agent's next incarnation; empty:
-  // neither was there.
+  // The newest roster over all agents, the retirement of the agent, or the enrolment of its next
+  // incarnation; empty: none was there.
   std::string leaf;
   std::uint64_t index = 0;
   std::vector<ledger::Hash> path;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "auditor/tile_reader.h"
+#include "ledger/statement_leaves.h"
 
 namespace yunjian::auditor {
 
@@ -13,8 +15,9 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::uint64_t roster_bundles_max = 8192;  // 2 M leaves: rosters come each hour
+constexpr std::uint64_t bundles_max = 8192;  // 2 M leaves: rosters come each hour
 constexpr std::string_view roster_form = "yunjian/roster/v1\n";
+constexpr std::string_view retirement_form = "yunjian/retirement/v1\n";
 
 struct NamedLine {
   ledger::RosterLine line;
@@ -54,6 +57,42 @@ std::optional<ledger::Roster> full_roster(std::string_view leaf, const ledger::V
   return *roster;
 }
 
+// Signed by the log.
+std::optional<ledger::Retirement> retirement_of(std::string_view leaf,
+                                                const ledger::Verifier& log) {
+  if (!leaf.starts_with(retirement_form)) return std::nullopt;
+  const auto note = ledger::open_note(leaf, {log});
+  if (!note) return std::nullopt;
+  const auto retirement = ledger::parse_retirement(note->text);
+  return retirement ? std::optional(*retirement) : std::nullopt;
+}
+
+struct FoundLeaf {
+  std::string leaf;
+  std::uint64_t index = 0;
+  std::vector<Hash> path;
+};
+
+// The newest of the log's last leaves that is wanted.
+Result<std::optional<FoundLeaf>> find_back(TileReader& tiles, std::uint64_t size,
+                                           ledger::Hasher& hasher,
+                                           const std::function<bool(std::string_view)>& is_wanted) {
+  const std::uint64_t bundles = (size + ledger::tile_width - 1) / ledger::tile_width;
+  for (std::uint64_t back = 1; back <= std::min(bundles, bundles_max); ++back) {
+    auto entries = tiles.bundle(bundles - back);
+    if (!entries) return ledger::failure(entries);
+    for (std::size_t i = entries->size(); i-- > 0;) {
+      if (!is_wanted((*entries)[i])) continue;
+      FoundLeaf found{(*entries)[i], (bundles - back) * ledger::tile_width + i, {}};
+      auto path = tiles.path({hasher.leaf(found.leaf), found.index});
+      if (!path) return ledger::failure(path);
+      found.path = std::move(*path);
+      return std::optional(std::move(found));
+    }
+  }
+  return std::optional<FoundLeaf>();
+}
+
 ledger::StreamName name_of(const std::string& stream) {
   return ledger::parse_stream_id(stream).value_or(ledger::StreamName{});
 }
@@ -63,30 +102,25 @@ ledger::StreamName name_of(const std::string& stream) {
 Result<std::optional<FullRoster>> newest_roster(ProofSource& source, const ledger::Verifier& log,
                                                 const ledger::TreeHead& tree) {
   TileReader tiles(source, tree, log.suite());
-  const std::uint64_t bundles = (tree.size + ledger::tile_width - 1) / ledger::tile_width;
-  for (std::uint64_t back = 1; back <= std::min(bundles, roster_bundles_max); ++back) {
-    auto entries = tiles.bundle(bundles - back);
-    if (!entries) return ledger::failure(entries);
-    for (std::size_t i = entries->size(); i-- > 0;) {
-      const auto roster = full_roster((*entries)[i], log);
-      if (!roster) continue;
-      FullRoster found;
-      found.roster = *roster;
-      found.leaf.leaf = (*entries)[i];
-      found.leaf.index = (bundles - back) * ledger::tile_width + i;
-      auto path = tiles.path({log.suite().hasher()->leaf(found.leaf.leaf), found.leaf.index});
-      if (!path) return ledger::failure(path);
-      found.leaf.path = std::move(*path);
-      auto lines = source.list(found.leaf.index);
-      const auto hasher = log.suite().hasher();
-      if (!lines || ledger::list_head(*lines, *hasher) != roster->list) {
-        return std::optional<FullRoster>();
-      }
-      found.lines = std::move(*lines);
-      return std::optional(std::move(found));
-    }
+  const auto hasher = log.suite().hasher();
+  std::optional<ledger::Roster> roster;
+  auto leaf = find_back(tiles, tree.size, *hasher, [&](std::string_view bytes) {
+    roster = full_roster(bytes, log);
+    return roster.has_value();
+  });
+  if (!leaf) return ledger::failure(leaf);
+  if (!*leaf) return std::optional<FullRoster>();
+  FullRoster found;
+  found.roster = *roster;
+  found.leaf.leaf = std::move((*leaf)->leaf);
+  found.leaf.index = (*leaf)->index;
+  found.leaf.path = std::move((*leaf)->path);
+  auto lines = source.list(found.leaf.index);
+  if (!lines || ledger::list_head(*lines, *hasher) != roster->list) {
+    return std::optional<FullRoster>();
   }
-  return std::optional<FullRoster>();
+  found.lines = std::move(*lines);
+  return std::optional(std::move(found));
 }
 
 std::optional<std::uint64_t> rostered_batch(const FullRoster& roster, const std::string& stream) {
@@ -121,6 +155,23 @@ Result<bool> add_next(ProofSource& source, const ledger::Verifier& log, TileRead
   return true;
 }
 
+// A retired agent stands in no roster any more; the leaf that retires it names its last header.
+Result<void> add_retirement(const SignedLog& of, TileReader& tiles, ExportedStream& stream) {
+  const auto last = ledger::read_header(stream.frames.back().header, of.log.suite());
+  if (!last) return {};
+  auto leaf = find_back(tiles, of.tree.size, *of.log.suite().hasher(), [&](std::string_view bytes) {
+    const auto retirement = retirement_of(bytes, of.log);
+    return retirement && retirement->agent == last->header.agent &&
+           retirement->incarnation == last->header.incarnation;
+  });
+  if (!leaf) return ledger::failure(leaf);
+  if (!*leaf) return {};
+  stream.end.leaf = std::move((*leaf)->leaf);
+  stream.end.index = (*leaf)->index;
+  stream.end.path = std::move((*leaf)->path);
+  return {};
+}
+
 }  // namespace
 
 Result<void> add_end(ProofSource& source, const SignedLog& of, const ExportPlan& plan,
@@ -131,7 +182,8 @@ Result<void> add_end(ProofSource& source, const SignedLog& of, const ExportPlan&
   if (*next || plan.roster == nullptr) return {};
   const ledger::StreamName name = name_of(plan.stream);
   const auto named = line_of(plan.roster->lines, name.agent);
-  if (!named || named->line.incarnation != name.incarnation) return {};
+  if (!named) return add_retirement(of, tiles, stream);
+  if (named->line.incarnation != name.incarnation) return {};
   const auto hasher = of.log.suite().hasher();
   const auto hashes = line_hashes(plan.roster->lines, *hasher);
   auto path = ledger::prove_inclusion(*hasher, named->index, hashes.size(),
@@ -172,15 +224,29 @@ ShownEnd check_roster(const StreamEnd& end, const ledger::Roster& roster, const 
   return {std::nullopt, roster.time};
 }
 
+// The log's key said that nothing may follow; a batch behind it would be tampering in the log.
+ShownEnd check_retirement(const ledger::Retirement& retirement, const StreamCheck& stream) {
+  if (ledger::stream_id(retirement.agent, retirement.incarnation) != stream.id()) {
+    return wrong(FindingKind::tampered, "所附注销属于另一条流",
+                 "the retirement that is to show its end is another stream's");
+  }
+  if (retirement.head != stream.head() || retirement.batches != stream.end().batches) {
+    return wrong(FindingKind::missing, "注销所指的末批不是其末批",
+                 "the retirement names another batch as the last");
+  }
+  return {std::nullopt, ledger::Time::max()};
+}
+
 // Whoever held the stream's announced key said that nothing follows.
 ShownEnd check_next(const StreamEnd& end, const StreamCheck& stream, const ledger::Verifier& log) {
   const auto next = ledger::verify_enrolment(end.leaf, log, stream.next_key());
   const ledger::StreamName name = name_of(stream.id());
   if (!next || next->enrolment.agent != name.agent ||
       next->enrolment.incarnation != name.incarnation + 1) {
-    return wrong(FindingKind::tampered, "所附叶子既非名册,也非下一代的登记",
-                 "the leaf that is to show its end is neither a roster nor the enrolment of the "
-                 "next incarnation");
+    return wrong(
+        FindingKind::tampered, "所附叶子既非名册或注销,也非下一代的登记",
+        "the leaf that is to show its end is no roster, no retirement and no enrolment of the "
+        "next incarnation");
   }
   if (next->enrolment.previous != stream.head()) {
     return wrong(FindingKind::missing, "下一代的登记所指的末批不是其末批",
@@ -202,6 +268,9 @@ ShownEnd check_end(const StreamEnd& end, const StreamCheck& stream, const ledger
   }
   if (const auto roster = full_roster(end.leaf, log)) {
     return check_roster(end, *roster, stream, *hasher);
+  }
+  if (const auto retirement = retirement_of(end.leaf, log)) {
+    return check_retirement(*retirement, stream);
   }
   return check_next(end, stream, log);
 }

@@ -155,6 +155,32 @@ TEST_CASE("what shows an open end must be of the stream, in the log, and over al
   CHECK(some.code(some.make(10, 30)) == 4);
 }
 
+TEST_CASE("a retirement ends a stream, also long after the last roster that names it") {
+  Exported exported;
+  exported.log.add_roster(exported.log.agents());
+  exported.log.advance(std::chrono::minutes(1));
+  exported.log.retire(exported.host);
+  auto others = exported.log.agents();
+  std::erase_if(others, [&](const ledger::RosterLine& line) {
+    return ledger::stream_id(line.agent, line.incarnation) == exported.log.stream_id(exported.host);
+  });
+  exported.log.add_roster(others);
+  const Export open = exported.make(10, 99);
+  CHECK(exported.code(open) == 0);
+  CHECK(exported.code(cut(exported, open, 3)) == 2);
+  // Another stream's retirement shows nothing of this one.
+  const std::size_t other = exported.log.enrol("water-bureau", "web-02");
+  const std::size_t leaf = exported.log.retire(other);
+  Export wrong = exported.make(10, 99);
+  SampleSource source(exported.log);
+  TileReader tiles(source, source.head(), exported.log.verifier().suite());
+  StreamEnd& end = wrong.streams[0].end;
+  end.leaf = exported.log.entries()[leaf].leaf;
+  end.index = leaf;
+  end.path = tiles.path({exported.log.leaf_hashes()[leaf], leaf}).value();
+  CHECK(exported.code(wrong) == 1);
+}
+
 TEST_CASE("the next incarnation ends a stream, when the stream's own key stands for it") {
   for (const bool endorsed : {true, false}) {
     Exported exported;

@@ -72,9 +72,11 @@ TEST_CASE("an honest fleet with rosters, a re-enrolment and a retirement is good
     fleet.log.seal(again, {fleet.log.checkpoint_line(fleet.log.checkpoint_note())});
     const auto agents = fleet.log.agents();
     fleet.log.add_roster(agents);
+    fleet.log.retire(again);
     const Checked checked = verify(fleet.log);
     CHECK(checked.code() == 0);
     CHECK(checked.result.counts.book.rosters == 2);
+    CHECK(checked.result.counts.book.retirements == 1);
     CHECK(checked.result.counts.checkpoints_shown == 1);
     CHECK(checked.result.counts.unendorsed == 3);
     CHECK(checked.result.levels.size() == 5);

@@ -11,6 +11,7 @@
 #include "ledger/archive/segment.h"
 #include "ledger/archive/tiles.h"
 #include "ledger/record.h"
+#include "ledger/statement_leaves.h"
 #include "ledger/testing/asked_suite.h"
 
 namespace yunjian::auditor::testing {
@@ -129,6 +130,12 @@ std::size_t SampleLog::add_roster(const std::vector<ledger::RosterLine>& lines, 
   keep_list(text);
   const auto head = ledger::list_head(text, *suite_->hasher()).value();
   return add_leaf(ledger::format_roster({now_, leaf_hashes().size(), all, head}));
+}
+
+std::size_t SampleLog::retire(std::size_t stream) {
+  const ledger::Ratchet& at = *streams_[stream].ratchet;
+  return add_leaf(ledger::format_retirement({at.identity().agent, at.identity().incarnation,
+                                             at.next_batch(), at.previous(), now_}));
 }
 
 void SampleLog::keep_list(const std::string& lines) {

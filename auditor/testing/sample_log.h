@@ -48,6 +48,7 @@ class SampleLog {
   // One line for each agent, as an honest roster would have it now.
   std::vector<ledger::RosterLine> agents() const;
   std::size_t add_roster(const std::vector<ledger::RosterLine>& lines, bool all = true);
+  std::size_t retire(std::size_t stream);    // at its end; returns the leaf's index
   void keep_list(const std::string& lines);  // as a file of lists/
   const std::map<std::string, std::string>& lists() const { return lists_; }
   void advance(std::chrono::microseconds by) { now_ += by; }
