@@ -265,7 +265,7 @@ def guesses(bench, context):
 
 
 def small_budget(bench):
-    """The auditor asks much more than it may in ten seconds, and finds the log good all the same."""
+    """The auditor asks much more than it may in ten seconds, and finds the log good anyhow."""
     assert bench.collector.stop() == 0
     config = bench.dir / 'collector.toml'
     text = config.read_text()

@@ -85,7 +85,8 @@ def main():
         began = time.monotonic()
         bench.collect('agent', 'list')
         usual_s = time.monotonic() - began  # of a command that changes nothing
-        rounds = [one_round(bench, choose.uniform(0.3 * usual_s, 1.3 * usual_s)) for _ in range(ROUNDS)]
+        delays = [choose.uniform(0.1 * usual_s, usual_s) for _ in range(ROUNDS)]
+        rounds = [one_round(bench, delay_s) for delay_s in delays]
         assert bench.collector.stop() == 0  # seals what waits
         bench.start_collector()
         for stream, told, held in rounds:
