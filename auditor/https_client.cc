@@ -3,12 +3,22 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
 namespace yunjian::auditor {
 
 using ledger::ErrorKind;
 using ledger::Result;
+
+namespace {
+
+constexpr long too_many_requests = 429;
+constexpr curl_off_t wait_s_max = 60;
+
+}  // namespace
 
 struct HttpsClient::Impl {
   Options options;
@@ -76,9 +86,20 @@ Result<HttpAnswer> HttpsClient::post(const std::string& path, const std::string&
 }
 
 Result<HttpAnswer> HttpsClient::perform(const std::string& path) {
+  const std::string url = impl_->options.base_url + path;
+  for (int left = impl_->options.tries_max; true; --left) {
+    auto answer = perform_once(url);
+    if (!answer || answer->status != too_many_requests || left <= 1) return answer;
+    curl_off_t wait_s = 0;
+    curl_easy_getinfo(impl_->curl, CURLINFO_RETRY_AFTER, &wait_s);
+    wait_s = std::clamp(wait_s, curl_off_t{1}, wait_s_max);
+    std::this_thread::sleep_for(std::chrono::seconds(wait_s));
+  }
+}
+
+Result<HttpAnswer> HttpsClient::perform_once(const std::string& url) {
   impl_->body.clear();
   impl_->error[0] = '\0';
-  const std::string url = impl_->options.base_url + path;
   curl_easy_setopt(impl_->curl, CURLOPT_URL, url.c_str());
   const CURLcode code = curl_easy_perform(impl_->curl);
   if (code != CURLE_OK) {

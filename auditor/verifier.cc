@@ -88,7 +88,10 @@ Result<VerifyResult> LogVerifier::run(Evidence& evidence) {
 void LogVerifier::read_checkpoint(Evidence& evidence) {
   auto note = evidence.checkpoint();
   if (!note) {
-    found({FindingKind::missing, "checkpoint", "没有检查点: " + note.error().message,
+    // A collector that does not answer now may have all of it.
+    const bool later = note.error().kind == ledger::ErrorKind::retry;
+    found({later ? FindingKind::cannot_tell : FindingKind::missing, "checkpoint",
+           "没有检查点: " + note.error().message,
            "there is no checkpoint: " + note.error().message});
     return;
   }

@@ -1,6 +1,7 @@
 #include "auditor/verifier.h"
 
 #include <doctest/doctest.h>
+#include <algorithm>
 
 #include "auditor/directory_evidence.h"
 #include "auditor/testing/sample_log.h"
@@ -238,8 +239,8 @@ TEST_CASE("what a stop left before its rename is no evidence, and hides none") {
   const auto list = std::ranges::find_if(
       paths, [](const std::string& path) { return path.starts_with("/data/lists/"); });
   REQUIRE(list != paths.end());
-  for (const std::string& path : {*list, std::string("/data/checkpoints/2026-11-22"),
-                                  std::string("/data/tile/0/000")}) {
+  for (const std::string& path :
+       {*list, std::string("/data/checkpoints/2026-11-22"), std::string("/data/tile/0/000")}) {
     log.files().overwrite(path + ".new", "half of it");
   }
   const auto result = verify(log);

@@ -197,7 +197,7 @@ Result<AdminAnswer> AdminCommands::revoke_token(const AdminRequest& request) {
     return refuse_input(fmt::format("there is no token '{}'; see `token list`", id));
   }
   Act revoked = act(request, "revoke");
-  revoked.text("credential", id);
+  revoked.text("credential", id).text("token", id);
   if (auto recorded = record(revoked); !recorded) return ledger::failure(recorded);
   auto done = context_.catalog->revoke_token(id);
   if (!done) return ledger::failure(done);

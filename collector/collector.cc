@@ -285,6 +285,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::s
       .stopping = &stopping_};
   context.metrics.push_back([this] { return verify_metrics(verifier_->counters()); });
   context.metrics.push_back([this] { return ingest_metrics(ingest_->counters()); });
+  context.metrics.push_back([this] { return enrol_metrics(enrol_->counters()); });
   context.metrics.push_back([this] { return log_metrics(log_->stats()); });
   context.metrics.push_back([this] { return filing_metrics(filing_->status()); });
   context.metrics.push_back([this] { return keeper_->metrics(); });

@@ -1,6 +1,7 @@
 #include "collector/projection.h"
 
 #include "collector/catalog/list_entries.h"
+#include "collector/projected_rights.h"
 #include "ledger/record.h"
 #include "rules/month/register_fold.h"
 
@@ -16,14 +17,15 @@ constexpr std::string_view field_prefix = "field.";
 // Applies acts in the order in which they were made.
 class Projection {
  public:
-  explicit Projection(Catalog& catalog) : catalog_(catalog) {}
+  explicit Projection(Catalog& catalog) : catalog_(catalog), rights_(catalog) {}
 
   Result<void> take(std::string_view line) {
     // Nearly all acts are looks; they are passed over without being read.
     const bool candidate = line.find("\"register\"") != std::string_view::npos ||
                            line.find("\"finding\"") != std::string_view::npos ||
                            line.find("\"what\":\"agent\"") != std::string_view::npos ||
-                           line.find("\"what\":\"retire\"") != std::string_view::npos;
+                           line.find("\"what\":\"retire\"") != std::string_view::npos ||
+                           ProjectedRights::may_be(line);
     if (!candidate) return {};
     const auto record = ledger::parse_record(line);
     if (!record) return {};
@@ -32,6 +34,9 @@ class Projection {
     const auto what = (*record)->find("what");
     if (what == "finding") return step(**record);
     if (what == "agent" || what == "retire") return end_certificate(**record);
+    auto moved = rights_.take(**record);
+    if (!moved) return ledger::failure(moved);
+    if (*moved) ++done_.rights;
     return {};
   }
   const Projected& done() const { return done_; }
@@ -98,6 +103,7 @@ class Projection {
   }
 
   Catalog& catalog_;
+  ProjectedRights rights_;
   Projected done_;
 };
 

@@ -11,12 +11,14 @@ struct Projected {
   std::uint64_t findings = 0;     // steps of findings
   std::uint64_t hosts = 0;        // that were enrolled and nobody had entered
   std::uint64_t revocations = 0;  // of agents' certificates
+  std::uint64_t rights = 0;       // of accounts and grants, and tokens that were taken away
 };
 
 // Makes good in the catalog what acts of the own stream say since the last time: an act that was
 // durable before a crash and had no row yet gets it; a catalog that was lost gets units, hosts,
-// entries and findings again (tokens and certificates are no acts, but what took an agent's
-// certificate away is). The same acts twice give the same rows. At the start, before anybody asks.
+// entries, findings, accounts and grants again. Tokens and certificates are no acts, but what took
+// one away is: it does not come back with an older copy. The same acts twice give the same rows. At
+// the start, before anybody asks.
 ledger::Result<Projected> project_acts(Catalog& catalog, const EvidenceLog& log);
 
 }  // namespace yunjian::collector

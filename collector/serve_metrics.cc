@@ -64,6 +64,16 @@ std::string ingest_metrics(const IngestHandler::Counters& counters) {
   return text.take();
 }
 
+std::string enrol_metrics(const EnrolHandler::Counters& counters) {
+  MetricsText text;
+  text.metric("yunjian_enrol_tokens_refused_total", "counter",
+              "Requests to enrol with a token that nobody made.")
+      .sample(number(counters.tokens_refused));
+  text.metric("yunjian_enrol_too_often_total", "counter", "Those of them that were answered 429.")
+      .sample(number(counters.too_often));
+  return text.take();
+}
+
 std::string log_metrics(const EvidenceLog::Stats& stats) {
   MetricsText text;
   text.metric("yunjian_commits_total", "counter", "Groups committed by one fsync each.")

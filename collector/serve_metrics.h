@@ -3,6 +3,7 @@
 #include <string>
 
 #include "collector/http/server.h"
+#include "collector/ingest/enrol_handler.h"
 #include "collector/ingest/ingest_handler.h"
 #include "collector/store/evidence_log.h"
 #include "collector/store/filing_thread.h"
@@ -13,6 +14,7 @@ namespace yunjian::collector {
 // Counters of the parts, as text for /metrics.
 std::string verify_metrics(const VerifyCounters& counters);
 std::string ingest_metrics(const IngestHandler::Counters& counters);
+std::string enrol_metrics(const EnrolHandler::Counters& counters);
 std::string filing_metrics(const FilingThread::Status& status);
 std::string log_metrics(const EvidenceLog::Stats& stats);
 std::string listener_metrics(const ListenerCounters& ingest, const ListenerCounters& api);

@@ -137,10 +137,15 @@ RecordWriter::RecordWriter(std::string& out, Time time, std::string_view kind)
     : out_(&out), start_(out.size()) {
   out += "{\"time\":\"";
   append_time(out, time);
-  out += "\",\"kind\":\"";
+  constexpr std::string_view key = "kind";
+  out += "\",\"";
+  last_key_at_ = out.size();
+  last_key_size_ = key.size();
+  last_rank_ = record_key_rank(key);
+  out += key;
+  out += "\":\"";
   out += kind;
   out += '"';
-  last_rank_ = record_key_rank("kind");
 }
 
 void RecordWriter::key(std::string_view name) {

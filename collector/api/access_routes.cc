@@ -154,9 +154,10 @@ void write_look(Json& json, const Wanted& wanted, const Found& found, const Pars
   const bool whole = wanted.everything || look.lies_within(wanted.viewer);
   const UnitRecords seen = wanted.everything ? look.units : look.seen_units(wanted.viewer);
   json.begin_object().member("time", found.key.time).member("what", std::string_view(look.what));
-  write_texts(json, record,
-              {"who", "role", "step", "kind", "to", "reason", "until", "from", "format", "sha256",
-               "month"});
+  write_texts(
+      json, record,
+      {"who", "role", "step", "to", "reason", "until", "from", "format", "sha256", "month"});
+  if (const auto kind = record.find("grant_kind")) json.member("kind", *kind);
   if (whole) write_texts(json, record, {"q", "credential", "address", "scope"});
   // An address of one unit's data says nothing of others; one of a list or a search neither.
   if (whole || seen.size() == look.units.size()) write_texts(json, record, {"path"});

@@ -94,7 +94,21 @@ TEST_CASE_FIXTURE(Fixture, "administrators for audit see every look with its sea
   CHECK(says(all, R"("line":"{)"));
   // Their own look is the next one's to see, and grants are told too.
   CHECK(looks("authority", {{"who", "the person audit"}}).size() >= 1);
-  CHECK(looks("audit", {{"what", "grant"}}).size() == 16);
+  const auto grants = looks("audit", {{"what", "grant"}});
+  CHECK(grants.size() == 16);
+  CHECK(says(grants.front(), R"("kind":"token")"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "acts are canonical records: no key twice, whoever reads them") {
+  REQUIRE(get("tax", "/v1/search", {{"q", "login"}}).status == 200);
+  const auto lines = unsealed();
+  REQUIRE(lines.size() > 20);
+  for (const std::string& line : lines) {
+    CAPTURE(line);
+    bool canonical = false;
+    REQUIRE(ledger::parse_record(line, &canonical));
+    CHECK(canonical);
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "who may not see looks is refused, foreign and absent units alike") {

@@ -125,7 +125,7 @@ Outcome<void> AccountOffice::record(const Doer& doer, Act act, const Grant* gran
     act.text("doer_role", to_string(doer.credential->role)).text("address", doer.address);
   }
   if (grant != nullptr) {
-    act.text("grant", grant->id).text("kind", to_string(grant->kind)).text("to", grant->to);
+    act.text("grant", grant->id).text("grant_kind", to_string(grant->kind)).text("to", grant->to);
     if (grant->kind == GrantKind::role) act.text("role", to_string(grant->role));
     if (!grant->units.empty()) act.text("units", fmt::format("{}", fmt::join(grant->units, " ")));
     if (!grant->county.empty()) act.text("county", grant->county);

@@ -231,6 +231,7 @@ Outcome<void> ApiHandler::within_budget(const Request& request, const Credential
 // a good token is not held up by a neighbour behind the same address.
 Refusal ApiHandler::unknown_credential(const Request& request, std::string detail) {
   const ledger::Time now = context_.clock->wall();
+  counters_.count_unknown_credential();
   const int wait = guesses_.take(request.peer, now);
   if (wait == 0) return unauthorized(std::move(detail));
   if (alarms_.take(request.peer, now) == 0 && all_alarms_.take("", now) == 0) {

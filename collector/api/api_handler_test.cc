@@ -503,6 +503,11 @@ TEST_CASE_FIXTURE(Fixture, "metrics count answers and streams") {
   const Response metrics = get("authority", "/metrics");
   CHECK(metrics.body.find("yunjian_api_answers_total{status=\"4xx\"} 1\n") != std::string::npos);
   CHECK(metrics.body.find("yunjian_records 44\n") != std::string::npos);
+  CHECK(metrics.body.find("yunjian_api_credentials_refused_total 0\n") != std::string::npos);
+  REQUIRE(get("stranger", "/v1/me").status == 401);
+  REQUIRE(get("", "/v1/me").status == 401);  // nothing was tried
+  CHECK(get("authority", "/metrics").body.find("yunjian_api_credentials_refused_total 1\n") !=
+        std::string::npos);
   CHECK(metrics.body.find("yunjian_streams_silent 0\n") != std::string::npos);
 }
 

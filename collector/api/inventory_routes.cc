@@ -155,10 +155,13 @@ Outcome<Response> BatchReader::get_batch(const ApiContext& context, const Call& 
   }
   const auto number = ledger::parse_decimal(call.parts[1]);
   if (!ledger::parse_stream_id(call.parts[0]) || !number) return not_found();
+  // Before anything is read of it: what cannot be read of somebody else's is not told either.
+  auto row = context.log->batch_row(call.parts[0], *number);
+  if (!row) return storage_problem(row.error());
+  if (!*row || !call.credential.scope.allows_messages((*row)->unit)) return not_found();
   auto batch = context.log->batch(call.parts[0], *number);
   if (!batch && batch.error().kind == ledger::ErrorKind::reject) return not_found();
   if (!batch) return storage_problem(batch.error());
-  if (!call.credential.scope.allows_messages(batch->unit)) return not_found();
   if (auto recorded = record_taken(context, call, call.parts[0], *batch); !recorded) {
     return handed_on(recorded);
   }

@@ -11,6 +11,8 @@ namespace yunjian::collector {
 
 namespace {
 
+constexpr int too_many_requests = 429;
+
 double seconds(ledger::Time time) {
   return static_cast<double>(time.time_since_epoch().count()) / 1e6;
 }
@@ -72,6 +74,7 @@ MetricsText& MetricsText::sample(std::string_view label, std::string_view label_
 void AnswerCounters::count(int status) {
   const bool known = status >= 100 && status < 600;
   ++answers_[known ? static_cast<std::size_t>(status / 100) : 0];
+  if (status == too_many_requests) ++too_often_;
 }
 
 std::string AnswerCounters::text() const {
@@ -80,6 +83,11 @@ std::string AnswerCounters::text() const {
   for (std::size_t i = 1; i < answers_.size(); ++i) {
     text.sample("status", fmt::format("{}xx", i), static_cast<double>(answers_[i]));
   }
+  text.metric("yunjian_api_too_often_total", "counter", "Answers 429 of the API.")
+      .sample(static_cast<double>(too_often_));
+  text.metric("yunjian_api_credentials_refused_total", "counter",
+              "Requests with a token or certificate that is none.")
+      .sample(static_cast<double>(unknown_credentials_));
   return text.take();
 }
 

@@ -23,14 +23,18 @@ class MetricsText {
   std::string name_;
 };
 
-// Answers by class of status, since start. Any thread.
+// Answers by class of status, and what was refused to somebody who asks too often or guesses, since
+// start. Any thread.
 class AnswerCounters {
  public:
   void count(int status);
+  void count_unknown_credential() { ++unknown_credentials_; }
   std::string text() const;
 
  private:
   std::array<std::atomic<std::uint64_t>, 6> answers_{};  // by status / 100; 0 = anything else
+  std::atomic<std::uint64_t> too_often_{0};              // 429
+  std::atomic<std::uint64_t> unknown_credentials_{0};
 };
 
 // GET /metrics

@@ -63,12 +63,13 @@ Outcome<Response> list_entries(const ApiContext& context, const Call& call, cons
   }
   auto page = list_page(context, *parameters);
   if (!page) return handed_on(page);
-  Response response = answer_list(context, *page, *entries,
-                                  std::pair([](const RegistryEntry& entry) { return entry.id; },
-                                            [&](Json& json, const RegistryEntry& entry) {
-                                              counts.add(entry.unit);
-                                              write_entry(json, entry);
-                                            }));
+  Response response =
+      answer_list(context, *page, *entries,
+                  std::pair([](const RegistryEntry& entry) { return rules::entry_key(entry); },
+                            [&](Json& json, const RegistryEntry& entry) {
+                              counts.add(entry.unit);
+                              write_entry(json, entry);
+                            }));
   return recorded(context, std::move(act), counts, std::move(response));
 }
 
@@ -103,17 +104,14 @@ struct Changes {
   std::uint64_t same = 0;
 };
 
-// What of the entries is new or not as it was. An id that another unit's entry has is not told.
+// What of the entries is new or not as it was. Whoever keeps a kind whose ids are the whole city's
+// sees all of its entries.
 Outcome<Changes> changes_of(const ApiContext& context, const Call& call,
                             std::vector<RegistryEntry> read) {
   Changes changes;
   for (RegistryEntry& entry : read) {
-    auto known = context.catalog->entry(Scope::all(), entry.kind, entry.id);
+    auto known = context.catalog->entry(call.credential.scope, entry.kind, rules::entry_key(entry));
     if (!known) return storage_problem(known.error());
-    if (*known && !(*known)->unit.empty() && !call.credential.scope.allows((*known)->unit)) {
-      return refuse(409, "id-taken", "The id is taken",
-                    "Choose another id than '" + entry.id + "'.");
-    }
     if (!*known) ++changes.fresh;
     if (*known && (*known)->fields == entry.fields) {
       ++changes.same;

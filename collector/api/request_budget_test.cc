@@ -51,6 +51,8 @@ TEST_CASE_FIXTURE(ApiKit, "a credential beyond its budget waits, others go on") 
   CHECK(std::ranges::find(last.headers, std::pair<std::string, std::string>("Retry-After", "1")) !=
         last.headers.end());
   CHECK(get("police", "/v1/log").status == 200);
+  CHECK(get("authority", "/metrics").body.find("yunjian_api_too_often_total 5\n") !=
+        std::string::npos);
   log.clock.advance(1s);
   CHECK(get("tax", "/v1/log").status == 200);
 }

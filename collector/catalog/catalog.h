@@ -210,12 +210,12 @@ class Catalog {
   ledger::Result<void> finish(std::string_view enrol_secret,
                               const Reservation& reservation);  // certificate and leaf are set
 
-  // Entries passed check_entry(); all or none. A later one of the same kind and id takes its place.
+  // Entries passed check_entry(); all or none. One of the same rules::entry_key takes its place.
   ledger::Result<void> put_entries(const std::vector<RegistryEntry>& entries);
   ledger::Result<std::vector<RegistryEntry>> entries(const Scope& scope,
-                                                     std::string_view kind) const;  // by id
+                                                     std::string_view kind) const;  // by key
   ledger::Result<std::optional<RegistryEntry>> entry(const Scope& scope, std::string_view kind,
-                                                     std::string_view id) const;
+                                                     std::string_view key) const;
   // The unit of a "unit", a "host" or an entry; absent: there is none such that the scope shows.
   ledger::Result<std::optional<std::string>> owner(const Scope& scope, std::string_view kind,
                                                    std::string_view id) const;

@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -65,6 +67,30 @@ TEST_CASE("entries are found again by kind, id and scope, also by another proces
   CHECK(fixture.catalog->entries(tax, "incident")->empty());   // the whole cloud's own are not
   REQUIRE(fixture.catalog->put_entries({{.kind = "spec", .id = "s4", .fields = {{"vcpus", "8"}}}}));
   CHECK(fixture.catalog->entries(Scope::all(), "spec")->front().field("vcpus") == "8");
+}
+
+TEST_CASE("an exemption's id is its unit's own, also in a catalog from when it was the city's") {
+  Fixture fixture;
+  const auto entry = [](const std::string& unit) {
+    return RegistryEntry{
+        .kind = "exemption", .id = "HM-1", .unit = unit, .fields = {{"host", unit + "-01"}}};
+  };
+  {
+    soci::session sql(soci::sqlite3, "dbname=" + (fixture.directory / "catalog.sqlite").string());
+    sql << "INSERT INTO entry(kind, id, unit, fields)"
+           " VALUES ('exemption', 'HM-1', 'tax', '{\"host\":\"old-01\"}')";
+  }
+  fixture.open();
+  REQUIRE(fixture.catalog->put_entries({entry("water")}));
+  const auto both = *fixture.catalog->entries(Scope::all(), "exemption");
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].id == "HM-1");
+  CHECK(both[0].field("host") == "old-01");
+  CHECK(both[1].field("host") == "water-01");
+  REQUIRE(fixture.catalog->put_entries({entry("tax")}));
+  CHECK(fixture.catalog->entries(Scope::all(), "exemption")->size() == 2);
+  CHECK(fixture.catalog->entries(Scope::units({"tax"}), "exemption")->front().field("host") ==
+        "tax-01");
 }
 
 TEST_CASE("the owner of a unit, a host and an entry is known, and absence too") {

@@ -14,11 +14,12 @@ using soci::use;
 
 namespace {
 
+// The column `id` holds the entry's key.
 struct EntryColumns {
   std::string kind, id, unit, fields;
 
   Result<RegistryEntry> get() const {
-    RegistryEntry entry{.kind = kind, .id = id, .unit = unit};
+    RegistryEntry entry{.kind = kind, .id = id.substr(0, id.find('\n')), .unit = unit};
     const auto read = rules::parse_data_file(fields);
     if (!read) {
       return ledger::fail(ErrorKind::corrupt, fmt::format("catalog: {} {} cannot be read: {}", kind,
@@ -47,7 +48,7 @@ Result<void> Catalog::put_entries(const std::vector<RegistryEntry>& entries) {
                         " unit = excluded.unit, fields = excluded.fields",
          use(row.kind), use(row.id), use(row.unit), use(row.fields));
     for (const RegistryEntry& entry : entries) {
-      row = {entry.kind, entry.id, entry.unit, entry_fields_json(entry)};
+      row = {entry.kind, rules::entry_key(entry), entry.unit, entry_fields_json(entry)};
       upsert.execute(true);
     }
     all.commit();
@@ -76,11 +77,11 @@ Result<std::vector<RegistryEntry>> Catalog::entries(const Scope& scope,
 }
 
 Result<std::optional<RegistryEntry>> Catalog::entry(const Scope& scope, std::string_view kind,
-                                                    std::string_view id) const {
+                                                    std::string_view key) const {
   const KindDef* def = find_kind(kind);
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::optional<RegistryEntry>> {
-    EntryColumns row{.kind = std::string(kind), .id = std::string(id)};
-    const std::string wanted(id);
+    EntryColumns row{.kind = std::string(kind)};
+    const std::string wanted(key);
     sql << "SELECT id, unit, fields FROM entry WHERE kind = :kind AND id = :id", use(row.kind),
         use(wanted), into(row.id), into(row.unit), into(row.fields);
     if (!sql.got_data() || !may_see(scope, def, row.unit)) return std::optional<RegistryEntry>();

@@ -101,6 +101,15 @@ void set_durability(soci::session& sql) {
   sql << "PRAGMA trusted_schema = OFF";
 }
 
+// Catalogs were made in which the ids of these kinds were the whole city's (rules::entry_key).
+void take_ids_into_units(soci::session& sql) {
+  const std::string mark = "\n";
+  const std::string with_mark = "%\n%";
+  sql << "UPDATE entry SET id = id || :mark || unit"
+         " WHERE kind IN ('agreement', 'exemption') AND id NOT LIKE :with_mark",
+      soci::use(mark), soci::use(with_mark);
+}
+
 }  // namespace
 
 ledger::Result<void> prepare_schema(soci::session& sql) {
@@ -117,6 +126,7 @@ ledger::Result<void> prepare_schema(soci::session& sql) {
   sql << "SELECT version FROM schema_version", soci::into(version);
   if (version == schema_version) {
     for (const char* statement : added_tables) sql << statement;
+    take_ids_into_units(sql);
     return {};
   }
   return ledger::fail(

@@ -108,6 +108,7 @@ std::optional<Response> EnrolHandler::refuse_guess(const Request& request,
   if (!known) return failure_response(known.error());
   if (*known) return std::nullopt;
   const ledger::Time now = parts_.clock.wall();
+  ++tokens_refused_;
   const int wait = guesses_.take(request.peer, now);
   if (wait == 0) {
     return problem_response(
@@ -117,6 +118,7 @@ std::optional<Response> EnrolHandler::refuse_guess(const Request& request,
          .detail = "this enrol token is not known here; ask for one made with `yunjian-collector "
                    "enrol-token` on this collector"});
   }
+  ++too_often_;
   raise(request.peer, now);
   return problem_response({.status = 429,
                            .slug = "too-often",

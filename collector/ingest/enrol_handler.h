@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <span>
@@ -38,6 +39,12 @@ class EnrolHandler : public Handler {
   // request. Any thread.
   Response enrol(const EnrolmentOffice::Application& application, const ledger::ParsedRecord& json);
 
+  struct Counters {
+    std::uint64_t tokens_refused = 0;  // that nobody made
+    std::uint64_t too_often = 0;       // those of them that were answered 429
+  };
+  Counters counters() const { return {tokens_refused_, too_often_}; }
+
   Response handle(const Request& request) override;
   std::uint64_t body_bytes_max(std::string_view method, std::string_view path) const override;
 
@@ -56,6 +63,8 @@ class EnrolHandler : public Handler {
   RequestBudget guesses_{guesses_max};  // of an address: tokens that nobody made
   RequestBudget alarms_;                // about those, of an address
   RequestBudget all_alarms_;
+  std::atomic<std::uint64_t> tokens_refused_{0};
+  std::atomic<std::uint64_t> too_often_{0};
 };
 
 }  // namespace yunjian::collector

@@ -234,6 +234,8 @@ TEST_CASE_FIXTURE(Fixture, "who guesses tokens is slowed down and told of; good 
   check_problem(answer, 429, "too-often");
   CHECK(answer.headers.count("retry-after") == 1);
   post_json(guess);
+  CHECK(enrol_handler->counters().tokens_refused == static_cast<std::uint64_t>(tries) + 1);
+  CHECK(enrol_handler->counters().too_often >= 1);
   REQUIRE(recorded.size() == 1);
   for (const char* part :
        {R"("what":"alarm")", R"("address":"127.0.0.1")", R"("cause":"guessing")"}) {

@@ -27,6 +27,19 @@ struct RegistryEntry {
   }
 };
 
+// Agreements and exemptions are kept by counties, each for its own units: an id of theirs names an
+// entry within its unit, so that nobody learns from a taken id what another county has. Ids of the
+// other kinds name one entry of the whole city.
+inline bool ids_are_of_units(std::string_view kind) {
+  return kind == "agreement" || kind == "exemption";
+}
+
+// What is one and the same entry of a kind, in the order in which entries are listed: an id holds
+// no control character.
+inline std::string entry_key(const RegistryEntry& entry) {
+  return ids_are_of_units(entry.kind) ? entry.id + '\n' + entry.unit : entry.id;
+}
+
 // How a month of a host was judged, kept for the months that follow. Keys as in
 // rules/utilization.
 struct StoredOutcome {

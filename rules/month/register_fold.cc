@@ -44,7 +44,7 @@ bool read_register_act(const ledger::ParsedRecord& record, RegistryEntry& entry)
 void RegisterFold::add(const ledger::ParsedRecord& record) {
   RegistryEntry entry;
   if (!read_register_act(record, entry)) return;
-  RegistryEntry& kept = kinds_[entry.kind][entry.id];
+  RegistryEntry& kept = kinds_[entry.kind][entry_key(entry)];
   kept = std::move(entry);
 }
 

@@ -12,8 +12,8 @@
 namespace yunjian::rules {
 
 // The inventory as the `register` acts of a collector's own stream tell it, in their order: units
-// and hosts (kinds "unit" and "host") and all other entries; a later act about the same entry takes
-// the place of the earlier. One thread.
+// and hosts (kinds "unit" and "host") and all other entries; a later act about the same entry
+// (entry_key) takes the place of the earlier. One thread.
 class RegisterFold {
  public:
   // Records of another kind are passed over.

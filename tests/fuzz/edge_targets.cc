@@ -10,6 +10,8 @@
 #include "collector/query/query.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/result.h"
+#include "ledger/record.h"
+#include "rules/data_file.h"
 #include "tests/fuzz/targets.h"
 
 namespace yunjian::fuzz {
@@ -34,13 +36,28 @@ void http(std::string_view bytes) {
   }
 }
 
+// The body of every POST that takes an object: accounts, grants, tokens, certificates, the act of a
+// finding, an enrolment. Each reader gets the same bytes.
 void json(std::string_view bytes) {
-  const auto body = collector::JsonBody::read(bytes, {"a", "b", "units", "from", "days"});
-  if (!body) return;
-  static_cast<void>(body->text("a"));
-  static_cast<void>(body->number("days"));
-  static_cast<void>(body->list("units"));
-  static_cast<void>(body->time("from"));
+  const auto body =
+      collector::JsonBody::read(bytes, {"id", "name", "to", "kind", "role", "units", "county",
+                                        "reason", "from", "until", "days", "account", "csr"});
+  if (body) {
+    for (const char* name : {"id", "name", "to", "kind", "role", "county", "reason", "account"}) {
+      const auto text = body->needed_text(name);
+      require(!text || !text->empty(), "a text that is needed is there");
+    }
+    static_cast<void>(body->number("days"));
+    const auto units = body->list("units");
+    require(!units || units->size() <= collector::json_list_max, "lists have a limit");
+    static_cast<void>(body->time("from"));
+    static_cast<void>(body->time("until"));
+    if (const auto csr = body->text("csr")) static_cast<void>(collector::check_csr(*csr));
+  }
+  const auto act = rules::parse_data_file(bytes);
+  if (act) require(bytes.size() <= rules::data_file_bytes_max, "a file has a limit");
+  const auto enrolment = ledger::parse_record(bytes);
+  if (enrolment) static_cast<void>(ledger::from_base64((*enrolment)->find("key").value_or("")));
 }
 
 void query(std::string_view bytes) {

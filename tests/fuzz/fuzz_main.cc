@@ -1,4 +1,5 @@
 // libFuzzer's two functions; which target runs is said by YUNJIAN_FUZZ_TARGET.
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,8 +12,13 @@ using yunjian::fuzz::Target;
 
 const Target* chosen = nullptr;
 
+std::array<std::span<const Target>, 3> all_targets() {
+  return {yunjian::fuzz::edge_targets(), yunjian::fuzz::agent_targets(),
+          yunjian::fuzz::evidence_targets()};
+}
+
 const Target* find(std::string_view name) {
-  for (const auto targets : {yunjian::fuzz::edge_targets(), yunjian::fuzz::evidence_targets()}) {
+  for (const auto targets : all_targets()) {
     for (const Target& target : targets) {
       if (target.name == name) return &target;
     }
@@ -21,7 +27,7 @@ const Target* find(std::string_view name) {
 }
 
 void list() {
-  for (const auto targets : {yunjian::fuzz::edge_targets(), yunjian::fuzz::evidence_targets()}) {
+  for (const auto targets : all_targets()) {
     for (const Target& target : targets) {
       std::printf("%.*s\n", static_cast<int>(target.name.size()), target.name.data());
     }

@@ -12,6 +12,7 @@ struct Target {
   void (*run)(std::string_view bytes);
 };
 
+std::span<const Target> agent_targets();     // what an agent is configured with
 std::span<const Target> edge_targets();      // what clients and operators send
 std::span<const Target> evidence_targets();  // what agents send and files hold
 
