@@ -161,7 +161,7 @@ Result<void> SegmentSet::append(const SpoolEntry& entry, bool with_body) {
 }
 
 Result<void> SegmentSet::append_mark(std::string_view payload) {
-  if (!writer_) return {};
+  ledger::require(takes_marks(), "a mark is written into an open segment");
   auto offset = writer_->append(mark_frame, payload);
   if (!offset) return failure(offset);
   return {};

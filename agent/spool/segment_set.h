@@ -60,7 +60,8 @@ class SegmentSet {
   // A new segment is begun when the open one is full; its name is durable before its first frame.
   // Full: no room on the disk; rewind() before anything else.
   ledger::Result<void> append(const SpoolEntry& entry, bool with_body = true);
-  ledger::Result<void> append_mark(std::string_view payload);  // nothing when there is no segment
+  bool takes_marks() const { return writer_.has_value(); }  // a segment is open
+  ledger::Result<void> append_mark(std::string_view payload);
   ledger::Result<void> sync();
   // After a failure of kind full: forgets the frames from `batch` on, none of which was synced, and
   // gives their room back.

@@ -328,6 +328,43 @@ TEST_CASE("The receipt mark is found again after a restart") {
   CHECK(open(files).receipted() == 3);
 }
 
+TEST_CASE("Bodies that went behind their receipts are no loss to the next process") {
+  for (const bool full : {false, true}) {
+    CAPTURE(full);
+    MemoryFileSystem files;
+    with_state(files);
+    {
+      Spool spool = open(files);
+      fill(spool, 0, 20);
+      REQUIRE(spool.keep_reserve());
+      spool.mark_receipted(15);
+      // A full disk: only what the reserve gives back can be written.
+      files.set_fault_kind(ErrorKind::full);
+      bool room = !full;
+      files.set_decide([&room](std::string_view call, std::string_view path) {
+        room = room || (call == "remove" && path.ends_with("reserve"));
+        return call == "append" && !room ? Fault::fail_half : Fault::none;
+      });
+      REQUIRE(spool.free_receipted(sealed_at(20), true));
+      files.set_decide({});
+    }
+    Spool spool = open(files);
+    CHECK(spool.receipted() == 15);
+    for (std::uint64_t batch = spool.first_batch(); batch < 20; ++batch)
+      CHECK_FALSE((*spool.read(batch))->body_lost);
+    CHECK((*spool.read(14))->entry.body.empty());
+    CHECK(is_whole(spool, 15));
+    CHECK(spool.append(entry(20)));
+  }
+}
+
+TEST_CASE("A small spool gives up at most a sixteenth of itself at a time") {
+  const auto limits = SpoolLimits::within(16U << 20);
+  CHECK(limits.body_segment_bytes == 1U << 20);
+  CHECK(limits.header_segment_bytes == 1U << 18);
+  CHECK(SpoolLimits::within(1ULL << 30).body_segment_bytes == SpoolLimits().body_segment_bytes);
+}
+
 TEST_CASE("A spool that was emptied goes on with the number that the stream has reached") {
   MemoryFileSystem files;
   with_state(files);
