@@ -108,6 +108,26 @@ TEST_CASE("Each append that was acknowledged survives whichever call the power c
   }
 }
 
+TEST_CASE("A spool of which any call fails while it is opened is not opened") {
+  const auto sealed = [](MemoryFileSystem& files) {
+    Spool spool = open(with_state(files));
+    fill(spool, 0, 7);
+  };
+  MemoryFileSystem well;
+  sealed(well);
+  const std::uint64_t before = well.changing_calls();
+  { open(well); }
+  const std::uint64_t calls = well.changing_calls() - before;
+  REQUIRE(calls > 5);
+  for (std::uint64_t nth = 1; nth <= calls; ++nth) {
+    CAPTURE(nth);
+    MemoryFileSystem files;
+    sealed(files);
+    files.fail_nth(nth, Fault::fail);
+    CHECK_FALSE(Spool::open(files, "/state/spool", small));
+  }
+}
+
 TEST_CASE("A spool that a newer version wrote is refused, and nothing in it is taken for damage") {
   for (const std::string folder : {"body", "head"}) {
     MemoryFileSystem files;
