@@ -74,5 +74,21 @@ TEST_CASE("A renewal that was cut between its two renames is finished; one witho
   CHECK(place.read(places.next_certificate) == "gone");
 }
 
+TEST_CASE("The key is in its place for good before its certificate is") {
+  Place place;
+  place.write(places.next_key, "new key");
+  place.write(places.next_certificate, "new certificate");
+  place.files.set_decide([&](std::string_view call, std::string_view path) {
+    if (call == "rename" && path == places.next_certificate) place.files.crash();
+    return ledger::testing::Fault::none;
+  });
+  CHECK_FALSE(CertificateRenewal::recover(place.files, places));
+  place.files.set_decide({});
+  CHECK(place.read(places.key) == "new key");
+  CHECK(place.read(places.certificate) == "old certificate");
+  REQUIRE(CertificateRenewal::recover(place.files, places));
+  CHECK(place.read(places.certificate) == "new certificate");
+}
+
 }  // namespace
 }  // namespace yunjian::agent
