@@ -28,7 +28,8 @@ struct SpoolEntry {
 // headers and bodies and one with headers only. Knows of each segment the batches it spans, nothing
 // of each frame: its memory does not grow with the batches held.
 //
-// Life: open() fsyncs what it finds and cuts a torn tail -> append() + sync() -> find() ->
+// Life: open() fsyncs what it finds (the newest segment and its name; each older one was durable
+// before the next began) and cuts a torn tail -> append() + sync() -> find() ->
 // drop_front(). Durable: what was appended before a sync() that returned well; everything found by
 // open(). One thread. After a failed append or sync it refuses to write (fatal): reopen.
 class SegmentSet {
