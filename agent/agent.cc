@@ -215,6 +215,9 @@ Result<void> Agent::poll_sources(ledger::Time now) {
         if (more_) break;
         if (auto sealed = make_durable(); !sealed) return failure(sealed);
         if (hold_.active()) break;
+        if (auto held = hold_limits(); !held) return held;
+        // The gap record of what had to go may have taken these lines along.
+        if (sealer_->records_waiting() == 0) continue;
       }
       if (auto closed = close_batch({.reason = SealReason::full}); !closed) return failure(closed);
     }
@@ -486,7 +489,7 @@ Result<void> Agent::save_checkpoint() {
 std::string Agent::summary() const {
   std::string line = fmt::format("{} batches sealed, {} receipted", sealer_->ratchet().next_batch(),
                                  spool_->receipted());
-  const std::string error = hold_.active() ? hold_.reason() : delivery_.error();
+  const std::string error = hold_.active() ? hold_.reason() : ship_error();
   if (!error.empty()) line += "; " + error;
   return line;
 }
@@ -508,6 +511,7 @@ void Agent::show_status(bool at_once) {
                      .last_error = hold_.active() ? hold_.reason() : ship_error()};
   if (delivery_.last_receipt())
     status.last_receipt = ledger::format_time(*delivery_.last_receipt());
+  if (old_under_way_ ? old_.refused() : delivery_.refused()) status.state = "refused";
   if (hold_.active()) status.state = "held";
   if (stopped_) status.state = "stopped";
   if (delivery_.state() == DeliveryState::forked) status.state = "forked";
@@ -548,7 +552,9 @@ Result<void> Agent::stop() {
   if (hold_.active()) return stop_held();
   if (auto polled = poll_sources(sealer_->now().wall); !polled) return failure(polled);
   if (parts_.usage) parts_.usage->close(own_lines_);
-  queue(own_record(sealer_->now().wall, "stop", {{"version", parts_.version}}), true);
+  std::vector<Detail> details = {{"version", parts_.version}};
+  if (!ship_error().empty()) details.emplace_back("not_shipped", shown_text(ship_error()));
+  tell("stop", std::move(details));
   if (auto added = add_own_lines(); !added) return failure(added);
   if (!hold_.active() && !sealer_->run_has_room()) {
     if (auto sealed = make_durable(); !sealed) return failure(sealed);

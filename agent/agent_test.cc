@@ -289,6 +289,28 @@ TEST_CASE("A full spool names the bodies that go before they go, and their heade
   }
 }
 
+TEST_CASE("An agent that stops with much to read keeps its spool within the limit meanwhile") {
+  Host host;
+  host.limits = {
+      .bytes_max = 100'000, .body_segment_bytes = 10'000, .header_segment_bytes = 10'000};
+  for (int i = 0; i < 1000; ++i) {
+    host.collector.plan([](std::string_view) -> ledger::Result<PostAnswer> {
+      return ledger::fail(ledger::ErrorKind::retry, "away");
+    });
+  }
+  host.start();
+  host.lines = 300'000;
+  std::uint64_t most = 0;
+  host.files.set_decide([&](std::string_view, std::string_view) {
+    if (host.spool) most = std::max(most, host.spool->bytes());
+    return ledger::testing::Fault::none;
+  });
+  REQUIRE(host.agent->stop());
+  host.files.set_decide({});
+  CHECK(host.logged.size() > 10);  // of bodies that went
+  CHECK(most < 500'000);           // the limit and a run of batches
+}
+
 // Fails what needs room below /state while `nth` <= calls of this kind < `end`.
 void fill_disk(Host& host, std::uint64_t nth, std::uint64_t end) {
   auto calls = std::make_shared<std::uint64_t>(0);

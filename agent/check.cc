@@ -4,6 +4,7 @@
 
 #include "agent/sources/line_format.h"
 #include "agent/sources/source_check.h"
+#include "agent/sources/syslog/listen_address.h"
 
 namespace yunjian::agent {
 namespace {
@@ -24,6 +25,12 @@ void add_files(CheckReport& report, const char* source, const FileConfig& file) 
   }
 }
 
+SourceFinding look_at(const SyslogAddress& address) {
+  const std::string problem = syslog_listen_problem(address);
+  if (problem.empty()) return {.text = address.text};
+  return {.text = fmt::format("CANNOT LISTEN at {}: {}", address.text, problem), .readable = false};
+}
+
 }  // namespace
 
 CheckReport check_sources(const AgentConfig& config) {
@@ -36,6 +43,11 @@ CheckReport check_sources(const AgentConfig& config) {
   }
   if (config.audit && config.audit_socket.empty())
     add(report, "audit", check_file(config.audit_log, "not there now (no auditd?)"));
+  if (config.audit && !config.audit_socket.empty())
+    add(report, "audit", check_socket(config.audit_socket, "not there now (no plugin of auditd?)"));
+  for (const SyslogOptions& syslog : config.syslog) {
+    for (const SyslogAddress& address : syslog.listen) add(report, "syslog", look_at(address));
+  }
   return report;
 }
 

@@ -24,7 +24,7 @@ constexpr std::uint64_t upload_bytes_per_s_min = 4096;
 // Two heartbeats' worth: each seal of a minute writes a few blocks of several files.
 constexpr std::uint64_t disk_bytes_per_s_min = 65536;
 constexpr std::uint64_t spool_days_limit = 3660;
-constexpr std::uint64_t spool_bytes_min = 64U << 20;  // some segments of bodies and headers
+constexpr std::uint64_t spool_bytes_min = 16U << 20;  // a run of batches beside some segments
 
 bool is_https(const std::string& url) { return url.starts_with("https://") && url.size() > 8; }
 

@@ -49,8 +49,9 @@ bool Delivery::take_report(ledger::Time now) {
   if (report.contradiction) contradiction_ = std::move(report.contradiction);
   if (state_ != DeliveryState::shipping) return changed;
   successor_ = std::move(report.successor);
-  if (report.error != error_) {
+  if (report.error != error_ || report.refused != refused_) {
     error_ = report.error;
+    refused_ = report.refused;
     changed = true;
   }
   if (report.forked) {
@@ -59,6 +60,8 @@ bool Delivery::take_report(ledger::Time now) {
         "directory?); both "
         "are kept as evidence; stop the agent and enrol with a new token: " +
             report.error);
+  } else if (report.given_up) {
+    end(DeliveryState::ended, report.error);
   } else if (report.go_back) {
     if (*report.go_back < spool_->receipted()) went_back_ = *report.go_back;
     if (*report.go_back < spool_->first_batch()) {

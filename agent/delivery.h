@@ -57,6 +57,7 @@ class Delivery {
     return checkpoint_;
   }  // newest note of this run; may be empty
   std::optional<ledger::Time> last_receipt() const { return last_receipt_; }
+  bool refused() const { return refused_; }  // with error(): only people can help
   // Why the last question for witnesses failed; empty when they only take their time.
   const std::string& witness_problem() const { return witness_problem_; }
   // Two signed notes that cannot both be right; taken once.
@@ -82,6 +83,7 @@ class Delivery {
   std::optional<SpoolEntry> held_;            // batch next_, read but not given yet
   DeliveryState state_ = DeliveryState::shipping;
   std::string error_;
+  bool refused_ = false;
   std::string successor_;
   std::string checkpoint_;
   std::optional<ledger::Time> last_receipt_;

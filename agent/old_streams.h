@@ -48,6 +48,7 @@ class OldStreams {
   // The records given out so far are durable.
   ledger::Result<void> sealed();
   const std::string& error() const;  // of the delivery under way; empty when it goes well
+  bool refused() const { return delivery_ && delivery_->refused(); }
   const std::string& successor() const;
 
  private:

@@ -126,6 +126,26 @@ TEST_CASE("A frame that the sealing state has not committed stays on the host, a
   CHECK(left.records[0].find("\"batches\":\"3\"") != std::string::npos);
 }
 
+TEST_CASE("A stream that the collector takes no more stands in nobody's way, and is named") {
+  Left left;
+  const auto refuse = [](std::string_view) -> ledger::Result<PostAnswer> {
+    PostAnswer answer{.status = 200, .body = {}};
+    ledger::append_answer(answer.body, {.stream = ledger::stream_id(agent_id, 1),
+                                        .batch = 0,
+                                        .verdict = ledger::Verdict::refused,
+                                        .problem = "the stream is retired"});
+    return answer;
+  };
+  for (int i = 0; i < 1000; ++i) left.collector.plan(refuse);
+  left.deliver();
+  CHECK(left.collector.accepted().empty());
+  CHECK(left.collector.posts() == 5);
+  REQUIRE(left.records.size() == 1);
+  CHECK(left.records[0].find("\"batches\":\"0-2\",\"cause\":\"not-shipped\"") != std::string::npos);
+  CHECK(left.records[0].find("\"reason\":\"refused\"") != std::string::npos);
+  CHECK(find_old_streams(left.files, StatePaths("/state"), left.identity)->empty());
+}
+
 TEST_CASE("Another log gets what is held only when it goes on for the dead one") {
   Left left;
   left.deliver();

@@ -4,9 +4,21 @@
 
 #include <algorithm>
 
+#include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
 namespace yunjian::agent {
+
+namespace {
+
+constexpr std::size_t shown_bytes_max = 4096;
+
+}  // namespace
+
+std::string shown_text(std::string text) {
+  if (text.size() > shown_bytes_max) text.resize(shown_bytes_max);
+  return ledger::is_valid_utf8(text) ? text : ledger::escape_bytes(text);
+}
 
 std::string own_record(ledger::Time now, std::string_view what, std::vector<Detail> details) {
   std::sort(details.begin(), details.end(), [](const Detail& a, const Detail& b) {

@@ -14,6 +14,9 @@ namespace yunjian::agent {
 
 using Detail = std::pair<std::string, std::variant<std::string, std::uint64_t>>;
 
+// Text of any bytes and length as a record takes it.
+std::string shown_text(std::string text);
+
 // A record of kind `agent`; details in any order.
 std::string own_record(ledger::Time now, std::string_view what, std::vector<Detail> details);
 

@@ -33,7 +33,6 @@ using std::chrono::seconds;
 constexpr seconds ship_at_stop{10};
 constexpr milliseconds source_rest{20};
 constexpr milliseconds room_pause{5000};  // a full disk at the start is looked at again after this
-constexpr std::size_t shown_bytes_max = 4096;
 // An enrolment that has just ended, or the run before, lets go of the state within this.
 constexpr milliseconds lock_wait{5000};
 constexpr milliseconds lock_pause{100};
@@ -51,12 +50,6 @@ void raise_descriptor_limit() {
 
 std::function<void(Positions&)> regroup_for(const AgentConfig& config) {
   return [files = config.files](Positions& positions) { regroup_file_positions(positions, files); };
-}
-
-// Text of any bytes and length as a record takes it.
-std::string shown(std::string text) {
-  if (text.size() > shown_bytes_max) text.resize(shown_bytes_max);
-  return ledger::is_valid_utf8(text) ? text : ledger::escape_bytes(text);
 }
 
 // What differs but is only looked at when the agent starts.
@@ -250,7 +243,7 @@ Result<std::unique_ptr<ledger::File>> Run::wait_for_lock() {
 }
 
 Result<std::unique_ptr<Sealer>> Run::open_sealer() {
-  limits_.bytes_max = config_.spool_bytes_max;
+  limits_ = SpoolLimits::within(config_.spool_bytes_max);
   limits_.keep_unreceipted = std::chrono::days(config_.spool_days_max);
   limits_.witnessed_only = !config_.witness_keys.empty();
   // A rename of a process that was killed may not be durable yet.
@@ -351,9 +344,7 @@ Result<void> Run::start_shipper(std::string& checkpoint) {
   options.stream = identity_.stream();
   options.on_news = [this] { wake_->notify(); };
   options.after_receipt = [this] { renewal_->step(uploader_->clock_offset()); };
-  options.explain = [this](std::string error) {
-    return renewal_->explain(std::move(error), uploader_->clock_offset());
-  };
+  options.certificate_ended = [this] { return renewal_->ended(uploader_->clock_offset()); };
   shipper_ = std::make_unique<Shipper>(std::move(uploader), std::move(receipts), random_,
                                        std::move(options));
   return {};
@@ -399,7 +390,7 @@ void Run::reload() {
     fresh = ledger::fail(ledger::ErrorKind::reject, "state: cannot change while the agent runs");
   if (!fresh) {
     options_.log("the configuration is refused, the old one stays: " + fresh.error().message);
-    agent_->tell("config", {{"outcome", "refused"}, {"detail", shown(fresh.error().message)}});
+    agent_->tell("config", {{"outcome", "refused"}, {"detail", shown_text(fresh.error().message)}});
     return;
   }
   SourceSet::Change change;
@@ -413,7 +404,7 @@ void Run::reload() {
   const std::string waiting = needs_restart(config_, *fresh);
   std::vector<Detail> details = {{"outcome", "accepted"}, {"sha256", fresh->sha256}};
   const auto add = [&](const char* key, const std::string& text) {
-    if (!text.empty()) details.emplace_back(key, shown(text));
+    if (!text.empty()) details.emplace_back(key, shown_text(text));
   };
   add("added", fmt::format("{}", fmt::join(change.added, ", ")));
   add("removed", fmt::format("{}", fmt::join(change.removed, ", ")));

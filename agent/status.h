@@ -11,8 +11,10 @@ namespace yunjian::agent {
 // What the running agent tells about itself in the status file. Not evidence: replaced often, never
 // synced.
 struct AgentStatus {
-  std::string state = "shipping";  // shipping, held (no room on the disk), forked, ended, stopped
-  std::uint64_t sealed = 0;        // batches of the incarnation
+  // shipping, refused (the collector does not take this agent any more, or its certificate is
+  // over), held (no room on the disk), forked, ended, stopped
+  std::string state = "shipping";
+  std::uint64_t sealed = 0;  // batches of the incarnation
   std::uint64_t records = 0;
   std::uint64_t receipted = 0;  // batches
   std::uint64_t witnessed = 0;  // batches that this run saw witnesses stand behind

@@ -20,15 +20,17 @@ constexpr std::string_view another_log =
     "from the "
     "spool: tell the authority, and keep this host's state directory";
 
-std::string explain_status(const PostAnswer& answer) {
+bool refuses_the_agent(long status) { return status == 401 || status == 403; }
+
+std::string explain_status(const PostAnswer& answer, std::string_view detail) {
   std::string_view advice = "it is tried again";
-  if (answer.status == 401 || answer.status == 403) {
+  if (refuses_the_agent(answer.status)) {
     advice = "the collector does not take this agent's certificate; enrol again with a new token";
   } else if (answer.status == 429 || answer.status == 503) {
     advice = "the collector asks to wait";
   }
-  const std::string_view body = std::string_view(answer.body).substr(0, problem_bytes_max);
-  return fmt::format("HTTP {}: {} {}", answer.status, advice, body);
+  if (detail.empty()) detail = answer.body;
+  return fmt::format("HTTP {}: {}: {}", answer.status, advice, detail.substr(0, problem_bytes_max));
 }
 
 }  // namespace
@@ -83,8 +85,10 @@ AnswerReading read_answer(std::span<const Post::Place> frames, std::string_view 
   AnswerReading reading;
   reading.retry_after = answer.retry_after;
   if (answer.status != 200) {
-    reading.problem = explain_status(answer);
     const auto problem = ledger::parse_record(answer.body);
+    reading.problem =
+        explain_status(answer, problem ? (*problem)->find("detail").value_or("") : "");
+    reading.refused = refuses_the_agent(answer.status);
     if (problem && (*problem)->find("type") == successor_type) reading.successor = answer.body;
     return reading;
   }
@@ -117,6 +121,7 @@ AnswerReading read_answer(std::span<const Post::Place> frames, std::string_view 
     reading.problem =
         fmt::format("batch {}: {}: {}", line.batch, to_string(line.verdict), line.problem);
     reading.forked = line.verdict == fork;
+    reading.frame_refused = line.verdict == refused;
     if (line.verdict == expected) {
       // Anything else would only be asked for again and again.
       if (line.expected < line.batch) reading.go_back = line.expected;

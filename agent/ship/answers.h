@@ -65,6 +65,8 @@ struct AnswerReading {
   bool forked = false;                   // another history of this stream is in the log: stop
   std::optional<std::uint64_t> go_back;  // ship from this batch on
   std::string problem;                   // why not all are receipted; empty when all are
+  bool refused = false;                  // this agent, by its certificate: only people can help
+  bool frame_refused = false;            // the frame behind those with a receipt
   std::string successor;  // the answer of a log that goes on for a dead one; else empty
   std::optional<std::chrono::seconds> retry_after;
 };

@@ -181,6 +181,8 @@ TEST_CASE("A status that is not 200 frees nothing and says what to do") {
   };
   CHECK(read(503).retry_after == std::chrono::seconds(7));
   CHECK(read(403).problem.find("enrol again") != std::string::npos);
+  CHECK(read(403).refused);
+  CHECK_FALSE(read(503).refused);
   CHECK(read(500).receipted == 0);
 }
 

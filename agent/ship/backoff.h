@@ -16,4 +16,7 @@ struct BackoffRules {
 std::chrono::milliseconds backoff(std::uint64_t attempt, std::uint64_t random,
                                   const BackoffRules& rules);
 
+// Between half the cap and the cap: for an agent that is refused until people do something.
+std::chrono::milliseconds refused_pause(std::uint64_t random, const BackoffRules& rules);
+
 }  // namespace yunjian::agent

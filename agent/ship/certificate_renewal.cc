@@ -140,11 +140,11 @@ CertificateStanding CertificateRenewal::standing() const {
   return standing_;
 }
 
-std::string CertificateRenewal::explain(std::string error, milliseconds offset) const {
+std::optional<std::string> CertificateRenewal::ended(milliseconds offset) const {
   const CertificateStanding now = standing();
-  if (!now.known() || parts_.clock->wall() - offset < now.not_after) return error;
-  return fmt::format("this agent's certificate expired at {}: {} ({})",
-                     ledger::format_time(now.not_after), how_to_enrol(parts_.agent), error);
+  if (!now.known() || parts_.clock->wall() - offset < now.not_after) return {};
+  return fmt::format("this agent's certificate expired at {}: {}",
+                     ledger::format_time(now.not_after), how_to_enrol(parts_.agent));
 }
 
 }  // namespace yunjian::agent

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "agent/ship/curl_session.h"
@@ -58,8 +59,8 @@ class CertificateRenewal {
   // `offset`: this host's clock − the collector's.
   void step(std::chrono::milliseconds offset);
   CertificateStanding standing() const;
-  // The error with what to do before it when the certificate has expired.
-  std::string explain(std::string error, std::chrono::milliseconds offset) const;
+  // That the certificate has expired, and what to do; nothing while it is good.
+  std::optional<std::string> ended(std::chrono::milliseconds offset) const;
 
  private:
   ledger::Result<void> renew();

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds retry_after_max{3600};
+constexpr int refusals_max = 5;  // of a frame of an earlier stream
 
 }  // namespace
 
@@ -26,7 +27,7 @@ Shipper::~Shipper() { stop(); }
 
 bool Shipper::has_room() const {
   const std::scoped_lock lock(mutex_);
-  return !waiting_ && !stopping_ && !report_.forked && !report_.go_back;
+  return !waiting_ && !stopping_ && !report_.forked && !report_.go_back && !report_.given_up;
 }
 
 void Shipper::give(Post post) {
@@ -128,7 +129,9 @@ void Shipper::ship(const Post& post) {
     auto answer = uploader_->post(slice.bytes);
     if (!answer) {
       window_.failed(slice.bytes.size());
-      if (!pause(answer.error().message, {})) return;
+      AnswerReading failed;
+      failed.problem = answer.error().message;
+      if (!pause(std::move(failed))) return;
       continue;
     }
     window_.answered(slice.bytes.size(), answer->sent_bytes_per_s);
@@ -140,7 +143,7 @@ void Shipper::ship(const Post& post) {
     first += reading.receipted;
     if (reading.receipted > 0 && options_.after_receipt) options_.after_receipt();
     if (reading.problem.empty()) continue;
-    if (!pause(reading.problem, reading.retry_after)) return;
+    if (!pause(reading)) return;
   }
 }
 
@@ -175,6 +178,9 @@ void Shipper::note_clock(const PostAnswer& answer) {
 // False when the rest of the post is not to be tried again.
 bool Shipper::note_reading(const Post& post, std::size_t first, const AnswerReading& reading) {
   const std::scoped_lock lock(mutex_);
+  if (reading.receipted > 0) refusals_ = 0;
+  if (reading.frame_refused) ++refusals_;
+  report_.given_up = !post.stream().empty() && refusals_ >= refusals_max;
   if (reading.receipted > 0) {
     attempt_ = 0;
     report_.receipted_below = post.places()[first + reading.receipted - 1].batch + 1;
@@ -182,25 +188,34 @@ bool Shipper::note_reading(const Post& post, std::size_t first, const AnswerRead
   }
   if (auto found = receipts_.take_contradiction()) report_.contradiction = std::move(*found);
   report_.error = reading.problem;
+  report_.refused = reading.refused;
   report_.retry_in = {};
   report_.forked = reading.forked;
   report_.successor = reading.successor;
   report_.go_back = reading.go_back;
-  if (!reading.forked && !reading.go_back) return true;
+  if (!reading.forked && !reading.go_back && !report_.given_up) return true;
+  refusals_ = 0;
   waiting_.reset();
   return false;
 }
 
-// Waits before the next attempt; false when it is time to stop.
-bool Shipper::pause(const std::string& error, std::optional<std::chrono::seconds> retry_after) {
+// Waits before the next attempt; false when it is time to stop. What only people can change is not
+// tried more often than at the end of an outage.
+bool Shipper::pause(AnswerReading failed) {
+  if (const auto ended = options_.certificate_ended ? options_.certificate_ended() : std::nullopt) {
+    failed.problem = fmt::format("{} ({})", *ended, failed.problem);
+    failed.refused = true;
+  }
   std::array<std::uint8_t, 8> bits{};
   random_->fill(bits);
   const std::uint64_t random = ledger::get_u64be(reinterpret_cast<const char*>(bits.data()));
-  milliseconds delay = backoff(attempt_++, random, options_.backoff);
-  if (retry_after) delay += std::min(*retry_after, retry_after_max);
+  milliseconds delay = failed.refused ? refused_pause(random, options_.backoff)
+                                      : backoff(attempt_++, random, options_.backoff);
+  if (failed.retry_after) delay += std::min(*failed.retry_after, retry_after_max);
   {
     const std::scoped_lock lock(mutex_);
-    report_.error = options_.explain ? options_.explain(error) : error;
+    report_.error = failed.problem;
+    report_.refused = failed.refused;
     report_.retry_in = delay;
   }
   if (options_.on_news) options_.on_news();

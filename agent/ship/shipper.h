@@ -23,8 +23,10 @@ struct ShipReport {
   std::string checkpoint;                // the newest note, with receipted_below
   std::optional<std::uint64_t> go_back;  // give posts from this batch on again
   bool forked = false;                   // nothing more is shipped
-  std::string successor;                 // see AnswerReading; of the last attempt
-  std::string error;  // of the last attempt that failed; empty when the last one went well
+  bool given_up = false;  // a frame of another stream than ours was refused again and again
+  std::string successor;  // see AnswerReading; of the last attempt
+  std::string error;      // of the last attempt that failed; empty when the last one went well
+  bool refused = false;   // with error: see AnswerReading, or the certificate ended
   std::chrono::milliseconds retry_in{};  // with error
   std::uint64_t witnessed_below = 0;     // all batches below stand behind witnesses; 0 = no news
   std::string witness_problem;           // why the last question for that was not answered so
@@ -45,15 +47,17 @@ struct ShipperOptions {
   std::chrono::milliseconds idle{10'000};  // then the connection is closed
   std::function<void()> on_news;           // called on the ship thread when report() has something
   std::function<void()> after_receipt;  // called on the ship thread: the collector takes our stream
-  // May put what to do before the error of an attempt that failed. Ship thread.
-  std::function<std::string(std::string)> explain;
+  // That this agent's certificate is over and what to do, once it is: then no attempt can succeed.
+  // Ship thread; may be empty.
+  std::function<std::optional<std::string>()> certificate_ended;
 };
 
 // Posts frames and checks receipts on a thread of its own, which blocks in the uploader.
 //
 // Life: constructed (thread starts) -> give() posts in order of batches, report() what became of
 // them -> stop(). A post is tried until each of its frames has a receipt that verifies; `go_back`
-// and `forked` throw away what was given. Holds one post under way and one waiting. The owner's
+// and `forked` throw away what was given, and so does `given_up`: an earlier stream must not stand
+// in the way of the present one. Holds one post under way and one waiting. The owner's
 // thread calls everything here.
 class Shipper {
  public:
@@ -83,13 +87,14 @@ class Shipper {
   void ask(const WitnessQuestion& question);
   bool note_reading(const Post& post, std::size_t first, const AnswerReading& reading);
   void note_clock(const PostAnswer& answer);
-  bool pause(const std::string& error, std::optional<std::chrono::seconds> retry_after);
+  bool pause(AnswerReading failed);
 
   std::unique_ptr<Uploader> uploader_;  // ship thread, except abort()
   ReceiptBook receipts_;                // ship thread
   ledger::Random* random_;              // ship thread
   const ShipperOptions options_;
   std::uint64_t attempt_ = 0;  // ship thread
+  int refusals_ = 0;           // ship thread: of the same frame, in a row
   SendWindow window_;          // ship thread
   bool connected_ = false;     // ship thread
 

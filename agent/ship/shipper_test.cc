@@ -208,6 +208,36 @@ TEST_CASE("Back-off is full jitter below a doubling ceiling with a cap") {
   CHECK(backoff(3, 8001 * 5, rules).count() == 0);
 }
 
+TEST_CASE("An agent that is refused says so and waits at least half the longest pause") {
+  Harness harness;
+  const auto refuse = [](std::string_view) -> Result<PostAnswer> {
+    return PostAnswer{.status = 403, .body = R"({"detail":"this agent is retired"})"};
+  };
+  for (int i = 0; i < 10'000; ++i) harness.collector.plan(refuse);
+  harness.shipper->give(Harness::post(0, 1));
+  harness.wait([&] { return harness.last.retry_in.count() > 0; });
+  CHECK(harness.last.refused);
+  CHECK(harness.last.retry_in >= milliseconds(2));
+  CHECK(harness.last.error.find("retired") != std::string::npos);
+  harness.collector.recover();
+  harness.wait_receipted(1);
+  CHECK_FALSE(harness.last.refused);
+
+  const BackoffRules rules;
+  ledger::testing::SeededRandom random(1);
+  milliseconds least = rules.cap;
+  milliseconds most{0};
+  for (int i = 0; i < 1000; ++i) {
+    const auto pause = refused_pause(ledger::random_below(random, 1ULL << 62), rules);
+    least = std::min(least, pause);
+    most = std::max(most, pause);
+  }
+  CHECK(least >= rules.cap / 2);
+  CHECK(least < rules.cap * 11 / 20);
+  CHECK(most <= rules.cap);
+  CHECK(most > rules.cap * 19 / 20);
+}
+
 TEST_CASE("A fleet that lost its collector for 72 hours comes back spread over minutes") {
   const BackoffRules rules;
   constexpr milliseconds outage = std::chrono::hours(72);

@@ -19,8 +19,14 @@ bool is_there(const std::vector<FoundFile>& files, std::string_view name) {
 
 }  // namespace
 
-void CompressedRotations::let_go(const std::string& path, std::uint64_t end) {
+CompressedRotations::Path& CompressedRotations::meet(const std::string& path) {
   Path& state = paths_[path];
+  state.met = ++meetings_;
+  return state;
+}
+
+void CompressedRotations::let_go(const std::string& path, std::uint64_t end) {
+  Path& state = meet(path);
   ++state.expected;
   state.last_end = end;
 }
@@ -34,7 +40,7 @@ std::uint64_t CompressedRotations::unseen(const std::string& path,
                                           const std::vector<FoundFile>& beside,
                                           const std::function<bool(const FoundFile&)>& is_followed,
                                           std::uint64_t nameless) {
-  Path& state = paths_[path];
+  Path& state = meet(path);
   const bool first = !state.looked && !state.restored;
   const std::string_view base = base_name_of(path);
   std::set<std::uint64_t> present;
@@ -72,10 +78,23 @@ std::optional<CompressedMark> CompressedRotations::mark(const std::string& path)
 }
 
 void CompressedRotations::restore(const std::string& path, const CompressedMark& mark) {
-  Path& state = paths_[path];
+  Path& state = meet(path);
   state.restored = true;
   state.newest_ns = mark.newest_ns;
   state.expected = mark.expected;
+}
+
+std::vector<std::string> CompressedRotations::ownerless(
+    const std::function<bool(const std::string&)>& is_followed) const {
+  std::vector<std::pair<std::uint64_t, std::string>> found;
+  for (const auto& [path, state] : paths_) {
+    if (!is_followed(path) && mark(path)) found.emplace_back(state.met, path);
+  }
+  std::sort(found.rbegin(), found.rend());
+  if (found.size() > ownerless_paths_max) found.resize(ownerless_paths_max);
+  std::vector<std::string> paths;
+  for (auto& [met, path] : found) paths.push_back(std::move(path));
+  return paths;
 }
 
 }  // namespace yunjian::agent

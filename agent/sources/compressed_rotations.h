@@ -13,6 +13,8 @@
 
 namespace yunjian::agent {
 
+inline constexpr std::size_t ownerless_paths_max = 64;
+
 // Notices files that came under a followed path, were compressed and went before anybody looked.
 // Nothing is left of such a file but its compressed copy, which cannot be told from that of a file
 // that was read. But there is one more of these copies than files that may have become one. Counts
@@ -38,9 +40,14 @@ class CompressedRotations {
   // are let go by then, or followed again.
   std::optional<CompressedMark> mark(const std::string& path) const;
   void restore(const std::string& path, const CompressedMark& mark);
+  // Paths without a followed file of whose name a mark must outlast a restart too: the
+  // `ownerless_paths_max` that were met last, so that names with dates do not pile up.
+  std::vector<std::string> ownerless(
+      const std::function<bool(const std::string& path)>& is_followed) const;
 
  private:
   struct Path {
+    std::uint64_t met = 0;  // in the order of meetings
     bool looked = false;
     bool restored = false;
     std::set<std::uint64_t> seen;  // inodes of compressed copies
@@ -49,7 +56,10 @@ class CompressedRotations {
     std::int64_t expected = 0;
     std::uint64_t last_end = 0;
   };
+  Path& meet(const std::string& path);
+
   std::map<std::string, Path> paths_;
+  std::uint64_t meetings_ = 0;
 };
 
 }  // namespace yunjian::agent

@@ -1,6 +1,9 @@
 #include "agent/sources/compressed_rotations.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "agent/sources/testing/tailing_host.h"
 
 namespace yunjian::agent {
 namespace {
@@ -74,6 +77,16 @@ TEST_CASE("older rotations that were never followed may be compressed later") {
   CHECK(beside.look() == 0);
 }
 
+TEST_CASE("of paths without a file only those met last are kept") {
+  CompressedRotations compressed;
+  for (int i = 0; i < 100; ++i) compressed.restore(fmt::format("/log/{:03}.log", i), {});
+  const auto is_followed = [](const std::string& path) { return path == "/log/099.log"; };
+  const auto kept = compressed.ownerless(is_followed);
+  REQUIRE(kept.size() == ownerless_paths_max);
+  CHECK(kept.front() == "/log/098.log");
+  CHECK(kept.back() == "/log/035.log");
+}
+
 TEST_CASE("a file that is not followed any more may be compressed later") {
   Beside beside;
   CHECK(beside.look() == 0);
@@ -116,6 +129,37 @@ TEST_CASE("what nobody wrote down is told again, also after a restart") {
   after.files = before.files;
   CHECK(after.look() == 1);
   CHECK(after.look() == 0);
+}
+
+TEST_CASE("what is known of a path's compressed copies outlasts its last file and a restart") {
+  testing::TailingHost host;
+  testing::append(host.log(), "1\n");
+  host.poll();
+  host.rename("app.log", "app.log.1");
+  host.poll();
+  std::filesystem::remove(host.directory / "app.log.1");
+  testing::overwrite(host.directory / "app.log.1.gz", "packed");
+  host.poll(std::chrono::hours(1));
+  host.poll(std::chrono::hours(1));  // it is let go: no file of this path is followed any more
+  host.restart();
+  host.poll();
+  host.restart();
+  testing::wait_for_next_tick();
+  SUBCASE("and another one came while the agent was down") {
+    host.rename("app.log.1.gz", "app.log.2.gz");
+    testing::overwrite(host.directory / "app.log.1.gz", "packed");
+    testing::append(host.log(), "3\n");
+    host.start();
+    host.poll();
+    CHECK(host.sink.values("cause") == std::vector<std::string>{"compressed-unread"});
+  }
+  SUBCASE("and none did") {
+    testing::append(host.log(), "3\n");
+    host.start();
+    host.poll();
+    CHECK(host.sink.values("cause").empty());
+  }
+  CHECK(host.sink.messages() == std::vector<std::string>{"1", "3"});
 }
 
 }  // namespace

@@ -47,6 +47,10 @@ struct FilePlace {
   bool copied = false;       // holds what is read from another file: not read itself
   bool cut = false;  // copied before its original was emptied: the loss behind it is not told yet
   std::optional<CompressedMark> compressed;  // of the path, when the place was restored
+
+  // No file: only what is known of the path's compressed rotations. Written as a copy that is read
+  // already, which older readers pass over.
+  bool is_mark() const { return inode == 0 && copied; }
 };
 
 // "files/v1" and per file ";device inode offset size parts flags length hash path", the path with

@@ -74,6 +74,7 @@ void FileTail::restore(std::string_view position) {
     for (const FilePlace& place : unresolved_) {
       if (place.compressed) compressed_.restore(place.path, *place.compressed);
     }
+    std::erase_if(unresolved_, [](const FilePlace& place) { return place.is_mark(); });
   } else {
     lost_position_ = places.error().message;
   }
@@ -88,6 +89,10 @@ std::string FileTail::position() const {
   for (const auto& tracked : files_) {
     const FilePlace& place = tracked.file.place();
     append_place(out, place, compressed_.mark(place.path));
+  }
+  const auto is_followed = [this](const std::string& path) { return by_path_.contains(path); };
+  for (const std::string& path : compressed_.ownerless(is_followed)) {
+    append_place(out, {.path = path, .rotated = true, .copied = true}, compressed_.mark(path));
   }
   return out;
 }

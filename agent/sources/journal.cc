@@ -11,12 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "agent/sources/gap_record.h"
 #include "agent/sources/journal_entry.h"
+#include "agent/sources/journal_files.h"
 #include "ledger/base/bytes.h"
 #include "ledger/record.h"
 
@@ -79,6 +81,9 @@ class Journal : public Source {
 
   bool open(ledger::Time now);
   JournalHandle open_handle() const;
+  void look_for_damage();
+  bool is_damaged(const std::string& path) const;
+  bool tell_damaged(ledger::Time now, RecordSink& sink);
   int seek();
   Step step(ledger::Time now, RecordSink& sink);
   bool find_place_again(ledger::Time now, RecordSink& sink);
@@ -93,9 +98,11 @@ class Journal : public Source {
 
   JournalOptions options_;
   JournalHandle journal_;
-  JournalPlace place_;         // as of the end of the last poll
-  bool bad_position_ = false;  // what was stored cannot be read
-  bool resuming_ = false;      // place_ is restored and not yet found in the open journal
+  std::vector<DamagedJournal> damaged_;  // files that are left out, as of the last opening
+  std::set<std::string> damage_told_;    // paths of them
+  JournalPlace place_;                   // as of the end of the last poll
+  bool bad_position_ = false;            // what was stored cannot be read
+  bool resuming_ = false;                // place_ is restored and not yet found in the open journal
   bool at_entry_ = false;      // the journal stands at an entry that is not handed over whole
   std::size_t parts_ = 0;      // of that entry that are handed over
   std::uint64_t missing_ = 0;  // entries in front of it that the journal cannot show
@@ -129,7 +136,9 @@ bool Journal::poll(ledger::Time now, RecordSink& sink) {
     if (!sink.take(line_)) return true;
     bad_position_ = false;
   }
-  if (!journal_ && !open(now)) return false;
+  const bool is_open = journal_ || open(now);
+  if (!tell_damaged(now, sink)) return true;
+  if (!is_open) return false;
   sd_journal_process(journal_.get());  // files that came and went
   Step last = Step::next;
   while (last == Step::next) last = step(now, sink);
@@ -141,6 +150,7 @@ bool Journal::open(ledger::Time now) {
   const bool wait = last_open_ && now >= *last_open_ && now - *last_open_ < open_interval;
   if (wait) return false;
   last_open_ = now;
+  look_for_damage();
   journal_ = open_handle();
   if (!journal_) {
     options_.start = FileStart::beginning;  // what appears from now on is new
@@ -156,13 +166,41 @@ bool Journal::open(ledger::Time now) {
   return false;
 }
 
+void Journal::look_for_damage() {
+  damaged_ = damaged_journals(options_);
+  std::erase_if(damage_told_, [this](const std::string& path) { return !is_damaged(path); });
+}
+
+bool Journal::is_damaged(const std::string& path) const {
+  return std::ranges::any_of(damaged_, [&](const auto& file) { return file.path == path; });
+}
+
+// False: the sink is full.
+bool Journal::tell_damaged(ledger::Time now, RecordSink& sink) {
+  for (const DamagedJournal& file : damaged_) {
+    if (damage_told_.contains(file.path)) continue;
+    const std::string detail = fmt::format(
+        "this file of the journal cannot be opened: {}; it is left out; check with journalctl "
+        "--verify --file",
+        file.problem);
+    const std::string path =
+        ledger::is_valid_utf8(file.path) ? file.path : ledger::escape_bytes(file.path);
+    write_gap(line_, now, {.cause = "corrupt", .detail = detail, .source = "journal", .log = path});
+    if (!sink.take(line_)) return false;
+    damage_told_.insert(file.path);
+  }
+  return true;
+}
+
 JournalHandle Journal::open_handle() const {
   sd_journal* opened = nullptr;
   int result = 0;
   if (!options_.files.empty()) {
     std::vector<const char*> paths;
     paths.reserve(options_.files.size() + 1);
-    for (const auto& file : options_.files) paths.push_back(file.c_str());
+    for (const auto& file : options_.files) {
+      if (!is_damaged(file)) paths.push_back(file.c_str());
+    }
     paths.push_back(nullptr);
     result = sd_journal_open_files(&opened, paths.data(), 0);
   } else if (!options_.directory.empty()) {

@@ -25,7 +25,8 @@ struct JournalOptions {
 // The position is the cursor of the last entry. Entries that came by way of the kernel's audit are
 // left to the source that reads audit whole; the agent's own are left out, or each seal would cause
 // the next. A cursor that is gone (vacuumed journal), an entry that cannot be read, and what
-// journald itself says it threw away become gap records. Where there is no journal yet, one is
+// journald itself says it threw away become gap records, and so does a file whose beginning is
+// damaged: once in a run, the other files are read. Where there is no journal yet, one is
 // looked for every 10 s.
 //
 // Null when the agent was built without libsystemd.

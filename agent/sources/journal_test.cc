@@ -274,6 +274,7 @@ TEST_CASE("damaged journal files never stop or crash the source") {
   good.time_us = entries.time_us;
   write_journal(host.file("good.journal"), good.message("of another file"));
   std::size_t seen_all = 0;
+  std::size_t ends_seen = 0;
   const std::size_t first = whole.find("message number 0");
   const std::size_t last = whole.rfind("message number");
   REQUIRE(last < whole.size());
@@ -292,10 +293,35 @@ TEST_CASE("damaged journal files never stop or crash the source") {
     for (const auto& count : host.sink.values("count")) counted += std::stoull(count);
     // What follows the damage is numbered and shows how much is missing.
     const bool end_seen = std::count(messages.begin(), messages.end(), "message number 199") == 1;
+    ends_seen += end_seen;
     if (end_seen) CHECK(counted == 201);
     CHECK(std::count(messages.begin(), messages.end(), "of another file") == 1);
   }
   CHECK(seen_all > 0);
+  CHECK(ends_seen > seen_all);  // the count was held against a damage, too
+}
+
+TEST_CASE("a journal file whose beginning is damaged is named once, and the others are read") {
+  if (!can_write_journals()) return;
+  Host host;
+  write_journal(host.file("bad.journal"), Export().message("of the bad file"));
+  write_journal(host.file("good.journal"), Export().message("of the good file"));
+  testing::overwrite(host.file("empty.journal"), "");
+  std::ifstream in(host.file("bad.journal"), std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  SUBCASE("by its signature") { bytes[0] = 'X'; }
+  SUBCASE("by flags that nobody knows") { bytes[12] = '\x7f'; }
+  SUBCASE("by being cut off") { bytes.resize(100); }
+  SUBCASE("among files that are named one by one") {
+    bytes[0] = 'X';
+    host.options.files = {host.file("bad.journal"), host.file("good.journal")};
+  }
+  testing::overwrite(host.file("bad.journal"), bytes);
+  host.start();
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(host.poll());
+  CHECK(host.sink.messages() == Lines{"of the good file"});
+  CHECK(host.sink.values("cause") == Lines{"corrupt"});
+  CHECK(host.sink.lines[0].find("\"log\":\"" + host.file("bad.journal")) != std::string::npos);
 }
 
 TEST_CASE("units and severities that are not wanted are left out, which is no gap") {

@@ -16,9 +16,13 @@ namespace {
 constexpr std::array<std::string_view, 18> local_types = {
     "ext2", "ext3",  "ext4",    "xfs",  "btrfs", "zfs",   "f2fs", "jfs",   "reiserfs",
     "vfat", "exfat", "fuseblk", "ntfs", "ntfs3", "ocfs2", "gfs2", "ubifs", "bcachefs"};
-constexpr std::array<std::string_view, 12> remote_types = {
-    "nfs", "nfs4", "cifs",   "smb3",     "ceph",           "lustre",
-    "9p",  "afs",  "beegfs", "virtiofs", "fuse.glusterfs", "fuse.ceph"};
+constexpr std::array<std::string_view, 10> remote_types = {
+    "nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "9p", "afs", "beegfs", "virtiofs"};
+// Behind every other one is a program that may hang: sshfs, s3fs, rclone, GlusterFS, ….
+constexpr std::string_view fuse_prefix = "fuse.";
+constexpr std::array<std::string_view, 7> fuse_without_data = {
+    "fuse.lxcfs",      "fuse.gvfsd-fuse",   "fuse.portal",      "fuse.snapfuse",
+    "fuse.squashfuse", "fuse.rofiles-fuse", "fuse.archivemount"};
 constexpr std::array<std::string_view, 7> skipped_places = {
     "/dev/", "/proc/", "/sys/", "/run/credentials/", "/var/lib/docker/", "/var/lib/containers/",
     "/snap/"};
@@ -64,9 +68,10 @@ MountState ask_now(const MountProbe::Statvfs& ask, const std::string& path,
                    const std::string& place) {
   struct statvfs status {};
   if (ask(place.c_str(), &status) == 0) return state_of(path, status);
-  MountState failed;
-  failed.path = path;
-  return failed;
+  MountState state;
+  state.path = path;
+  state.failed = true;
+  return state;
 }
 
 }  // namespace
@@ -93,7 +98,8 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     const std::string_view type = next_word(line);
     // What is mounted later on the same place hides what was there.
     std::erase_if(mounts, [&](const Mount& hidden) { return hidden.path == path; });
-    const bool remote = contains(remote_types, type);
+    const bool fuse = type.starts_with(fuse_prefix) && !contains(fuse_without_data, type);
+    const bool remote = fuse || contains(remote_types, type);
     if (!remote && !contains(local_types, type)) continue;
     const bool skipped =
         std::any_of(skipped_places.begin(), skipped_places.end(),

@@ -31,6 +31,7 @@ struct MountState {
   std::string path;
   bool pending = false;   // asked for the first time just now
   bool answered = false;  // false: statvfs does not come back or fails
+  bool failed = false;  // it came back with an error: a read there would too, and waits for nobody
   std::uint64_t total_bytes = 0;
   std::uint64_t available_bytes = 0;  // to other users than root
   double used_percent = 0;            // as df counts: used / (used + available)

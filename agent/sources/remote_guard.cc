@@ -72,7 +72,7 @@ void RemoteGuard::list_mounts(ledger::Time now) {
 std::string RemoteGuard::silent_mount(ledger::Time now) {
   asked_ = now;
   for (const MountState& state : probe_.look()) {
-    if (!state.answered) return state.path;
+    if (!state.answered && !state.failed) return state.path;
   }
   return {};
 }

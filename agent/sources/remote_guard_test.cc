@@ -22,6 +22,7 @@ struct Server {
   std::mutex mutex;
   std::condition_variable changed;
   bool dead = false;
+  bool refuses = false;
   int waiting = 0;
 
   int answer(struct statvfs* status) {
@@ -31,7 +32,7 @@ struct Server {
     changed.notify_all();
     changed.wait(lock, [this] { return !dead; });
     --waiting;
-    return 0;
+    return refuses ? -1 : 0;
   }
   void set_dead(bool value) {
     const std::lock_guard lock(mutex);
@@ -79,7 +80,10 @@ struct Guarded {
 };
 
 TEST_CASE("a dead file server stops nobody, is told once, and its files are read afterwards") {
-  Guarded guarded("nfs4");
+  const char* type = "";
+  SUBCASE("NFS") { type = "nfs4"; }
+  SUBCASE("a program behind FUSE") { type = "fuse.sshfs"; }
+  Guarded guarded(type);
   append(guarded.host.log(), "1\n");
   guarded.poll_until_lines(1);
   guarded.server->set_dead(true);
@@ -94,6 +98,14 @@ TEST_CASE("a dead file server stops nobody, is told once, and its files are read
   guarded.server->set_dead(false);
   guarded.poll_until_lines(4);
   CHECK(guarded.host.sink.messages() == Lines{"1", "2", "3"});
+}
+
+TEST_CASE("a mount that refuses to answer, as another user's FUSE mount does, stops nobody") {
+  Guarded guarded("fuse.sshfs");
+  guarded.server->refuses = true;
+  append(guarded.host.log(), "1\n");
+  guarded.poll_until_lines(1);
+  CHECK(guarded.host.sink.messages() == Lines{"1"});
 }
 
 TEST_CASE("local file systems are asked for nothing") {

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -116,6 +118,33 @@ std::vector<SourceFinding> check_journal(const std::string& directory) {
   }
   if (findings.empty()) findings.push_back({.text = "no journal on this host now"});
   return findings;
+}
+
+SourceFinding check_socket(const std::string& path, const std::string& when_absent) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return {.text = fmt::format("{}: the path is longer than a socket's may be", path),
+            .readable = false};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 && errno == ENOENT)
+    return {.text = path + ": " + when_absent};
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return cannot(path, errno);
+  const bool connected =
+      connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  close(probe);
+  if (connected || error == EAGAIN) return {.text = path};
+  if (error == ECONNREFUSED) return {.text = path + ": nobody listens there now"};
+  SourceFinding finding = cannot(path, error);
+  if (error == EACCES)
+    finding.text = fmt::format(
+        "CANNOT CONNECT to {}: {}; give the agent's group to the socket in "
+        "auditd's plugin (mode 0660)",
+        path, std::strerror(error));
+  return finding;
 }
 
 SourceFinding check_file(const std::string& path, const std::string& when_absent) {

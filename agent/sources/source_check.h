@@ -18,6 +18,9 @@ std::vector<SourceFinding> check_files(const std::vector<std::string>& patterns,
 // The journal files of the host, or those below `directory` when it is not empty.
 std::vector<SourceFinding> check_journal(const std::string& directory);
 
+// A unix socket that another program listens at, as auditd's af_unix plugin does.
+SourceFinding check_socket(const std::string& path, const std::string& when_absent);
+
 // One file that may be absent, e.g. the log of auditd.
 SourceFinding check_file(const std::string& path, const std::string& when_absent);
 

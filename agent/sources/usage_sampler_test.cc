@@ -381,11 +381,15 @@ TEST_CASE("mounts: real file systems once each, what lies on top, names decoded"
       "33 26 0:60 / /run rw - tmpfs tmpfs rw\n"
       "34 26 254:80 / /home rw - ext4 /dev/vdf rw\n"
       "35 26 0:61 / /home rw - tmpfs tmpfs rw\n"
+      "36 26 0:62 / /mnt/ssh rw - fuse.sshfs ops@logs:/ rw\n"
+      "37 26 0:63 / /var/lib/lxcfs rw - fuse.lxcfs lxcfs rw\n"
       "broken line\n");
   std::vector<std::string> paths;
   for (const auto& mount : mounts) paths.push_back(mount.path);
-  CHECK(paths == std::vector<std::string>{"/", "/mnt/my data", "/mnt/share", "/mnt/over"});
+  CHECK(paths ==
+        std::vector<std::string>{"/", "/mnt/my data", "/mnt/share", "/mnt/over", "/mnt/ssh"});
   CHECK(mounts[2].remote);
+  CHECK(mounts[4].remote);
   // The file system's own state, not that of a mount that a sandbox made read-only.
   CHECK_FALSE(mounts[0].read_only);
   CHECK(mounts[1].read_only);

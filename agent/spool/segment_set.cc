@@ -52,8 +52,6 @@ Result<SegmentSet> SegmentSet::open(Place place, const OnMark& on_mark) {
   if (auto made = files.make_directory(set.place_.directory, 0700); !made) return failure(made);
   auto synced = files.sync_directory(ledger::parent_directory(set.place_.directory));
   if (!synced) return failure(synced);
-  // Names that a killed process created may not be durable yet.
-  if (synced = files.sync_directory(set.place_.directory); !synced) return failure(synced);
   auto names = files.list(set.place_.directory);
   if (!names) return failure(names);
   std::vector<std::uint64_t> numbers;
@@ -161,7 +159,7 @@ Result<void> SegmentSet::append(const SpoolEntry& entry, bool with_body) {
 }
 
 Result<void> SegmentSet::append_mark(std::string_view payload) {
-  if (!writer_) return {};
+  ledger::require(takes_marks(), "a mark is written into an open segment");
   auto offset = writer_->append(mark_frame, payload);
   if (!offset) return failure(offset);
   return {};

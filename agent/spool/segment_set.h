@@ -28,7 +28,8 @@ struct SpoolEntry {
 // headers and bodies and one with headers only. Knows of each segment the batches it spans, nothing
 // of each frame: its memory does not grow with the batches held.
 //
-// Life: open() fsyncs what it finds and cuts a torn tail -> append() + sync() -> find() ->
+// Life: open() fsyncs what it finds (the newest segment and its name; each older one was durable
+// before the next began) and cuts a torn tail -> append() + sync() -> find() ->
 // drop_front(). Durable: what was appended before a sync() that returned well; everything found by
 // open(). One thread. After a failed append or sync it refuses to write (fatal): reopen.
 class SegmentSet {
@@ -60,7 +61,8 @@ class SegmentSet {
   // A new segment is begun when the open one is full; its name is durable before its first frame.
   // Full: no room on the disk; rewind() before anything else.
   ledger::Result<void> append(const SpoolEntry& entry, bool with_body = true);
-  ledger::Result<void> append_mark(std::string_view payload);  // nothing when there is no segment
+  bool takes_marks() const { return writer_.has_value(); }  // a segment is open
+  ledger::Result<void> append_mark(std::string_view payload);
   ledger::Result<void> sync();
   // After a failure of kind full: forgets the frames from `batch` on, none of which was synced, and
   // gives their room back.

@@ -19,6 +19,13 @@ using ledger::fail;
 using ledger::failure;
 using ledger::Result;
 
+SpoolLimits SpoolLimits::within(std::uint64_t bytes_max) {
+  SpoolLimits limits{.bytes_max = bytes_max};
+  limits.body_segment_bytes = std::min(limits.body_segment_bytes, bytes_max / 16);
+  limits.header_segment_bytes = std::min(limits.header_segment_bytes, bytes_max / 64);
+  return limits;
+}
+
 Result<Spool> Spool::open(ledger::FileSystem& files, const std::string& directory,
                           SpoolLimits limits) {
   if (auto made = files.make_directory(directory, 0700); !made) return failure(made);
@@ -172,7 +179,7 @@ std::string Spool::mark() const {
 
 Result<void> Spool::append_mark() {
   const std::string current = mark();
-  if (marked_ == current) return {};
+  if (marked_ == current || !heads_.takes_marks()) return {};
   if (auto added = heads_.append_mark(current); !added) return failure(added);
   marked_ = current;
   return {};
@@ -192,14 +199,41 @@ std::uint64_t Spool::free_below() const {
 }
 
 Result<void> Spool::free_receipted(ledger::Time now, bool in_need) {
-  // The open segment stays: it is the one that is appended to.
-  while (bodies_.spans().size() > 1 && bodies_.spans().front().end <= free_below()) {
-    const bool old = bodies_.spans()[1].sealed < now - limits_.keep_receipted;
-    if (!old && !in_need && !over_limit()) break;
-    settled_below_ = std::max(settled_below_, bodies_.spans().front().end);
+  const std::size_t going = segments_that_may_go(now, in_need);
+  if (going == 0) return free_heads();
+  settled_below_ = std::max(settled_below_, bodies_.spans()[going - 1].end);
+  if (auto kept = keep_mark(); !kept) return kept;
+  for (std::size_t i = 0; i < going; ++i) {
     if (auto dropped = bodies_.drop_front(); !dropped) return failure(dropped);
   }
   return free_heads();
+}
+
+// The open segment stays: it is the one that is appended to.
+std::size_t Spool::segments_that_may_go(ledger::Time now, bool in_need) const {
+  const auto& spans = bodies_.spans();
+  std::uint64_t left = bytes();
+  std::size_t going = 0;
+  while (going + 1 < spans.size() && spans[going].end <= free_below()) {
+    const bool old = spans[going + 1].sealed < now - limits_.keep_receipted;
+    if (!old && !in_need && left <= limits_.bytes_max) break;
+    left -= spans[going].bytes;
+    ++going;
+  }
+  return going;
+}
+
+// Receipts are durable before the bodies go that they free: after a kill those would else be taken
+// for damaged, and be named by a gap record although the collector has them. On a full disk the
+// reserve makes room for that.
+Result<void> Spool::keep_mark() {
+  auto saved = save_mark();
+  if (saved || saved.error().kind != ErrorKind::full) return saved;
+  if (auto taken = take_back(next_batch_); !taken) return taken;
+  if (auto given = release_reserve(); !given) return given;
+  saved = save_mark();
+  if (saved || saved.error().kind != ErrorKind::full) return saved;
+  return take_back(next_batch_);
 }
 
 // Headers stay as long as their bodies, and until they have a receipt.

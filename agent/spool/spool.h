@@ -12,6 +12,9 @@
 namespace yunjian::agent {
 
 struct SpoolLimits {
+  // Segments of a small spool are small: what goes at once is at most a sixteenth of it.
+  static SpoolLimits within(std::uint64_t bytes_max);
+
   std::uint64_t bytes_max = 1ULL << 30;         // of all segments and the reserve
   std::uint64_t reserve_bytes = 256U << 10;     // kept free for the gap records of lost bodies
   std::uint64_t body_segment_bytes = 8U << 20;  // what one drop of bodies costs at most
@@ -126,6 +129,8 @@ class Spool {
   ledger::Result<void> repair_heads();
   ledger::Result<void> append_copies(std::span<const SpoolEntry> run);
   ledger::Result<void> take_back(std::uint64_t batch);
+  std::size_t segments_that_may_go(ledger::Time now, bool in_need) const;
+  ledger::Result<void> keep_mark();
   std::uint64_t free_below() const;
   std::string mark() const;
   ledger::Result<void> append_mark();

@@ -108,6 +108,26 @@ TEST_CASE("Each append that was acknowledged survives whichever call the power c
   }
 }
 
+TEST_CASE("A spool of which any call fails while it is opened is not opened") {
+  const auto sealed = [](MemoryFileSystem& files) {
+    Spool spool = open(with_state(files));
+    fill(spool, 0, 7);
+  };
+  MemoryFileSystem well;
+  sealed(well);
+  const std::uint64_t before = well.changing_calls();
+  { open(well); }
+  const std::uint64_t calls = well.changing_calls() - before;
+  REQUIRE(calls > 5);
+  for (std::uint64_t nth = 1; nth <= calls; ++nth) {
+    CAPTURE(nth);
+    MemoryFileSystem files;
+    sealed(files);
+    files.fail_nth(nth, Fault::fail);
+    CHECK_FALSE(Spool::open(files, "/state/spool", small));
+  }
+}
+
 TEST_CASE("A spool that a newer version wrote is refused, and nothing in it is taken for damage") {
   for (const std::string folder : {"body", "head"}) {
     MemoryFileSystem files;
@@ -326,6 +346,43 @@ TEST_CASE("The receipt mark is found again after a restart") {
   }
   files.crash();
   CHECK(open(files).receipted() == 3);
+}
+
+TEST_CASE("Bodies that went behind their receipts are no loss to the next process") {
+  for (const bool full : {false, true}) {
+    CAPTURE(full);
+    MemoryFileSystem files;
+    with_state(files);
+    {
+      Spool spool = open(files);
+      fill(spool, 0, 20);
+      REQUIRE(spool.keep_reserve());
+      spool.mark_receipted(15);
+      // A full disk: only what the reserve gives back can be written.
+      files.set_fault_kind(ErrorKind::full);
+      bool room = !full;
+      files.set_decide([&room](std::string_view call, std::string_view path) {
+        room = room || (call == "remove" && path.ends_with("reserve"));
+        return call == "append" && !room ? Fault::fail_half : Fault::none;
+      });
+      REQUIRE(spool.free_receipted(sealed_at(20), true));
+      files.set_decide({});
+    }
+    Spool spool = open(files);
+    CHECK(spool.receipted() == 15);
+    for (std::uint64_t batch = spool.first_batch(); batch < 20; ++batch)
+      CHECK_FALSE((*spool.read(batch))->body_lost);
+    CHECK((*spool.read(14))->entry.body.empty());
+    CHECK(is_whole(spool, 15));
+    CHECK(spool.append(entry(20)));
+  }
+}
+
+TEST_CASE("A small spool gives up at most a sixteenth of itself at a time") {
+  const auto limits = SpoolLimits::within(16U << 20);
+  CHECK(limits.body_segment_bytes == 1U << 20);
+  CHECK(limits.header_segment_bytes == 1U << 18);
+  CHECK(SpoolLimits::within(1ULL << 30).body_segment_bytes == SpoolLimits().body_segment_bytes);
 }
 
 TEST_CASE("A spool that was emptied goes on with the number that the stream has reached") {

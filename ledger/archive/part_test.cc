@@ -231,6 +231,17 @@ TEST_CASE("a part gives back every header and line byte for byte") {
   }
 }
 
+TEST_CASE("a part that was finished is there after a power cut") {
+  MemoryFileSystem files;
+  const auto batches = sample(20, default_suite());
+  write(files, batches);
+  REQUIRE(files.sync_directory("/"));
+  files.crash();
+  const auto part = PartReader::open(files, "/parts", 5);
+  REQUIRE_MESSAGE(part, (part ? "" : part.error().message));
+  check_all(*part, batches);
+}
+
 TEST_CASE("headers of one stream take little more than keys, roots and signatures") {
   MemoryFileSystem files;
   Agent agent("tax", "web-01", 'a');

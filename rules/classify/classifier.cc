@@ -20,7 +20,7 @@ using ledger::Result;
 namespace {
 
 // Counts up when the code derives something else from the same rules.
-constexpr int code_version = 1;
+constexpr int code_version = 2;
 
 struct ViewHash {
   using is_transparent = void;
@@ -39,7 +39,7 @@ std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash) {
 
 // The fields that decide who is asked.
 struct Glance {
-  std::string_view kind, log, severity, program, message, audit_type;
+  std::string_view kind, log, source, severity, program, message, audit_type;
 };
 
 Glance look_at(const ParsedRecord& record) {
@@ -51,6 +51,9 @@ Glance look_at(const ParsedRecord& record) {
         break;
       case 4:
         if (key == "kind") seen.kind = value;
+        break;
+      case 6:
+        if (key == "source") seen.source = value;
         break;
       case 7:
         if (key == "message") seen.message = value;
@@ -69,6 +72,13 @@ Glance look_at(const ParsedRecord& record) {
     }
   }
   return seen;
+}
+
+// The JSON object of a message; loggers of platforms write their own words in front of it.
+std::string_view object_of(const Glance& seen) {
+  if (seen.message.starts_with('{')) return seen.message;
+  const auto brace = seen.source == "platform" ? seen.message.find('{') : std::string_view::npos;
+  return brace == std::string_view::npos ? std::string_view() : seen.message.substr(brace);
 }
 
 // "[12345.678901] text": the kernel's clock before its message.
@@ -107,7 +117,8 @@ struct Classifier::Rules {
   std::unordered_map<std::string, const LineRules*, ViewHash, std::equal_to<>> programs;
   std::vector<std::pair<LogPath, const LineRules*>> logs;
   const LineRules* pam = nullptr;  // any program may log through PAM
-  FieldRules audit, acts, cadf;
+  FieldRules audit, acts;
+  PlatformRules platform;
   std::string version;
 
   Result<void> add(RuleFile file);
@@ -120,9 +131,14 @@ struct Classifier::Rules {
 };
 
 Result<void> Classifier::Rules::add(RuleFile file) {
-  if (file.by == RuleFile::By::audit) audit.add(file.name, std::move(file.field_rules));
-  if (file.by == RuleFile::By::act) acts.add(file.name, std::move(file.field_rules));
-  if (file.by == RuleFile::By::cadf) cadf.add(file.name, std::move(file.field_rules));
+  const auto take = [&](RuleFile::By by, FieldRules& rules) {
+    if (file.by == by) rules.add(file.name, std::move(file.field_rules));
+  };
+  take(RuleFile::By::audit, audit);
+  take(RuleFile::By::act, acts);
+  take(RuleFile::By::cadf, platform.cadf);
+  take(RuleFile::By::kubernetes, platform.kubernetes);
+  take(RuleFile::By::openstack, platform.openstack);
   if (file.by != RuleFile::By::line) return {};
   auto rules = std::make_unique<LineRules>();
   for (LineRule& rule : file.line_rules) {
@@ -202,8 +218,10 @@ std::optional<Derived> Classifier::classify(const ParsedRecord& record) const {
     rules_->acts.match(ActFields(record), derived);
   } else if (is_audit_text(seen.message)) {
     rules_->audit.match(AuditText(seen.message), derived);
-  } else if (!is_cadf_text(seen.message) || !match_cadf(rules_->cadf, seen.message, derived)) {
-    rules_->classify_line(seen, derived);
+  } else {
+    const std::string_view object = object_of(seen);
+    if (object.empty() || !match_platform(rules_->platform, object, derived))
+      rules_->classify_line(seen, derived);
   }
   return derived;
 }

@@ -35,6 +35,16 @@ bool holds_word(std::string_view list, std::string_view word) {
   return false;
 }
 
+// Whether `list` holds one of `words`, both joined by commas.
+bool holds_any(std::string_view list, std::string_view words) {
+  for (;;) {
+    const auto comma = words.find(',');
+    if (holds_word(list, words.substr(0, comma))) return true;
+    if (comma == std::string_view::npos) return false;
+    words.remove_prefix(comma + 1);
+  }
+}
+
 bool says_nothing(std::string_view value) {
   return value.empty() || value == "?" || value == "(none)" || value == "-" ||
          value == "4294967295" || value == "unset" || value == "(null)";
@@ -59,7 +69,7 @@ class Conditions {
         name_ = wanted.first;
         value_ = reader_.field(name_);
       }
-      return holds_word(value_, wanted.second);
+      return holds_any(value_, wanted.second);
     });
   }
 

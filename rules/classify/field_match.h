@@ -83,9 +83,15 @@ class FieldRules {
 
 bool is_audit_text(std::string_view message);
 
-// Whether a message may hold a CADF event (DMTF DSP0262), alone or inside a notification.
-bool is_cadf_text(std::string_view message);
-// Flattens the event and asks the rules by its action; false when it is none, or no rule matches.
-bool match_cadf(const FieldRules& rules, std::string_view message, Derived& derived);
+// Operations on a cloud platform, each with rules of its own.
+struct PlatformRules {
+  FieldRules cadf;        // DMTF DSP0262, alone or inside a notification; by action
+  FieldRules kubernetes;  // audit.k8s.io/v1; by verb
+  FieldRules openstack;   // oslo.messaging notifications of another payload; by verb
+};
+
+// Flattens a JSON text that begins with its brace and asks the rules of what it is; false when it
+// is none of these, or no rule matches.
+bool match_platform(const PlatformRules& rules, std::string_view message, Derived& derived);
 
 }  // namespace yunjian::rules

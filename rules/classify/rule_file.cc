@@ -146,7 +146,9 @@ RuleFile::By read_by(DataObject& file) {
   if (by == "audit") return RuleFile::By::audit;
   if (by == "act") return RuleFile::By::act;
   if (by == "cadf") return RuleFile::By::cadf;
-  file.wrong("by", "must be line, audit, act or cadf");
+  if (by == "kubernetes") return RuleFile::By::kubernetes;
+  if (by == "openstack") return RuleFile::By::openstack;
+  file.wrong("by", "must be line, audit, act, cadf, kubernetes or openstack");
   return RuleFile::By::line;
 }
 

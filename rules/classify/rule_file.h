@@ -50,7 +50,7 @@ struct RuleExample {
 
 // One file of rules in memory.
 struct RuleFile {
-  enum class By { line, audit, act, cadf };
+  enum class By { line, audit, act, cadf, kubernetes, openstack };
   std::string name;
   By by = By::line;
   std::vector<std::string> programs;  // by line

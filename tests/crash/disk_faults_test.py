@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An agent whose state lies on a disk that fails, on real file systems: no inodes left (tmpfs), no
 room left (tmpfs), read-only (ext4), gone in the middle of the work (ext4 shut down: every write and
-sync gives EIO), and single syncs that fail with EIO (strace).
+sync gives EIO), and single writes, renames and syncs that fail with EIO (strace).
 
 Out of room it holds and goes on by itself. What cannot be trusted ends it with a sentence that says
 what failed; the next start goes on. Afterwards every line is at the collector once, in order.
@@ -160,31 +160,62 @@ def gone(bench, power):
     print(f'gone: ended with EIO, then went on; {host.count} lines once')
 
 
-def failing_sync(host, nth):
-    """The nth fdatasync of a run gives EIO and is not tried again."""
+def failing_call(host, call, nth, path=None):
+    """The nth such call of a run (on `path`) gives EIO. The agent ends, tries no failed sync again,
+    and its next run goes on."""
     host.add(3)
-    trace = host.bench.dir / f'trace-{nth}'
+    trace = host.bench.dir / f'trace-{call}-{nth}'
     trace.touch()
-    inject = ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=fdatasync', '-e']
-    inject += [f'inject=fdatasync:error=EIO:when={nth}']
+    seen = host.seen()
+    inject = ['strace', '-f', '-qq', '-o', trace, *(('-P', path) if path else ())]
+    inject += ['-e', f'trace={call}', '-e', f'inject={call}:error=EIO:when={nth}']
     with host.agent.log.open('ab') as out:
         host.agent.process = subprocess.Popen(
             [str(part) for part in inject + host.agent.command], stdout=out, stderr=out
         )
     end = time.monotonic() + 60
     while host.agent.alive() and 'EIO' not in trace.read_text(errors='replace'):
-        assert time.monotonic() < end, f'no {nth}th sync came: {host.agent.tail()}'
+        assert time.monotonic() < end, f'no {nth}th {call} came: {host.agent.tail()}'
         time.sleep(0.02)
     host.ends()
-    lines = trace.read_text(errors='replace').splitlines()
-    calls = [line for line in lines if 'fdatasync(' in line]
-    failed = next(at for at, line in enumerate(calls) if 'INJECTED' in line)
-    descriptor = re.search(r'fdatasync\((\d+)\)', calls[failed])[0]
-    again = [line for line in calls[failed + 1 :] if descriptor in line]
-    assert not again, f'the sync was tried again: {again}'
+    host.said(['Input/output error'], seen, 1)
+    if call in ('fsync', 'fdatasync'):
+        not_again(trace, call)
     host.agent.start()
     host.arrives()
     assert host.agent.stop() == 0, host.agent.tail()
+
+
+def not_again(trace, call):
+    lines = trace.read_text(errors='replace').splitlines()
+    calls = [line for line in lines if f'{call}(' in line]
+    failed = next(at for at, line in enumerate(calls) if 'INJECTED' in line)
+    descriptor = re.search(call + r'\((\d+)\)', calls[failed])[0]
+    again = [line for line in calls[failed + 1 :] if descriptor in line]
+    assert not again, f'the sync was tried again: {again}'
+
+
+def failing_calls(bench):
+    place = bench.dir / 'calls-disk'
+    place.mkdir()
+    host = Host(bench, 'calls', place)
+    host.add()
+    host.agent.start()
+    host.arrives()
+    assert host.agent.stop() == 0, host.agent.tail()
+    state = place / 'calls'
+    tried = [('fdatasync', nth, None) for nth in range(1, 7)]
+    tried += [('fsync', nth, None) for nth in range(1, 5)]
+    # Both states of a seal, and the newest segments of bodies and of headers.
+    tried += [('write', nth, state / 'stream.state.new') for nth in (1, 2)]
+    tried += [('rename', nth, state / 'stream.state.new') for nth in (1, 2)]
+    for call, nth, path in tried:
+        failing_call(host, call, nth, path)
+    for folder in ('body', 'head'):
+        newest = max((state / 'spool' / folder).glob('*.seg'))
+        failing_call(host, 'write', 1, newest)
+    host.check()
+    print(f'EIO: {len(tried) + 2} calls failed once, no sync again; {host.count} lines once')
 
 
 def why_not():
@@ -210,13 +241,10 @@ def main():
             gone(bench, power)
         finally:
             power.close()
-        (bench.dir / 'sync-disk').mkdir()
         if shutil.which('strace'):
-            host = Host(bench, 'sync', bench.dir / 'sync-disk')
-            for nth in range(1, 7):
-                failing_sync(host, nth)
-            host.check()
-            print(f'sync: each of 6 failed once, none was tried again; {host.count} lines once')
+            failing_calls(bench)
+        else:
+            print('SKIPPED: single calls that fail: strace is not installed')
         code, report = bench.audit_live()
         assert code == 0, report
 

@@ -57,10 +57,15 @@ class Program:
         self.log = pathlib.Path(directory) / f'{name}.log'
         self.process = None
 
-    def start(self):
+    def start(self, **environment):
+        """With more of an environment than this process has."""
         with self.log.open('ab') as out:
             self.process = subprocess.Popen(
-                self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                self.command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
             )
 
     def alive(self):

@@ -8,6 +8,7 @@ again.
 """
 import json
 import os
+import pathlib
 import subprocess
 import threading
 import time
@@ -68,7 +69,7 @@ class DiskRates:
 
     def by_device(self):
         if self.process is None:
-            return {}
+            return None
         rows = [line.split() for line in self.process.communicate(timeout=60)[0].splitlines()]
         rows = [row for row in rows if row]
         at = next(number for number, row in enumerate(rows) if row[0].startswith('Device'))
@@ -122,11 +123,32 @@ def differences(record, tools):
         found.append(('fs.used./', record['fs.used./'], fs_used, 1.5))
     found.append(('cpu.used', record['cpu.used.mean'], used, CPU_POINTS))
     found.append(('memory.used', record['memory.used.mean'], memory_used, MEMORY_POINTS))
-    for device, theirs in written.items():
-        ours = record.get(f'disk.write_bytes.mean.{device}')
-        if ours is not None:  # what lies on another device is left out
-            found.append((f'write {device}', ours, theirs, theirs * WRITTEN_SHARE + WRITTEN_BYTES))
+    compared = disks_of(record, written)
+    may_lack = written is None or not whole_disks()
+    assert compared or may_lack, f'no disk is compared: {whole_disks()} {written} {record}'
+    for device, (ours, theirs) in compared.items():
+        found.append((f'write {device}', ours, theirs, theirs * WRITTEN_SHARE + WRITTEN_BYTES))
     return [row for row in found if abs(row[1] - row[2]) > row[3]]
+
+
+def whole_disks():
+    """Disks of this host with a size, as the kernel lists them; none of loop, RAM or zram."""
+    found = []
+    for place in pathlib.Path('/sys/block').iterdir():
+        real = not place.name.startswith(('loop', 'ram', 'zram', 'sr', 'fd'))
+        if real and int((place / 'size').read_text()) > 0:
+            found.append(place.name)
+    return sorted(found)
+
+
+def disks_of(record, written):
+    """Bytes written a second by the disks of this host that both name: (agent, iostat)."""
+    ours = {name: record.get(f'disk.write_bytes.mean.{name}') for name in whole_disks()}
+    return {
+        name: (rate, written[name])
+        for name, rate in ours.items()
+        if rate is not None and name in (written or {})
+    }
 
 
 def main():
@@ -150,10 +172,11 @@ def main():
         writer.ended.set()
         writer.join()
         assert not wrong, wrong
-    for device, theirs in tools[3].items():
-        if f'disk.write_bytes.mean.{device}' in record:
-            ours = record[f'disk.write_bytes.mean.{device}']
-            print(f'{device}: {ours / 1e6:.2f} MB/s written (iostat {theirs / 1e6:.2f})')
+    compared = disks_of(record, tools[3])
+    for device, (ours, theirs) in compared.items():
+        print(f'{device}: {ours / 1e6:.2f} MB/s written (iostat {theirs / 1e6:.2f})')
+    if not compared:
+        print('SKIPPED: no disk of this host that both the agent and iostat name')
     print(f'cpu {record["cpu.used.mean"]} % (vmstat {tools[0]}), '
           f'memory {record["memory.used.mean"]} % (free {tools[1][1]:.1f})')
 

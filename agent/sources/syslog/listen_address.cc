@@ -1,6 +1,7 @@
 #include "agent/sources/syslog/listen_address.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+
+#include "ledger/base/file_system.h"
 
 namespace yunjian::agent {
 namespace {
@@ -95,7 +98,45 @@ bool bind_there(int descriptor, const SyslogAddress& address, const Name& name, 
   return bind(descriptor, name.get(), name.length) == 0;
 }
 
+std::string reason(int error, const SyslogAddress& address) {
+  std::string text = std::strerror(error);
+  if (error == EADDRINUSE) text = "another program listens there (this agent, when it runs)";
+  if (error == EACCES && !address.is_unix())
+    text +=
+        "; ports below 1024 need CAP_NET_BIND_SERVICE: take a higher one, or add it to the unit "
+        "(systemctl edit yunjian-agent: AmbientCapabilities=CAP_NET_BIND_SERVICE)";
+  if (error == EADDRNOTAVAIL) text += "; no interface of this host has that address";
+  return text;
+}
+
+// The directory decides who may make a socket there, and who may replace one that nobody uses.
+std::string unix_listen_problem(const SyslogAddress& address, const Name& name, int type) {
+  struct stat status {};
+  if (lstat(address.host.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode)) return "something that is no socket has this name";
+    if (!is_stale(name, type)) return reason(EADDRINUSE, address);
+  }
+  const std::string directory = ledger::parent_directory(address.host);
+  if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+  return fmt::format("{}: {}", directory, std::strerror(errno));
+}
+
 }  // namespace
+
+std::string syslog_listen_problem(const SyslogAddress& address) {
+  Name name;
+  ledger::require(fill(address, name), "a syslog address was parsed");
+  const int type = address.is_stream() ? SOCK_STREAM : SOCK_DGRAM;
+  if (address.is_unix()) return unix_listen_problem(address, name, type);
+  const int descriptor = socket(name.storage.ss_family, type | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return reason(errno, address);
+  set_options(descriptor, address, name.storage.ss_family);
+  const bool open = bind(descriptor, name.get(), name.length) == 0 &&
+                    (!address.is_stream() || listen(descriptor, backlog) == 0);
+  const int problem = errno;
+  close(descriptor);
+  return open ? std::string() : reason(problem, address);
+}
 
 Result<SyslogAddress> parse_syslog_address(std::string_view text) {
   SyslogAddress address;

@@ -33,4 +33,8 @@ ledger::Result<SyslogAddress> parse_syslog_address(std::string_view text);
 // listens at is replaced; every program of the host may write to it. Retry: it cannot be had now.
 ledger::Result<int> open_syslog_socket(const SyslogAddress& address);
 
+// Why open_syslog_socket would fail now, in one sentence; empty: it would not. Leaves nothing
+// behind and disturbs nobody who listens there.
+std::string syslog_listen_problem(const SyslogAddress& address);
+
 }  // namespace yunjian::agent
