@@ -36,7 +36,7 @@ constexpr std::size_t ingest_listener = 0;
 constexpr std::size_t api_listener = 1;
 constexpr std::uint64_t ingest_bytes_per_s_min = 512;
 constexpr std::size_t api_connections_per_peer_max = 512;
-constexpr auto disk_look_step = std::chrono::seconds(60);
+constexpr auto disk_look_step = std::chrono::seconds(5);
 
 }  // namespace
 

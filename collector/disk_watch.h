@@ -17,7 +17,7 @@ class DiskWatch {
     unsigned percent = 0;                       // the mark that was passed
     std::optional<std::uint64_t> days_to_full;  // at the pace of the last day; absent: not growing
   };
-  // About once a minute; `used` and `total` in bytes, as an ordinary user may use them.
+  // Every few seconds; `used` and `total` in bytes, as an ordinary user may use them.
   std::optional<Alarm> look(ledger::Time now, std::uint64_t used, std::uint64_t total);
   bool is_full() const { return full_; }
 

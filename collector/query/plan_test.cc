@@ -6,6 +6,7 @@
 #include <set>
 
 #include "collector/query/record_deriver.h"
+#include "collector/query/testing/random_query.h"
 #include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
 
@@ -13,6 +14,7 @@ namespace yunjian::collector {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::random_query;
 using testing::test_start;
 using testing::TestAgent;
 using testing::TestLog;
@@ -107,77 +109,6 @@ struct Fixture {
     return run(std::move(scan));
   }
 };
-
-std::string pick(std::mt19937& random, const std::vector<std::string>& from) {
-  return from[random() % from.size()];
-}
-
-std::string random_query(std::mt19937& random, int depth) {
-  static const std::vector<std::string> conditions = {"failed",
-                                                      "password",
-                                                      "ops",
-                                                      "li",
-                                                      "登录",
-                                                      "登录失败",
-                                                      "单",
-                                                      "10.20.0.1",
-                                                      "10.20.0",
-                                                      "fe80::12",
-                                                      "10.0.0.0/8",
-                                                      "pass*",
-                                                      "p*word",
-                                                      "*word",
-                                                      "/fail(ed|ure)/",
-                                                      "\"for invalid\"",
-                                                      "json",
-                                                      "08:16",
-                                                      "host: web-01",
-                                                      "host: WEB-01",
-                                                      "host: case-01",
-                                                      "host: web*",
-                                                      "host: *",
-                                                      "unit: tax",
-                                                      "stream: a*",
-                                                      "kind: event",
-                                                      "kind: usage",
-                                                      "kind: *",
-                                                      "kind: (usage or event)",
-                                                      "severity: 6",
-                                                      "severity <= 3",
-                                                      "severity > 3",
-                                                      "process.name: sshd",
-                                                      "process.name: s*",
-                                                      "process.name: (sudo or cron)",
-                                                      "process.pid: 80*",
-                                                      "process.pid >= 803",
-                                                      "message: *",
-                                                      "message: failed",
-                                                      "message: 10.0.0.0/8",
-                                                      "message: /^用户/",
-                                                      "class_uid: 3002",
-                                                      "class_uid: (3002 and not 1007)",
-                                                      "actor.user.name: ops",
-                                                      "src_endpoint.ip: 10.20.0.0/16",
-                                                      "status_id: 2",
-                                                      "resource: passwd",
-                                                      "class_uid > 2000",
-                                                      "extra > 7",
-                                                      "nothing: *",
-                                                      "time >= 2026-01-01",
-                                                      "time < 2020-01-01",
-                                                      "cpu.used.mean >= 6",
-                                                      "user",
-                                                      "source: journal"};
-  if (depth == 0 || random() % 3 == 0) return pick(random, conditions);
-  switch (random() % 4) {
-    case 0:
-      return "not (" + random_query(random, depth - 1) + ")";
-    case 1:
-      return "(" + random_query(random, depth - 1) + " or " + random_query(random, depth - 1) + ")";
-    default:
-      return random_query(random, depth - 1) + " " + random_query(random, depth - 1);
-  }
-}
 
 TEST_CASE_FIXTURE(Fixture, "A query finds the same records with what is pushed down and without") {
   std::mt19937 random(20261127);

@@ -148,7 +148,9 @@ Result<void> BlockRows::keep_column(const ColumnTest& test) {
     std::string text;
     for (std::size_t row = 0; row < kept_.size(); ++row) {
       const std::uint32_t place = (*column.places)[row];
-      if (kept_[row] == 0 || place == LaneBlock::no_place || answered[row] != 0) continue;
+      // A whole line may hold a field of its own by the name of a derived one; its own comes first.
+      if (kept_[row] == 0 || whole_[row] != 0 || answered[row] != 0) continue;
+      if (place == LaneBlock::no_place) continue;
       answered[row] = 1;
       if (!accepted.empty()) {
         kept_[row] = accepted[column.column->code(place)];

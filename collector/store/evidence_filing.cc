@@ -21,8 +21,9 @@ constexpr unsigned file_mode = 0640;
 constexpr unsigned directory_mode = 0750;
 constexpr std::string_view streams_prefix = "streams.";
 constexpr std::string_view manifest_name = "manifest";
-// Neighbours of one day are joined when so many of them are smaller than this; so a record is
-// written again about once in a day. A day that is over becomes one part, unless that is large.
+// So many neighbours of one day are joined when they are smaller than this and were joined equally
+// often: a record is written once a level, and each level holds eight times as much. A day that is
+// over becomes one part, unless that is large.
 constexpr std::size_t parts_joined = 8;
 constexpr std::uint64_t small_part_bytes = 8U << 20;
 constexpr std::uint64_t joined_bytes_max = std::uint64_t{2} << 30;
@@ -238,7 +239,8 @@ Result<void> EvidenceLog::Impl::write_streams(std::uint64_t number) const {
   return {};
 }
 
-// First: a run of small neighbours; else: a whole day that is over and still lies in several parts.
+// First: a run of small neighbours of one level; else: a whole day that is over and still lies in
+// several parts.
 std::vector<PartPtr> EvidenceLog::Impl::parts_to_merge() const {
   const std::vector<PartPtr> all = part_set()->parts();
   const std::uint64_t today = day_of(clock.wall());
@@ -247,8 +249,11 @@ std::vector<PartPtr> EvidenceLog::Impl::parts_to_merge() const {
     return !run.empty() && run.back()->footer().day != part->footer().day;
   };
   for (const PartPtr& part : all) {
-    if (day_is_other(part) || part->file_bytes() >= small_part_bytes) run.clear();
-    if (part->file_bytes() < small_part_bytes) run.push_back(part);
+    const bool is_small = part->file_bytes() < small_part_bytes;
+    const bool is_alike =
+        !run.empty() && run.back()->footer().level == part->footer().level && !day_is_other(part);
+    if (!is_small || !is_alike) run.clear();
+    if (is_small) run.push_back(part);
     if (run.size() == parts_joined) return run;
   }
   run.clear();

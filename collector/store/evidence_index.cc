@@ -168,7 +168,7 @@ void EvidenceIndex::apply_entry(BatchFacts&& facts, const Placed& placed) {
   row.number = facts.header.batch;
   row.first_record = facts.header.first_record;
   row.leaf = placed.leaf;
-  row.received = placed.received;
+  row.received = row.filled = placed.received;
   row.span = facts.span;
   row.header = row.body = placed.place;
   row.records = static_cast<std::uint32_t>(facts.header.records);
@@ -326,15 +326,16 @@ BatchRow EvidenceIndex::row(std::size_t ordinal) const {
   out.first_record = row.first_record;
   out.records = row.records;
   out.received = row.received;
+  out.filled = row.filled;
   out.leaf = row.leaf;
   out.span = row.span;
   out.hollow = row.hollow;
   out.body = row.body;
-  out.time_min = row.span.timed ? row.span.time_min : row.received;
-  out.time_max = row.span.timed ? row.span.time_max : row.received;
+  out.time_min = row.span.timed ? row.span.time_min : row.filled;
+  out.time_max = row.span.timed ? row.span.time_max : row.filled;
   if (row.span.untimed) {
-    out.time_min = std::min(out.time_min, row.received);
-    out.time_max = std::max(out.time_max, row.received);
+    out.time_min = std::min(out.time_min, row.filled);
+    out.time_max = std::max(out.time_max, row.filled);
   }
   return out;
 }

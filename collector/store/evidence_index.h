@@ -23,8 +23,9 @@ struct BatchRow {
   std::uint64_t number = 0;
   std::uint64_t first_record = 0;
   std::uint64_t records = 0;
-  ledger::Time received{};
-  ledger::Time time_min{};  // of its records; a record without a readable time counts as `received`
+  ledger::Time received{};  // its header
+  ledger::Time filled{};    // its body: `received` unless it came late
+  ledger::Time time_min{};  // of its records; a record without a readable time counts as `filled`
   ledger::Time time_max{};
   std::uint64_t leaf = 0;
   ledger::BodySpan span;  // which lanes it has records for
@@ -125,7 +126,7 @@ class EvidenceIndex {
     ledger::BodySpan span;
     WalPlace header;
     WalPlace body;
-    ledger::Time filled;  // when a late body came
+    ledger::Time filled;  // when its body came
     std::uint32_t records;
     bool hollow;
   };

@@ -36,6 +36,13 @@ Result<std::string> body_in(const ledger::StoredFrame& frame) {
   return fail(ErrorKind::corrupt, "a body's place in the WAL holds no body");
 }
 
+// A batch that is filed, when its body came since.
+void fill_late(BatchRow& row, const std::optional<EvidenceIndex::LateBody>& late) {
+  if (!row.hollow || !late) return;
+  row.hollow = false;
+  row.filled = late->received;
+}
+
 Result<std::string> joined_lines(const PartSet::Batch& batch) {
   auto lines = PartSet::lines(batch);
   if (!lines) return failure(lines);
@@ -94,6 +101,7 @@ BatchRow EvidenceLog::Impl::row_of(const PartSet::Batch& batch) const {
   row.first_record = found.first_record;
   row.records = found.records;
   row.received = found.received;
+  row.filled = batch.late ? batch.late->row.received : found.received;
   row.leaf = found.leaf;
   row.hollow = batch.hollow();
   return row;
@@ -109,12 +117,12 @@ bool EvidenceLog::Impl::describe(const PartSet& set, BatchRow& row) const {
   row.first_record = header.first_record;
   row.records = header.records;
   row.leaf = header.leaf;
-  const Time received = row.received;
-  row.time_min = row.span.timed ? row.span.time_min : received;
-  row.time_max = row.span.timed ? row.span.time_max : received;
+  row.received = header.received;
+  row.time_min = row.span.timed ? row.span.time_min : row.filled;
+  row.time_max = row.span.timed ? row.span.time_max : row.filled;
   if (row.span.untimed) {
-    row.time_min = std::min(row.time_min, received);
-    row.time_max = std::max(row.time_max, received);
+    row.time_min = std::min(row.time_min, row.filled);
+    row.time_max = std::max(row.time_max, row.filled);
   }
   return true;
 }
@@ -327,19 +335,19 @@ Result<std::string> EvidenceLog::lines(std::string_view stream, std::uint64_t nu
 Result<std::optional<BatchRow>> EvidenceLog::batch_row(std::string_view stream,
                                                        std::uint64_t number) const {
   std::shared_ptr<const PartSet> parts;
-  bool has_late_body = false;
+  std::optional<EvidenceIndex::LateBody> late;
   {
     const std::shared_lock lock(impl_->state_mutex);
     const auto row = impl_->index.find_batch(stream, number);
     if (row) return std::optional<BatchRow>(impl_->index.row(*row));
     parts = impl_->parts;
-    has_late_body = impl_->index.late_body(stream, number).has_value();
+    late = impl_->index.late_body(stream, number);
   }
   auto found = parts->find_batch(stream, number);
   if (!found) return failure(found);
   if (!*found) return std::optional<BatchRow>();
   BatchRow row = impl_->row_of(**found);
-  row.hollow = row.hollow && !has_late_body;
+  fill_late(row, late);
   return std::optional<BatchRow>(row);
 }
 
@@ -357,7 +365,7 @@ Result<std::optional<BatchRow>> EvidenceLog::row_of_record(std::string_view stre
   if (!*found) return std::optional<BatchRow>();
   BatchRow row = impl_->row_of(**found);
   const std::shared_lock lock(impl_->state_mutex);
-  row.hollow = row.hollow && !impl_->index.late_body(stream, row.number);
+  fill_late(row, impl_->index.late_body(stream, row.number));
   return std::optional<BatchRow>(row);
 }
 
@@ -397,7 +405,7 @@ Result<EvidenceLog::View> EvidenceLog::view(
       row.stream = impl_->index.stream_name(key.first);
       row.span = late.span;
       row.body = late.place;
-      row.received = late.received;
+      row.filled = late.received;
       view.rows.push_back(row);
     }
   }

@@ -253,6 +253,33 @@ TEST_CASE("a body that comes when its header is filed is found, before and after
   fixture.check_all();
 }
 
+TEST_CASE("a body that came twice at once is there once, in the WAL and filed") {
+  for (const bool filed : {false, true}) {
+    CAPTURE(filed);
+    Fixture fixture;
+    REQUIRE(fixture.commit(0, event_lines(test_start, 3, "twice"), true));
+    const auto hollow = fixture.all.back();
+    if (filed) {
+      fixture.fill(40);
+      fixture.file_all();
+    }
+    std::string body;
+    ledger::BodyEncoder encoder;
+    REQUIRE(encoder.encode(joined(hollow.lines), body));
+    std::vector<Entry> both;
+    for (int i = 0; i < 2; ++i) {
+      both.emplace_back(BodyFill{hollow.stream, hollow.batch, body, std::nullopt});
+    }
+    const auto committed = fixture.log->commit(std::move(both));
+    REQUIRE_MESSAGE(committed, (committed ? "" : committed.error().message));
+    fixture.all.front().hollow = false;
+    fixture.check_search();
+    fixture.fill(40);
+    fixture.file_all();
+    fixture.check_all();
+  }
+}
+
 TEST_CASE("own records that no batch sealed yet stay when their segment is filed") {
   Fixture fixture;
   std::vector<std::string> lines;

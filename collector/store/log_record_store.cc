@@ -384,10 +384,10 @@ Result<OwnedRecord> LogRecordStore::record(const Scope& scope, std::string_view 
   const std::string_view line = lines->at(number - row.first_record);
   const LineGlance seen = glance(line);
   if (seen.lane == Lane::event && !scope.allows_messages(row.unit)) return absent();
-  return OwnedRecord{{seen.time.value_or(row.received), std::string(row.stream), number},
+  return OwnedRecord{{seen.time.value_or(row.filled), std::string(row.stream), number},
                      std::string(row.host),
                      std::string(row.unit),
-                     row.received,
+                     row.filled,
                      std::string(line),
                      derive_line(deriver_, line, seen.lane)};
 }

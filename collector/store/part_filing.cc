@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "collector/store/line_glance.h"
@@ -156,15 +157,10 @@ class SegmentFiler {
     return {};
   }
 
-  // A late body whose header lies in the same part belongs to it; another stands for itself.
+  // A late body stands for itself, also beside its header: its records were received when it came.
   Result<void> take_fill(const ledger::WalBodyFill& fill, WalPlace place, DayOfSegment& day) {
-    const auto known = known_.find({std::string(fill.stream), fill.batch});
-    if (known != known_.end() && known->second.first == day_of(fill.received)) {
-      WaitingRow& waiting = day.rows[known->second.second];
-      if (waiting.row.hollow) waiting.body = place;
-      waiting.row.hollow = false;
-      return {};
-    }
+    const bool is_first = filled_.emplace(fill.stream, fill.batch).second;
+    if (!is_first) return {};  // sent twice at once: the same lines
     WaitingRow waiting;
     auto described = describe(std::string(fill.stream), fill.batch, waiting.row);
     if (!described) return described;
@@ -275,6 +271,7 @@ class SegmentFiler {
   // Day and ordinal of the batches of this segment.
   std::map<std::pair<std::string, std::uint64_t>, std::pair<std::uint64_t, std::size_t>> known_;
   std::map<std::pair<std::string, std::uint64_t>, ledger::Hash> roots_;
+  std::set<std::pair<std::string, std::uint64_t>> filled_;
   std::unique_ptr<ledger::Hasher> hasher_ = tools_.suite.hasher();
   std::vector<ledger::Hash> hashes_;  // of the leaves from what_.first_leaf on
   std::unique_ptr<ledger::File> file_;
@@ -322,7 +319,8 @@ Result<ledger::PartManifest::Part> merge_parts(const FilingTools& tools, const P
   options.purged = what.purged;
   std::vector<ledger::PartCursor> cursors;
   for (const PartPtr& part : what.parts) {
-    options.level = std::max(options.level, part->footer().level + 1);
+    const std::uint64_t joined = what.parts.size() > 1 ? 1 : 0;
+    options.level = std::max(options.level, part->footer().level + joined);
     cursors.emplace_back(part);
   }
   auto writer = PartWriter::create(tools.files, ledger::parts_directory(tools.data), options);

@@ -33,8 +33,8 @@ struct StoredRecord {
   RecordKey key;
   std::string_view host;
   std::string_view unit;
-  ledger::Time received{};
-  std::string_view line;  // exact bytes
+  ledger::Time received{};  // commit of the body, also when that came behind its header
+  std::string_view line;    // exact bytes
   std::span<const DerivedField> derived;
 };
 

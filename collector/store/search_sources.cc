@@ -30,7 +30,7 @@ bool has_host(const Hosts& hosts, std::string_view host) {
 bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& row) {
   if (row.hollow || row.records == 0) return false;
   if (row.time_max < query.from || row.time_min >= query.to) return false;
-  if (row.received < query.received_from) return false;
+  if (row.filled < query.received_from) return false;
   if (!has_host(query.filter.hosts, row.host)) return false;
   return scope.allows(row.unit) && std::ranges::any_of(lanes, [&](Lane lane) {
            return wants(query, lane) && has_lane(row.span, lane) &&
@@ -159,19 +159,19 @@ Result<void> ChunkReader::read_batch(const EvidenceLog::View& view, const Chunk&
     }
     const std::string_view line = (*lines)[i];
     const LineGlance seen = glance(line);
-    const FoundRecord record{seen.time.value_or(row.received),
+    const FoundRecord record{seen.time.value_or(row.filled),
                              row.stream,
                              row.first_record + i,
                              row.host,
                              row.unit,
-                             row.received};
+                             row.filled};
     if (record.time < query.from || record.time >= query.to || !wants(query, seen.lane)) continue;
     if (seen.lane == Lane::event && !chunk.messages) continue;
     if (wish.wanted && !wish.wanted(record)) continue;
     if (!gate.admits({.key = {record.time, std::string(row.stream), record.number},
                       .host = row.host,
                       .unit = row.unit,
-                      .received = row.received,
+                      .received = row.filled,
                       .line = line,
                       .derived = {}},
                      seen.lane)) {
@@ -205,7 +205,11 @@ Result<void> ChunkReader::read_block(const Chunk& chunk, const Wish& wish, const
   if (wish.best > 0 && !query.matches) rows->keep_best(wish.best, wish.newest);
   bool loaded = false;
   std::string line;
+  std::uint64_t looked = 0;
   for (const std::uint32_t row : rows->rows()) {
+    if (looked++ % records_between_cancel_checks == 0 && is_cancelled(query)) {
+      return cancelled_error();
+    }
     const ledger::BlockRun& run = rows->run_of(row);
     const FoundRecord record{rows->block().time(row),   run.stream,
                              rows->block().number(row), run.host,

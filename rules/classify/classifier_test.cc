@@ -155,17 +155,23 @@ TEST_CASE("The version follows the bytes of the rules") {
   CHECK(Classifier::make(files)->version() != all->version());
 }
 
-TEST_CASE("Two files for one program are refused, and so is a rule without examples") {
+TEST_CASE("Two files for one program are refused, and a rule without lines for and against it") {
   const std::string head = R"({"format":"yunjian/classify-rules/v1","name":"x","by":"line",)"
                            R"("programs":["p"],"rules":[)";
   const std::string rule = R"({"name":"a","class_uid":3002,"lines":["b"])";
-  const std::string good = head + rule + R"(,"examples":[{"line":"b"}]}]})";
+  const std::string both = rule + R"(,"examples":[{"line":"b"}],"others":[{"line":"c"}])";
+  const std::string good = head + both + "}]}";
   CHECK(Classifier::make({good}).has_value());
   CHECK(Classifier::make({good, good}).error().message.find("'p'") != std::string::npos);
-  CHECK(parse_rule_file(head + rule + "}]}").error().message.find("examples") != std::string::npos);
-  CHECK(parse_rule_file(head + R"({"name":"a","class_uid":77,"lines":["b"],"examples":[]}]})")
-            .error()
-            .message.find("class_uid") != std::string::npos);
+  const auto refused = [&](const std::string& text, std::string_view key) {
+    const auto read = parse_rule_file(head + text + "}]}");
+    return !read && read.error().message.find(key) != std::string::npos;
+  };
+  CHECK(refused(rule, "examples"));
+  CHECK(refused(rule + R"(,"examples":[],"others":[{"line":"c"}])", "examples"));
+  CHECK(refused(rule + R"(,"examples":[{"line":"b"}])", "others"));
+  CHECK(refused(rule + R"(,"examples":[{"line":"b"}],"others":[])", "others"));
+  CHECK(refused(R"({"name":"a","class_uid":77,"lines":["b"])", "class_uid"));
 }
 
 TEST_CASE("An address is taken out of what surrounds it, and a name is none") {

@@ -103,11 +103,12 @@ class FileReader {
   // An example is `{"line": …}` or `{"record": {…}}`, and what must be derived from it. A line
   // stands for the record of the file's first program, or of its first log.
   void read_examples(DataObject& rule, std::string_view key, bool matches) {
-    if (!rule.has(key)) {
-      if (matches) rule.wrong("examples", "are missing");
-      return;
+    auto entries = rule.has(key) ? rule.objects(key) : std::vector<DataObject>();
+    if (entries.empty()) {
+      rule.wrong(key, matches ? "are missing: at least one line that the rule must match"
+                              : "are missing: at least one line that the rule must leave alone");
     }
-    for (DataObject& entry : rule.objects(key)) {
+    for (DataObject& entry : entries) {
       RuleExample example{.rule = read_.name + "." + name_, .matches = matches};
       if (entry.has("record")) example.record = read_pairs(entry.object("record"));
       if (entry.has("line")) add_line(example, entry.text("line"));

@@ -196,9 +196,12 @@ class Lab:
 
         wait_until('the collector', seconds, ready)
 
+    def tls_context(self):
+        return ssl.create_default_context(cafile=str(self.ca))
+
     def get(self, path, token=None, accept=None):
         """(status, body) of an API request."""
-        context = ssl.create_default_context(cafile=str(self.ca))
+        context = self.tls_context()
         request = urllib.request.Request(
             self.url + path, headers={'Authorization': f'Bearer {token or self.token}'}
         )

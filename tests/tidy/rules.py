@@ -79,6 +79,13 @@ SYSCALLS = (
     (re.compile(_READING), ('ledger/posix/', 'agent/sources/')),
 )
 
+# What searches stand on is RecordStore: in the collector only its store knows that there are parts.
+PARTS = re.compile(r'\bPart(?:Set|Ptr|Reader|Writer|Cursor|Row|Line|Leaf|Footer|Manifest)\b'
+                   r'|\b(?:Lane|Header)Block\b|\bLaneEntry\b|\bSearchSources\b'
+                   r'|\bledger/archive/(?:part|lane_block|header_block|bloom|column|salvage)'
+                   r'|\bcollector/store/(?:part_|block_rows|search_sources|evidence_log_impl)')
+MAY_KNOW_PARTS = ('collector/store/',)
+
 # Library code returns errors; the top level logs.
 LOGGING = re.compile(r'\bstd::(?:cout|cerr|clog)\b|\bf?printf\s*\(|\bfmt::print\s*\('
                      r'|::syslog\s*\(')

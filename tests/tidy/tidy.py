@@ -107,6 +107,17 @@ def check_calls(tree):
                        f'"{match.group(0).strip()}": library code returns errors and never logs')
 
 
+def check_parts(tree):
+    for path in tree.cpp():
+        if not path.startswith('collector/') or path.startswith(rules.MAY_KNOW_PARTS):
+            continue
+        code = cpp_text.without_comments(tree.text(path))
+        for match in rules.PARTS.finditer(code):
+            yield (path, cpp_text.line_of(code, match.start()), 'parts',
+                   f'"{match.group(0)}": only {", ".join(rules.MAY_KNOW_PARTS)} knows parts; '
+                   'ask RecordStore or EvidenceLog')
+
+
 def check_sizes(tree):
     for path in tree.cpp():
         text = tree.text(path)
@@ -165,7 +176,7 @@ def _is_listed(tree, path):
     return False
 
 
-CHECKS = (check_includes, check_calls, check_sizes, check_text, check_folders)
+CHECKS = (check_includes, check_calls, check_parts, check_sizes, check_text, check_folders)
 
 
 def read_exceptions(tree):

@@ -102,6 +102,21 @@ class TidyTest(unittest.TestCase):
                            'int f() { return ::open("a", O_WRONLY); }\n')
         self.assert_clean('agent/spool/spool.cc', '// ::fsync( is the seam\'s work\n')
 
+    def test_only_the_store_knows_parts(self):
+        for code in ('void f(const PartReader& part);', 'void f(ledger::LaneBlock& block);',
+                     'void f(const SearchSources& sources);'):
+            self.assert_breach('parts', 'collector/query/plan.cc', code + '\n')
+            self.assert_clean('collector/store/plan.cc', code + '\n')
+        self.assert_clean('collector/query/plan.cc', '// of a PartReader\nint f();\n')
+        archive = {'ledger/archive/part_reader.h': 'int x;\n', 'ledger/archive/README.md': 'x\n'}
+        for path, rule in (('collector/query/plan.cc', {('parts', 'collector/query/plan.cc')}),
+                           ('collector/store/plan.cc', set())):
+            folder = str(Path(path).parent)
+            files = dict(GOOD, **archive, **{f'{folder}/README.md': 'x\n'})
+            files[f'{folder}/CMakeLists.txt'] = 'plan.cc'
+            files[path] = '#include "ledger/archive/part_reader.h"\n'
+            self.assertEqual(found(files), rule, path)
+
     def test_library_code_does_not_log(self):
         self.assert_breach('logging', 'agent/ship/ship.cc', 'void f() { std::cerr << 1; }\n')
         self.assert_clean('agent/agent_main.cc', 'void f() { std::cerr << 1; }\n')
