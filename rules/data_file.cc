@@ -62,6 +62,7 @@ class Builder {
   bool open(DataNode::Kind kind) {
     if (open_.size() == data_file_depth_max) return refuse("nested too deeply");
     open_.push_back(placed({.kind = kind}));
+    ++open_.back().column;  // the bracket is still to be read
     return true;
   }
   DataNode placed(DataNode node) {
