@@ -216,11 +216,11 @@ void MonthRefold::take_hour(Stream& stream, const Wanted& wanted, std::uint64_t 
   const auto time = ledger::parse_time(record.find("time").value_or(""));
   const auto hour = ledger::read_usage_hour(record);
   Host& host = hosts_.find(stream.host)->second;
+  // Told apart by the record's own time, as the collector reads them.
+  const auto end = rules::month_end(request_.month) + record_time_lag;
+  if (!time || *time < from_ || *time >= end) return;
   if (!hour) {
-    // Told apart by the record's own time, as the collector reads them.
-    const auto end = rules::month_end(request_.month) + record_time_lag;
-    const bool here = time && *time >= from_ && *time < end;
-    if (here && !sorted_) ++host.unreadable;
+    if (!sorted_) ++host.unreadable;
     return;
   }
   if (hour->from >= from_ && hour->from < rules::month_end(request_.month)) {

@@ -18,6 +18,7 @@ namespace {
 const std::string table_name = "utilization.json";
 const std::string csv_name = "utilization.csv";
 const std::string inputs_name = "inputs.list";
+const std::string standings_name = "standings.list";
 
 // The table of "county/东区" or "unit/tax". Absent: another scope, or one of its hosts belonged to
 // another unit before and is shown to this one without its past.
@@ -52,6 +53,7 @@ Result<ReportCheckResult> ReportCheck::run(Evidence& evidence, std::string_view 
   auto inputs = read_inputs();
   if (!inputs) return std::move(result_);
   inputs_ = std::move(*inputs);
+  read_standings();
   if (auto done = refold(evidence); !done) return ledger::failure(done);
   return std::move(result_);
 }
@@ -145,6 +147,23 @@ std::optional<std::vector<ledger::PackInput>> ReportCheck::read_inputs() {
   return std::nullopt;
 }
 
+// Packs made before there was such a list have none.
+void ReportCheck::read_standings() {
+  auto text = files_(standings_name);
+  if (!text) {
+    result_.findings.add({FindingKind::notice, standings_name, "没有判定名单:标记未重算",
+                          "it is not there: flags were not computed again"});
+    return;
+  }
+  standings_ = std::move(*text);
+  auto history = rules::StandingHistory::parse(*standings_);
+  if (history) {
+    history_ = std::move(*history);
+  } else {
+    tampered(standings_name, "名单无法解读: " + history.error().message, history.error().message);
+  }
+}
+
 Result<void> ReportCheck::refold(Evidence& evidence) {
   MonthRefold refold(log_, {.month = month_,
                             .tree = result_.manifest.tree,
@@ -165,8 +184,10 @@ Result<void> ReportCheck::refold(Evidence& evidence) {
   if (!table) return ledger::failure(table);
   result_.hosts = table->hosts;
   check_inputs(refold);
+  check_standings(*table);
   check_tables(*table, refold);
-  const std::uint64_t computed = result_.tables + result_.csv_tables + 1;  // and inputs.list
+  // And inputs.list.
+  const std::uint64_t computed = result_.tables + result_.csv_tables + (standings_ ? 1U : 0U) + 1U;
   result_.hash_only = result_.files > computed ? result_.files - computed : 0;
   result_.findings.merge(refold.findings());
   return {};
@@ -220,8 +241,11 @@ Result<rules::UtilizationTable> ReportCheck::table_of(MonthRefold& refold) {
     host.month = refold.facts_of(host.id);
     host.month.powered_off = powered_off;
   }
-  const rules::TableRequest request{
-      .month = month_, .as_of = result_.manifest.as_of, .rules = &*rules_, .calendar = &*calendar_};
+  const rules::TableRequest request{.month = month_,
+                                    .as_of = result_.manifest.as_of,
+                                    .rules = &*rules_,
+                                    .calendar = &*calendar_,
+                                    .history = history_.source()};
   auto table = rules::table_of_folds(
       request, *hosts, [&](const rules::HostFacts& host, const rules::FoldWindow& window) {
         return refold.fold_of(host.id, window);
@@ -254,6 +278,19 @@ void ReportCheck::check_inputs(const MonthRefold& refold) {
   for (const auto& [stream, input] : told) {
     tampered(fmt::format("{} stream {}", inputs_name, stream), "日志中没有这些记录",
              "the log has no such records");
+  }
+}
+
+// What each host was judged, and whether it is flagged by that and the months before.
+void ReportCheck::check_standings(const rules::UtilizationTable& table) {
+  if (!standings_) return;
+  const std::string wanted = rules::format_standings(table);
+  result_.standings = table.hosts;
+  for (const auto& each : rules::standing_differences(*standings_, wanted)) {
+    tampered(
+        fmt::format("{} {}", standings_name, each.host),
+        fmt::format("判定与标记应为「{}」,月报为「{}」", each.wanted, each.told),
+        fmt::format("outcome and flag must be '{}', the report says '{}'", each.wanted, each.told));
   }
 }
 

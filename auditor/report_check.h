@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auditor/month_refold.h"
+#include "rules/month/standing_list.h"
 #include "rules/month/table_diff.h"
 #include "rules/month/utilization_table.h"
 
@@ -22,6 +23,7 @@ struct ReportCheckResult {
   std::uint64_t tables = 0;           // utilization.json: computed again, compared cell by cell
   std::uint64_t csv_tables = 0;       // the same of the table of hosts in utilization.csv
   std::uint64_t hosts = 0;            // in them
+  std::uint64_t standings = 0;        // hosts whose flag was computed again
   std::uint64_t records = 0;          // read for that
   std::optional<std::uint64_t> leaf;  // that holds the manifest's hash
   std::uint64_t hash_only = 0;        // of `files`: nothing in them was computed again
@@ -30,7 +32,8 @@ struct ReportCheckResult {
 // Checks one month's pack against a log that was verified before, whose checkpoint `tree` is:
 // manifest (signature, its hash in a report leaf, its checkpoint, rules, calendar and inventory) →
 // every file that was handed out → the figures of every utilization.json and of the hosts in every
-// utilization.csv, refolded from the sealed records. Trusts the log's key and its verified
+// utilization.csv, refolded from the sealed records → every host's flag, from those figures and the
+// months before that standings.list names. Trusts the log's key and its verified
 // checkpoint only. Used once, by one thread.
 class ReportCheck {
  public:
@@ -46,10 +49,12 @@ class ReportCheck {
   bool read_rules();
   void check_files();
   std::optional<std::vector<ledger::PackInput>> read_inputs();
+  void read_standings();
   ledger::Result<void> refold(Evidence& evidence);
   void check_leaf(const MonthRefold& refold);
   ledger::Result<rules::UtilizationTable> table_of(MonthRefold& refold);
   void check_inputs(const MonthRefold& refold);
+  void check_standings(const rules::UtilizationTable& table);
   ledger::Result<void> check_inventory(const MonthRefold& refold);
   void check_tables(const rules::UtilizationTable& table, const MonthRefold& refold);
   void check_table(const std::string& path, const rules::UtilizationTable& table);
@@ -65,6 +70,8 @@ class ReportCheck {
   std::optional<rules::RuleSet> rules_;
   std::optional<rules::Calendar> calendar_;
   std::vector<ledger::PackInput> inputs_;
+  std::optional<std::string> standings_;           // as the pack has them
+  rules::StandingHistory history_;                 // that they name
   std::set<std::string, std::less<>> good_files_;  // as the manifest has them
   ReportCheckResult result_;
 };

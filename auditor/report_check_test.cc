@@ -129,6 +129,7 @@ class Provider {
     table = made();
     files["utilization.json"] = rules::utilization_json(table);
     files["utilization.csv"] = csv_of(table);
+    files["standings.list"] = rules::format_standings(table);
     files["utilization.pdf"] = "as people read it\n";
     std::vector<ledger::PackInput> inputs;
     for (const auto& row : table.rows) {
@@ -266,7 +267,8 @@ TEST_CASE("a pack whose every figure is what was sealed is equal") {
   CHECK(result.tables == 1);
   CHECK(result.csv_tables == 1);
   CHECK(result.hosts == 2);
-  CHECK(result.files == 4);
+  CHECK(result.files == 5);
+  CHECK(result.standings == 2);
   CHECK(result.hash_only == 1);  // the PDF
   CHECK(result.records == 2 * 199 + 2);
   CHECK(result.leaf == provider.log.leaf_hashes().size() - 1);
@@ -321,6 +323,60 @@ TEST_CASE(
     provider.commit();
     CHECK(tells(provider.check(), "the table cannot be read: it holds two tables"));
   }
+}
+
+TEST_CASE("a flag that the figures and the months before do not give is named with its host") {
+  Provider provider;
+  provider.whole_month();
+  provider.build();
+  std::string& list = provider.files["standings.list"];
+  const std::string before = list;
+  const std::string host = list.substr(0, list.find(' '));
+  SUBCASE("an outcome that was changed") {
+    const auto at = list.find("insufficient_data");
+    REQUIRE(at != std::string::npos);
+    list.replace(at, std::string("insufficient_data").size(), "normal");
+  }
+  SUBCASE("a flag that was taken away, or invented") {
+    const auto at = list.find(" - ");
+    REQUIRE(at != std::string::npos);
+    list.replace(at, 3, " low ");
+  }
+  SUBCASE("a host that was left out") { list.erase(0, list.find('\n') + 1); }
+  SUBCASE("a list that cannot be read") { list.insert(list.find('\n'), " more"); }
+  REQUIRE(list != before);
+  provider.sign();
+  provider.commit();
+  const auto result = provider.check();
+  CHECK(result.findings.exit_code(false) == 1);
+  CHECK_MESSAGE(tells(result, "standings.list"), told(result));
+  CHECK_MESSAGE(tells(result, host), told(result));
+}
+
+TEST_CASE("months before that a pack names lead to the flag that they give, and to no other") {
+  Provider provider;
+  provider.whole_month();
+  provider.build();
+  std::string& list = provider.files["standings.list"];
+  REQUIRE(list.substr(list.find('\n') - 2, 2) == " -");
+  // Other months before than the flag was made of.
+  list.replace(list.find('\n') - 1, 1, "2026-08/low/-/-;2026-09/low/-/-;2026-10/low/-/-");
+  provider.sign();
+  provider.commit();
+  const auto result = provider.check();
+  CHECK_MESSAGE(tells(result, "standings.list"), told(result));
+}
+
+TEST_CASE("a pack without the list of flags is checked as far as it goes, and says so") {
+  Provider provider;
+  provider.whole_month();
+  provider.build();
+  provider.files.erase("standings.list");
+  provider.sign();
+  provider.commit();
+  const auto result = provider.check();
+  CHECK(result.findings.exit_code(false) == 0);
+  CHECK_MESSAGE(tells(result, "flags were not computed again"), told(result));
 }
 
 TEST_CASE("one host's coverage raised by hand is found") {

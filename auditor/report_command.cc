@@ -121,6 +121,7 @@ void print_json(const ReportCheckResult& result, const Times& times, int code) {
   number("tables", result.tables);
   number("csv_tables", result.csv_tables);
   number("hosts", result.hosts);
+  number("standings", result.standings);
   number("records", result.records);
   number("resumed_at", times.resumed_at);
   json.Key("log_seconds");

@@ -88,6 +88,8 @@ Result<AdminAnswer> AdminCommands::run(const AdminRequest& request) {
       {"agent revoke", &AdminCommands::revoke_agent},
       {"unit import", &AdminCommands::import_units},
       {"host import", &AdminCommands::import_hosts},
+      {"unit export", &AdminCommands::export_list},
+      {"host export", &AdminCommands::export_list},
       {"inventory import", &AdminCommands::import_entries},
       {"inventory export", &AdminCommands::export_entries},
       {"host retire", &AdminCommands::retire_host},
@@ -239,36 +241,6 @@ Result<AdminAnswer> AdminCommands::create_enrol_token(const AdminRequest& reques
       .note = fmt::format("enrol token {}: unit {}, {} use{}, until {}. It is shown this once.\n",
                           *id, spec.unit, spec.uses, spec.uses == 1 ? "" : "s",
                           ledger::format_time(spec.expires))};
-}
-
-Result<AdminAnswer> AdminCommands::import_units(const AdminRequest& request) {
-  auto units = parse_units_csv(request.field("csv"));
-  if (!units) return ledger::failure(units, request.field("file"));
-  Act imported = act(request, "import");
-  imported.number("rows", units->size()).text("sha256", request.field("sha256"));
-  if (auto recorded = record(imported); !recorded) return ledger::failure(recorded);
-  std::vector<RegistryEntry> entries;
-  for (const Unit& unit : *units) entries.push_back(entry_of(unit));
-  auto put =
-      register_entries(request, entries, [&] { return context_.catalog->put_units(*units); });
-  if (!put) return ledger::failure(put);
-  return AdminAnswer{.out = fmt::format("{} units imported\n", units->size())};
-}
-
-Result<AdminAnswer> AdminCommands::import_hosts(const AdminRequest& request) {
-  auto units = context_.catalog->units(Scope::all());
-  if (!units) return ledger::failure(units);
-  auto hosts = parse_hosts_csv(request.field("csv"), *units);
-  if (!hosts) return ledger::failure(hosts, request.field("file"));
-  Act imported = act(request, "import");
-  imported.number("rows", hosts->size()).text("sha256", request.field("sha256"));
-  if (auto recorded = record(imported); !recorded) return ledger::failure(recorded);
-  std::vector<RegistryEntry> entries;
-  for (const Host& host : *hosts) entries.push_back(entry_of(host));
-  auto put =
-      register_entries(request, entries, [&] { return context_.catalog->put_hosts(*hosts); });
-  if (!put) return ledger::failure(put);
-  return AdminAnswer{.out = fmt::format("{} hosts imported\n", hosts->size())};
 }
 
 Result<AdminAnswer> AdminCommands::status(const AdminRequest&) {

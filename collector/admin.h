@@ -70,6 +70,7 @@ class AdminCommands {
   Answer revoke_agent(const AdminRequest& request);
   Answer import_units(const AdminRequest& request);
   Answer import_hosts(const AdminRequest& request);
+  Answer export_list(const AdminRequest& request);
   Answer import_entries(const AdminRequest& request);
   Answer export_entries(const AdminRequest& request);
   Answer retire_host(const AdminRequest& request);
@@ -84,6 +85,8 @@ class AdminCommands {
   Answer record_repair(const AdminRequest& request);
 
   Answer preview_report(const AdminRequest& request, rules::Month month, Language language);
+  struct ListImport;
+  Answer import_list(const AdminRequest& request, const ListImport& list);
   // Acts of the entries, then `rows` of the catalog.
   ledger::Result<void> register_entries(const AdminRequest& request,
                                         const std::vector<RegistryEntry>& entries,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "collector/projection.h"
 #include "collector/serve_metrics.h"
@@ -83,6 +84,12 @@ Result<void> Collector::open_parts() {
   if (!authorities) return ledger::failure(authorities, "[witness] authorities");
   authorities_ = std::move(*authorities);
   records_ = std::make_unique<LogRecordStore>(*log_, &deriver_);
+  folds_ =
+      std::make_unique<HourFolds>(HourFolds::Parts{.records = *records_,
+                                                   .files = tools_.files,
+                                                   .clock = tools_.clock,
+                                                   .directory = directory_.folds(),
+                                                   .hosts = [this] { return hosts_by_unit(); }});
   packs_ = std::make_unique<MonthPacks>(MonthPacks::Parts{.catalog = *catalog_,
                                                           .log = *log_,
                                                           .own = *own_,
@@ -91,6 +98,7 @@ Result<void> Collector::open_parts() {
                                                           .clock = tools_.clock,
                                                           .scratch = directory_.scratch(),
                                                           .directory = directory_.reports(),
+                                                          .folds = *folds_,
                                                           .acts = acts_});
   keeper_ = std::make_unique<PackKeeper>(PackKeeper::Parts{
       .packs = *packs_, .catalog = *catalog_, .log = *log_, .own = *own_, .acts = acts_});
@@ -109,6 +117,16 @@ Result<void> Collector::open_parts() {
       }});
   make_admin();
   return {};
+}
+
+std::vector<std::string> Collector::hosts_by_unit() const {
+  std::set<std::pair<std::string, std::string>> hosts;
+  for (const StreamInfo& stream : log_->streams()) {
+    if (stream.id != log_->own_stream()) hosts.emplace(stream.state.unit, stream.state.host);
+  }
+  std::vector<std::string> ids;
+  for (const auto& [unit, host] : hosts) ids.push_back(host);
+  return ids;
 }
 
 void Collector::make_admin() {
@@ -279,6 +297,7 @@ void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::s
       .repeats = repeats_.get(),
       .acts = &acts_,
       .packs = &packs_->store(),
+      .folds = folds_.get(),
       .log_open = options_.config.log_open,
       .metrics_open = options_.config.metrics_open,
       .requests_per_s = options_.config.requests_per_s,
@@ -422,6 +441,7 @@ Result<void> Collector::record(std::string_view what) {
 
 Result<void> Collector::stop() {
   stopping_ = true;
+  packs_->cancel();  // whoever waits for one, be it the keeper or a command, is waited for below
   const bool served = server_ != nullptr;
   admin_server_.reset();
   if (served) server_->stop();

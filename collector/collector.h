@@ -71,6 +71,7 @@ class Collector {
   ledger::Result<void> open_parts();
   ledger::Result<void> open_log();
   void make_admin();
+  std::vector<std::string> hosts_by_unit() const;
   ledger::Result<void> ask_witnesses();
   void add_witness_parts(ApiContext& context);
   void make_handlers(std::vector<std::string> ingest_urls, const std::string& secret);
@@ -106,6 +107,7 @@ class Collector {
   ledger::Time certificate_end_{};  // of the server's
   std::unique_ptr<CursorSealer> cursors_;
   std::mutex acts_;  // held while the catalog and the own stream are changed together
+  std::unique_ptr<HourFolds> folds_;
   std::unique_ptr<MonthPacks> packs_;
   std::unique_ptr<PackKeeper> keeper_;
   std::unique_ptr<AccountOffice> accounts_;

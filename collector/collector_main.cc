@@ -331,7 +331,7 @@ void add_init(CLI::App& app, CommandLine& line) {
 
 CLI::App* add_import(CLI::App& parent, CommandLine& line, const std::string& help) {
   auto* command = add_request(parent, line, "import", help);
-  add_field(command, line, "file", "CSV file")->required();
+  add_field(command, line, "file", "CSV or JSON file")->required();
   const std::string full = parent.get_name() + " import";
   command->callback([&line, full] {
     line.request.command = full;
@@ -339,6 +339,13 @@ CLI::App* add_import(CLI::App& parent, CommandLine& line, const std::string& hel
   });
   return command;
 }
+
+void add_dry_run(CLI::App& import, CommandLine& line) {
+  import.add_flag_callback(
+      "--dry-run", [&line] { line.request.fields["dry-run"] = "yes";
+},
+      "Only check the file and say what would change");
+}  // namespace
 
 void add_inventory(CLI::App& app, CommandLine& line) {
   auto* inventory = app.add_subcommand(
@@ -354,24 +361,32 @@ void add_inventory(CLI::App& app, CommandLine& line) {
                  "Import entries of one kind from CSV or JSON; a later one with the same "
                  "id takes the place of the earlier");
   add_field(import, line, "--kind", kinds)->required();
-  import->add_flag_callback(
-      "--dry-run", [&line] { line.request.fields["dry-run"] = "yes";
-},
-      "Only check the file and say what would change");
-auto* out = add_request(*inventory, line, "export", "Print all entries of one kind");
-add_field(out, line, "--kind", kinds)->required();
-add_field(out, line, "--format", "csv (default) or json");
-}  // namespace
+  add_dry_run(*import, line);
+  auto* out = add_request(*inventory, line, "export", "Print all entries of one kind");
+  add_field(out, line, "--kind", kinds)->required();
+  add_field(out, line, "--format", "csv (default) or json");
+}
+
+// `unit` or `host`, with import and export.
+CLI::App* add_list(CLI::App& app, CommandLine& line, const std::string& name,
+                   const std::string& fields) {
+  const bool units = name == "unit";
+  auto* list = app.add_subcommand(name, units ? "Units (使用单位)" : "Hosts (云主机)");
+  list->require_subcommand(1);
+  const std::string what = units ? "units" : "hosts";
+  auto* import = add_import(*list, line,
+                            fmt::format("Import {} from CSV with the header {}, or from JSON with "
+                                        "these fields",
+                                        what, fields));
+  add_dry_run(*import, line);
+  auto* out = add_request(*list, line, "export", fmt::format("Print all {}", what));
+  add_field(out, line, "--format", "csv (default) or json");
+  return list;
+}
 
 void add_lists_and_reports(CLI::App& app, CommandLine& line) {
-  auto* unit = app.add_subcommand("unit", "Units (使用单位)");
-  unit->require_subcommand(1);
-  add_import(*unit, line, "Import units from CSV with the header id,name,county");
-  auto* host = app.add_subcommand("host", "Hosts (云主机)");
-  host->require_subcommand(1);
-  add_import(*host, line,
-             "Import hosts from CSV with the header "
-             "id,unit,system,name,vcpus,memory_gb,purpose,address");
+  add_list(app, line, "unit", "id,name,county");
+  auto* host = add_list(app, line, "host", "id,unit,system,name,vcpus,memory_gb,purpose,address");
   auto* retire = add_request(*host, line, "retire",
                              "Say in the log that a host is gone and its silence is meant");
   add_field(retire, line, "--agent", "its agent id, as /v1/hosts shows it")->required();

@@ -25,6 +25,7 @@ struct DataDirectory {
   std::string admin_socket() const { return root + "/admin.sock"; }
   std::string scratch() const { return root + "/scratch"; }
   std::string reports() const { return root + "/reports"; }
+  std::string folds() const { return root + "/folds"; }  // derived
   std::string token() const { return root + "/token"; }
   // What nobody but the owner may read.
   std::vector<std::string> secrets() const {

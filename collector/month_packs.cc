@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <thread>
 
 #include "collector/api/register_act.h"
 #include "collector/report/month_findings.h"
 #include "ledger/checkpoint.h"
 #include "ledger/statement_leaves.h"
 #include "rules/month/register_fold.h"
+#include "rules/month/standing_list.h"
 #include "rules/month/table_diff.h"
 
 namespace yunjian::collector {
@@ -23,10 +25,13 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view formats[] = {"xlsx", "pdf", "html", "json", "csv"};
+constexpr std::size_t forms_of_pack = report_count * std::size(formats);
+constexpr std::size_t form_threads_max = 4;
 const std::string making_name = "making";
 const std::string table_path = "utilization.json";
 const std::string evidence_path = "evidence.list";
 const std::string inputs_path = "inputs.list";
+const std::string standings_path = "standings.list";
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
@@ -78,7 +83,9 @@ MonthSources MonthPacks::sources() const {
   return {.catalog = &parts_.catalog,
           .log = &parts_.log,
           .records = &parts_.records,
-          .clock = &parts_.clock};
+          .clock = &parts_.clock,
+          .folds = &parts_.folds,
+          .cancelled = &cancelled_};
 }
 
 Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
@@ -116,6 +123,8 @@ Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
   auto inputs = inputs_of(city->table());
   if (!inputs) return ledger::failure(inputs);
   if (auto added = add_file(making, inputs_path, *inputs); !added) return ledger::failure(added);
+  auto standings = add_file(making, standings_path, rules::format_standings(city->table()));
+  if (!standings) return ledger::failure(standings);
   making.built.city_s = seconds_since(start);
   const auto narrow_start = SteadyClock::now();
   if (auto added = add_scopes(making, *city); !added) return ledger::failure(added);
@@ -172,37 +181,61 @@ Result<void> MonthPacks::add_file(Making& making, const std::string& path, std::
   return store_.put(making.directory, path, bytes);
 }
 
+// Every report in every form, as `forms_of_pack` numbers them; some beside each other, for most of
+// the time goes into setting text. What is cancelled stays as it was.
+std::vector<Result<Pdf>> MonthPacks::forms_of(const MonthPackFiles& pack) const {
+  const auto cancelled =
+      ledger::fail(ErrorKind::retry, "the collector is stopping; build the pack again");
+  std::vector<Result<Pdf>> made(forms_of_pack, cancelled);
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < made.size() && !cancelled_; i = next++) {
+      made[i] = pack.made({.report = report_names[i / std::size(formats)],
+                           .format = formats[i % std::size(formats)]},
+                          parts_.files, parts_.scratch);
+    }
+  };
+  std::vector<std::thread> beside;
+  const std::size_t threads =
+      std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, form_threads_max);
+  for (std::size_t i = 1; i < threads; ++i) beside.emplace_back(work);
+  work();
+  for (std::thread& thread : beside) thread.join();
+  return made;
+}
+
 Result<void> MonthPacks::add_pack(Making& making, MonthPackFiles& pack, const std::string& scope) {
   const auto known = making.evidence_before.find(scope);
   if (known != making.evidence_before.end()) pack.set_evidence(known->second);
   making.evidence[scope] = pack.evidence();
   const std::string prefix = scope == "city" ? "" : scope + "/";
-  for (const std::string_view report : report_names) {
-    for (const std::string_view format : formats) {
-      const std::string path = fmt::format("{}{}.{}", prefix, report, format);
-      auto made = pack.made({.report = report, .format = format}, parts_.files, parts_.scratch);
-      if (!made && made.error().kind == ErrorKind::reject) {
-        if (prefix.empty()) {
-          making.built.note += fmt::format("{} was not made: {}\n", path, made.error().message);
-        }
-        continue;
+  auto forms = forms_of(pack);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    const std::string path = fmt::format("{}{}.{}", prefix, report_names[i / std::size(formats)],
+                                         formats[i % std::size(formats)]);
+    auto& made = forms[i];
+    if (!made && made.error().kind == ErrorKind::reject) {
+      if (prefix.empty()) {
+        making.built.note += fmt::format("{} was not made: {}\n", path, made.error().message);
       }
-      if (!made) return ledger::failure(made);
-      if (made->unknown_letters > 0 && prefix.empty()) {
-        making.built.note +=
-            fmt::format("{}: {} letters are in no font of this machine and are drawn as boxes\n",
-                        path, made->unknown_letters);
-      }
-      if (auto added = add_file(making, path, made->bytes); !added) return added;
-      if (path == table_path) making.table = std::move(made->bytes);
+      continue;
     }
+    if (!made) return ledger::failure(made);
+    if (made->unknown_letters > 0 && prefix.empty()) {
+      making.built.note +=
+          fmt::format("{}: {} letters are in no font of this machine and are drawn as boxes\n",
+                      path, made->unknown_letters);
+    }
+    if (auto added = add_file(making, path, made->bytes); !added) return added;
+    if (path == table_path) making.table = std::move(made->bytes);
   }
   return {};
 }
 
 // A pack for each county and each unit besides the authority's.
 Result<void> MonthPacks::add_scopes(Making& making, const MonthPackFiles& city) {
-  const bool had = making.before && making.before->manifest.files.size() > report_count * 5 + 2;
+  const auto is_narrow = [](const auto& file) { return file.path.find('/') != file.path.npos; };
+  const bool had = making.before && std::ranges::any_of(making.before->manifest.files, is_narrow);
   if (!making.request.narrow && !had) return {};
   auto units = parts_.catalog.units(Scope::all());
   if (!units) return ledger::failure(units);

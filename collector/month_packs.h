@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ class MonthPacks {
     ledger::Clock& clock;
     std::string scratch;    // for workbooks that are being made
     std::string directory;  // of the packs
-    std::mutex& acts;       // held while the catalog and the own stream are changed together
+    HourFolds& folds;
+    std::mutex& acts;  // held while the catalog and the own stream are changed together
   };
   explicit MonthPacks(Parts parts)
       : parts_(std::move(parts)), store_(parts_.files, parts_.directory) {}
@@ -51,6 +53,12 @@ class MonthPacks {
   // Reject: the month is not over.
   ledger::Result<Built> build(const Request& request);
 
+  // Folds the hours of one day that is over, so that the month is built quickly. False: none is
+  // left. Any thread.
+  ledger::Result<bool> fold_day() { return parts_.folds.step(&cancelled_); }
+  // Ends a build that runs, and all later ones: retry.
+  void cancel() { cancelled_ = true; }
+
   const PackStore& store() const { return store_; }
   MonthSources sources() const;
 
@@ -64,6 +72,7 @@ class MonthPacks {
   ledger::Result<Basis> basis();
   ledger::Result<std::size_t> raise_findings(const Request& request, const UtilizationTable& table);
   ledger::Result<void> add_scopes(Making& making, const MonthPackFiles& city);
+  std::vector<ledger::Result<Pdf>> forms_of(const MonthPackFiles& pack) const;
   ledger::Result<void> add_pack(Making& making, MonthPackFiles& pack, const std::string& scope);
   ledger::Result<void> add_file(Making& making, const std::string& path, std::string_view bytes);
   ledger::Result<std::string> inputs_of(const UtilizationTable& table) const;
@@ -74,6 +83,7 @@ class MonthPacks {
   const Parts parts_;
   const PackStore store_;
   std::mutex building_;
+  std::atomic<bool> cancelled_ = false;
 };
 
 }  // namespace yunjian::collector

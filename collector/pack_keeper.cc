@@ -53,6 +53,7 @@ PackKeeper::~PackKeeper() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  parts_.packs.cancel();
   stopped_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
@@ -92,6 +93,9 @@ void PackKeeper::step(Time now) {
   auto looked = look(pack_duty(now), now);
   if (auto done = look_at_findings(now); !done && looked) {
     looked = ledger::failure(done, "findings");
+  }
+  if (auto folded = parts_.packs.fold_day(); !folded && looked) {
+    looked = ledger::failure(folded, "folding hours");
   }
   const std::lock_guard lock(mutex_);
   status_.error = looked ? "" : looked.error().message;

@@ -27,8 +27,8 @@ PackDuty pack_duty(ledger::Time now);
 // known (FindingClock): builds the pack on the 1st, and those of the twelve months before that an
 // outage kept from being built, the oldest first; tries again every ten minutes while that fails,
 // raises an alarm a day and month from the 3rd on while there is none, and one when a form could
-// not be made or has letters that no font knows. A log that did not exist in a month owes nothing
-// for it.
+// not be made or has letters that no font knows. Folds the hours of a day when it is over. A log
+// that did not exist in a month owes nothing for it.
 class PackKeeper {
  public:
   struct Parts {
@@ -40,7 +40,7 @@ class PackKeeper {
   };
   explicit PackKeeper(Parts parts)
       : parts_(parts), clock_({parts.catalog, parts.own, parts.acts}) {}
-  ~PackKeeper();  // waits for the build that runs
+  ~PackKeeper();  // ends the build that runs
   PackKeeper(const PackKeeper&) = delete;
   PackKeeper& operator=(const PackKeeper&) = delete;
 

@@ -45,6 +45,7 @@ struct Fixture {
   std::unique_ptr<EvidenceLog> log;
   std::unique_ptr<OwnStream> own;
   std::unique_ptr<LogRecordStore> records;
+  std::unique_ptr<HourFolds> folds;
   std::unique_ptr<MonthPacks> packs;
   std::unique_ptr<PackKeeper> keeper;
   std::mutex acts;
@@ -68,6 +69,12 @@ struct Fixture {
         *log, tools,
         {.state_path = data.stream_state(), .boot_id = "00000000-0000-0000-0000-000000000000"}));
     records = std::make_unique<LogRecordStore>(*log);
+    folds = std::make_unique<HourFolds>(
+        HourFolds::Parts{.records = *records,
+                         .files = files,
+                         .clock = clock,
+                         .directory = data.folds(),
+                         .hosts = [] { return std::vector<std::string>(); }});
     packs = std::make_unique<MonthPacks>(MonthPacks::Parts{.catalog = *catalog,
                                                            .log = *log,
                                                            .own = *own,
@@ -76,6 +83,7 @@ struct Fixture {
                                                            .clock = clock,
                                                            .scratch = data.scratch(),
                                                            .directory = data.reports(),
+                                                           .folds = *folds,
                                                            .acts = acts});
     keeper = std::make_unique<PackKeeper>(PackKeeper::Parts{
         .packs = *packs, .catalog = *catalog, .log = *log, .own = *own, .acts = acts});
@@ -115,6 +123,17 @@ TEST_CASE_FIXTURE(Fixture, "the pack is built by itself on the 1st, once") {
   CHECK(step("2026-10-05T08:00").late == false);
   CHECK(keeper->status_line() == "2026-09 revision 1");
   CHECK(keeper->metrics().find("yunjian_report_built 1\n") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a build ends when the collector stops, and keeps nothing") {
+  packs->cancel();
+  const auto now = step("2026-10-01T00:30");
+  CHECK(now.failed == 1);
+  CHECK(now.revision == 0);
+  const auto built = packs->build({.month = 2026y / 9, .who = "test"});
+  REQUIRE_FALSE(built);
+  CHECK(built.error().kind == ledger::ErrorKind::retry);
+  CHECK_FALSE(packs->store().newest(2026y / 9)->has_value());
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t percent_max = 1000;  // tenths of a point
 constexpr std::uint64_t rate_value_max = (std::uint64_t{1} << 53) - 1;
+constexpr unsigned count_bits = 40;  // of one bin
 
 // Upper edges of the rate bins: edge[0] = 0, edge[k] = max(edge[k-1] + 1, edge[k-1] * 101 / 100).
 // Integers only, so that every machine puts a value into the same bin; from 100 on a bin is at most
@@ -31,6 +32,10 @@ const std::vector<std::uint64_t>& rate_edges() {
 
 std::uint32_t bin_of(Scale scale, std::uint64_t value) {
   return scale == Scale::percent ? static_cast<std::uint32_t>(value) : rate_bin(value);
+}
+
+std::uint64_t last_bin(Scale scale) {
+  return scale == Scale::percent ? percent_max : rate_edges().size() - 1;
 }
 
 std::uint64_t upper_edge(Scale scale, std::uint32_t bin) {
@@ -212,22 +217,34 @@ std::string Histogram::format_bins() const {
 
 Result<Histogram> Histogram::from_parts(Scale scale, std::string_view bins,
                                         const Summary& summary) {
-  Histogram out(scale);
-  out.bins_.reserve(bins.size() / 4);  // "1:1," is the shortest
-  const std::uint64_t bin_max = scale == Scale::percent ? percent_max : rate_edges().size() - 1;
+  Bins read;
+  read.reserve(bins.size() / 4);  // "1:1," is the shortest
+  const std::uint64_t bin_max = last_bin(scale);
   std::uint64_t bin = 0;
   for (std::string_view rest = bins; !rest.empty();) {
     const auto gap = take_number(rest, ':');
     const auto count = gap ? take_number(rest, ',') : std::nullopt;
-    if (!gap || !count || *count == 0 || *count >> 40 != 0) return bad_histogram("a wrong number");
-    if (*gap == 0 && !out.bins_.empty()) return bad_histogram("a bin twice");
+    if (!gap || !count) return bad_histogram("a wrong number");
+    if (*gap == 0 && !read.empty()) return bad_histogram("a bin twice");
     if (*gap > bin_max || bin + *gap > bin_max) return bad_histogram("a bin beyond the scale");
     bin += *gap;
-    out.bins_.emplace_back(static_cast<std::uint32_t>(bin), *count);
-    out.count_ += *count;
+    read.emplace_back(static_cast<std::uint32_t>(bin), *count);
   }
   if (bins.ends_with(',')) return bad_histogram("it ends in a comma");
+  return from_bins(scale, std::move(read), summary);
+}
+
+Result<Histogram> Histogram::from_bins(Scale scale, Bins bins, const Summary& summary) {
+  Histogram out(scale);
+  out.bins_ = std::move(bins);
+  for (std::size_t i = 0; i < out.bins_.size(); ++i) {
+    const auto& [bin, count] = out.bins_[i];
+    if (count == 0 || count >> count_bits != 0) return bad_histogram("a wrong number");
+    if (i > 0 && bin <= out.bins_[i - 1].first) return bad_histogram("bins out of order");
+    out.count_ += count;
+  }
   if (out.count_ == 0) return out;
+  if (out.bins_.back().first > last_bin(scale)) return bad_histogram("a bin beyond the scale");
   if (summary.min > summary.max || bin_of(scale, summary.min) != out.bins_.front().first ||
       bin_of(scale, summary.max) != out.bins_.back().first) {
     return bad_histogram("min or max is not in the outermost bins");

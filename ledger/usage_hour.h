@@ -47,6 +47,8 @@ class Histogram {
     Time max_time{};
   };
   static Result<Histogram> from_parts(Scale scale, std::string_view bins, const Summary& summary);
+  // The same from bins as bins() gives them.
+  static Result<Histogram> from_bins(Scale scale, Bins bins, const Summary& summary);
 
  private:
   Scale scale_;

@@ -17,18 +17,23 @@ using ledger::Result;
 
 namespace {
 
+using Stream = rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream>;
+
 // Builds the tree from RapidJSON's events; refuses a key that comes twice, which a DOM would hide.
 class Builder {
  public:
-  bool Null() { return put({}); }
+  // `stream` stands behind what an event tells of.
+  Builder(std::string_view json, const Stream& stream) : json_(json), stream_(stream) {}
+
+  bool Null() { return put(placed({})); }
   bool Bool(bool value) {
-    return put({.kind = DataNode::Kind::boolean, .text = value ? "true" : "false"});
+    return put(placed({.kind = DataNode::Kind::boolean, .text = value ? "true" : "false"}));
   }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
-    return put({.kind = DataNode::Kind::number, .text = {text, length}});
+    return put(placed({.kind = DataNode::Kind::number, .text = {text, length}}));
   }
   bool String(const char* text, rapidjson::SizeType length, bool) {
-    return put({.kind = DataNode::Kind::text, .text = {text, length}});
+    return put(placed({.kind = DataNode::Kind::text, .text = {text, length}}));
   }
   bool StartObject() { return open(DataNode::Kind::object); }
   bool StartArray() { return open(DataNode::Kind::list); }
@@ -56,8 +61,24 @@ class Builder {
  private:
   bool open(DataNode::Kind kind) {
     if (open_.size() == data_file_depth_max) return refuse("nested too deeply");
-    open_.push_back({.kind = kind});
+    open_.push_back(placed({.kind = kind}));
+    ++open_.back().column;  // the bracket is still to be read
     return true;
+  }
+  DataNode placed(DataNode node) {
+    const std::size_t end = std::min<std::size_t>(stream_.Tell(), json_.size());
+    for (; seen_ < end; ++seen_) {
+      const auto c = static_cast<unsigned char>(json_[seen_]);
+      if (c == '\n') {
+        ++line_;
+        column_ = 0;
+      } else if ((c & 0xc0U) != 0x80U) {
+        ++column_;
+      }
+    }
+    node.line = line_;
+    node.column = column_;
+    return node;
   }
   bool close() {
     DataNode done = std::move(open_.back());
@@ -79,6 +100,11 @@ class Builder {
     return false;
   }
 
+  std::string_view json_;
+  const Stream& stream_;
+  std::size_t seen_ = 0;
+  std::size_t line_ = 1;
+  std::size_t column_ = 0;
   std::vector<DataNode> open_;
 };
 
@@ -109,16 +135,16 @@ std::optional<std::uint64_t> parse_hundredths(std::string_view digits) {
 
 }  // namespace
 
-Result<DataNode> parse_data_file(std::string_view json) {
-  if (json.size() > data_file_bytes_max) {
-    return fail(ErrorKind::reject, fmt::format("longer than {} bytes", data_file_bytes_max));
+Result<DataNode> parse_data_file(std::string_view json, std::size_t bytes_max) {
+  if (json.size() > bytes_max) {
+    return fail(ErrorKind::reject, fmt::format("longer than {} bytes", bytes_max));
   }
   constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag |
                              rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
   rapidjson::MemoryStream memory(json.data(), json.size());
-  rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);
+  Stream stream(memory);
   rapidjson::Reader reader;
-  Builder builder;
+  Builder builder(json, stream);
   const rapidjson::ParseResult parsed = reader.Parse<flags>(stream, builder);
   if (parsed) return std::move(builder.root);
   return fail(ErrorKind::reject,

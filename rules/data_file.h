@@ -19,13 +19,17 @@ struct DataNode {
   std::string text = {};                                       // text, digits, or "true" / "false"
   std::vector<DataNode> items = {};                            // of a list
   std::vector<std::pair<std::string, DataNode>> members = {};  // of an object; keys unique
+  // Where it ends, or where a list or object begins; from 1, columns in characters.
+  std::size_t line = 0;
+  std::size_t column = 0;
 };
 
 inline constexpr std::size_t data_file_bytes_max = 1024 * 1024;
 inline constexpr std::size_t data_file_depth_max = 16;
 
 // Reject: not JSON (with line and column), a key twice, deeper or longer than the limits.
-ledger::Result<DataNode> parse_data_file(std::string_view json);
+ledger::Result<DataNode> parse_data_file(std::string_view json,
+                                         std::size_t bytes_max = data_file_bytes_max);
 
 // Collects the first thing that is wrong in a file, so that readers need not check each value.
 class DataProblem {

@@ -19,6 +19,7 @@
 namespace yunjian::collector {
 
 class AccountOffice;
+class HourFolds;
 class PackStore;
 class Repeats;
 class UnitCounts;
@@ -40,6 +41,7 @@ struct ApiContext {
   Repeats* repeats = nullptr;
   std::mutex* acts = nullptr;        // held while the catalog and the own stream change together
   const PackStore* packs = nullptr;  // of months that are over
+  HourFolds* folds = nullptr;        // null: reports read every hour
   Cosignatures* cosignatures = nullptr;
   const ListFiles* lists = nullptr;
   std::vector<ledger::Verifier> authorities = {};  // whose endorsements count

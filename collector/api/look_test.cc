@@ -95,6 +95,8 @@ struct Fixture : ApiKit {
             {"/v1/operations/{}", "/v1/operations/incident", {{"format", "csv"}}},
             {"/v1/inventory/{}", "/v1/inventory/system"},
             {"/v1/inventory/{}", "/v1/inventory/system", {{"format", "csv"}}},
+            {"/v1/inventory/{}", "/v1/inventory/unit"},
+            {"/v1/inventory/{}", "/v1/inventory/host", {{"format", "csv"}}},
             {"/v1/reports", "/v1/reports"},
             {"/v1/reports/{}/pack/*", "/v1/reports/2026-09/pack/manifest"},
             {"/v1/reports/{}/pack/*", "/v1/reports/2026-09/pack/city.json"},

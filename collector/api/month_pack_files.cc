@@ -49,8 +49,20 @@ PackSources::Evidence evidence_of(const MonthSources& sources, const Scope& scop
   return evidence;
 }
 
-Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope,
-                               rules::Month month) {
+// Those of some hosts, of outcomes by host.
+std::vector<StoredOutcome> outcomes_of_hosts(const std::vector<StoredOutcome>& all,
+                                             const std::vector<Host>& hosts) {
+  std::vector<StoredOutcome> found;
+  for (const Host& host : hosts) {  // by id
+    const auto own = std::ranges::equal_range(all, host.id, {}, &StoredOutcome::host);
+    found.insert(found.end(), own.begin(), own.end());
+  }
+  return found;
+}
+
+// `all_outcomes`: of the months before and all hosts, when they are known already.
+Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope, rules::Month month,
+                               const std::vector<StoredOutcome>* all_outcomes) {
   PackSources pack{.narrow = !scope.is_all()};
   for (const KindDef& kind : registry_kinds()) {
     auto entries = sources.catalog->entries(scope, kind.key);
@@ -62,14 +74,16 @@ Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope,
   pack.findings = std::move(*findings);
   auto hosts = sources.catalog->hosts(scope);
   if (!hosts) return ledger::failure(hosts);
-  std::set<std::string_view> own;
-  for (const Host& host : *hosts) own.insert(host.id);
-  auto outcomes = sources.catalog->outcomes(
-      rules::format_month(month - std::chrono::months(history_months)), rules::format_month(month));
-  if (!outcomes) return ledger::failure(outcomes);
-  for (StoredOutcome& outcome : *outcomes) {
-    if (own.contains(outcome.host)) pack.outcomes.push_back(std::move(outcome));
+  std::vector<StoredOutcome> read;
+  if (all_outcomes == nullptr) {
+    auto outcomes =
+        sources.catalog->outcomes(rules::format_month(month - std::chrono::months(history_months)),
+                                  rules::format_month(month));
+    if (!outcomes) return ledger::failure(outcomes);
+    read = std::move(*outcomes);
+    all_outcomes = &read;
   }
+  pack.outcomes = outcomes_of_hosts(*all_outcomes, *hosts);
   pack.evidence = evidence_of(sources, scope);
   return pack;
 }
@@ -127,9 +141,15 @@ Result<MonthPackFiles> MonthPackFiles::read(const MonthSources& sources, const S
 
 Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
                                                 UtilizationTable table) {
+  return of_table(sources, scope, std::move(table), nullptr);
+}
+
+Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
+                                                UtilizationTable table,
+                                                const std::vector<StoredOutcome>* outcomes) {
   MonthPackFiles pack;
   pack.table_ = std::move(table);
-  auto read = sources_of(sources, scope, pack.table_.month);
+  auto read = sources_of(sources, scope, pack.table_.month, outcomes);
   if (!read) return ledger::failure(read);
   pack.sources_ = std::move(*read);
   auto units = sources.catalog->units(scope);
@@ -148,9 +168,9 @@ Result<MonthPackFiles> MonthPackFiles::narrowed(const MonthSources& sources,
     return scope.allows(row.host.unit) && moved.contains(row.host.id);
   });
   if (any_moved) return read(sources, scope, table_.month);
-  return of_table(sources, scope, rules::narrowed(table_, [&](const HostFacts& host) {
-                    return scope.allows(host.unit);
-                  }));
+  auto table =
+      rules::narrowed(table_, [&](const HostFacts& host) { return scope.allows(host.unit); });
+  return of_table(sources, scope, std::move(table), sources_.narrow ? nullptr : &sources_.outcomes);
 }
 
 Document MonthPackFiles::document(std::string_view report) const {
@@ -244,7 +264,9 @@ Outcome<std::string> made_file(const ApiContext& context, const Scope& scope, ru
   auto pack = MonthPackFiles::read({.catalog = context.catalog,
                                     .log = context.log,
                                     .records = context.records,
-                                    .clock = context.clock},
+                                    .clock = context.clock,
+                                    .folds = context.folds,
+                                    .cancelled = context.stopping},
                                    scope, month);
   if (!pack && pack.error().kind == ledger::ErrorKind::reject) {
     return bad_request(pack.error().message);

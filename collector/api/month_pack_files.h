@@ -38,6 +38,9 @@ class MonthPackFiles {
                            const std::string& scratch) const;
 
  private:
+  static ledger::Result<MonthPackFiles> of_table(const MonthSources& sources, const Scope& scope,
+                                                 UtilizationTable table,
+                                                 const std::vector<StoredOutcome>* outcomes);
   Document document(std::string_view report) const;
   ledger::Result<std::string> bytes(const Form& form, ledger::FileSystem& files,
                                     const std::string& scratch) const;

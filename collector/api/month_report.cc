@@ -56,7 +56,10 @@ struct HourLine {
 class HourReader {
  public:
   HourReader(const MonthSources& sources, const Scope& scope, const std::vector<HostFacts>& hosts)
-      : records_(*sources.records), scope_(scope) {
+      : records_(*sources.records),
+        scope_(scope),
+        cancelled_(sources.cancelled),
+        at_once_(sources.folds == nullptr ? hosts_at_once : 1) {
     std::vector<const HostFacts*> order;
     for (const HostFacts& host : hosts) order.push_back(&host);
     const auto place = [](const HostFacts& host) {
@@ -69,9 +72,26 @@ class HourReader {
   HourReader(const HourReader&) = delete;
   HourReader& operator=(const HourReader&) = delete;
 
-  Result<std::uint64_t> give(const HostFacts& host, Time from, Time to, const HourSink& sink) {
+  Result<rules::FoldedHost> fold(const HostFacts& host, const rules::FoldWindow& window,
+                                 const rules::Calendar& calendar) {
+    rules::MonthFold fold(window, calendar);
+    auto unreadable = give(host, {rules::month_begin(window.month), rules::month_end(window.month)},
+                           [&](const ledger::UsageHour& hour, std::string_view stream,
+                               std::uint64_t number) { return fold.add(hour, stream, number); });
+    if (!unreadable) return ledger::failure(unreadable);
+    return rules::FoldedHost{.parts = fold.finish(), .unreadable = *unreadable};
+  }
+
+ private:
+  using Lines = std::map<std::string, std::vector<HourLine>, std::less<>>;
+  struct Span {
+    Time from, to;
+    bool operator==(const Span&) const = default;
+  };
+
+  Result<std::uint64_t> give(const HostFacts& host, Span span, const HourSink& sink) {
     if (!lines_.contains(host.id)) {
-      if (auto read = next_group(host.id, {from, to}); !read) return ledger::failure(read);
+      if (auto read = next_group(host.id, span); !read) return ledger::failure(read);
     }
     std::vector<HourLine> lines = std::move(lines_[host.id]);
     lines_.erase(host.id);
@@ -92,13 +112,6 @@ class HourReader {
     return unreadable;
   }
 
- private:
-  using Lines = std::map<std::string, std::vector<HourLine>, std::less<>>;
-  struct Span {
-    Time from, to;
-    bool operator==(const Span&) const = default;
-  };
-
   // The group of hosts that begins with `first`, and behind it the next one is being read.
   Result<void> next_group(const std::string& first, Span span) {
     const auto at = std::find(ids_.begin(), ids_.end(), first);
@@ -106,10 +119,10 @@ class HourReader {
     auto lines = ready ? ahead_.get() : read_group(at, span);
     if (!lines) return ledger::failure(lines);
     lines_ = std::move(*lines);
-    ahead_at_ = at + std::min<std::ptrdiff_t>(hosts_at_once, ids_.end() - at);
+    ahead_at_ = at + std::min(static_cast<std::ptrdiff_t>(at_once_), ids_.end() - at);
     ahead_span_ = span;
     ahead_ = {};
-    if (ahead_at_ == ids_.end()) return {};
+    if (ahead_at_ == ids_.end() || at_once_ == 1) return {};
     ahead_ = std::async(std::launch::async,
                         [this, from = ahead_at_, span] { return read_group(from, span); });
     return {};
@@ -122,8 +135,9 @@ class HourReader {
     query.from = span.from;
     query.to = span.to + record_time_lag;
     query.order = Order::any;
+    query.cancelled = cancelled_;
     Lines lines;
-    for (; at != ids_.end() && query.filter.hosts.size() < hosts_at_once; ++at) {
+    for (; at != ids_.end() && query.filter.hosts.size() < at_once_; ++at) {
       query.filter.hosts.insert(*at);
       lines[*at];
     }
@@ -138,6 +152,8 @@ class HourReader {
 
   RecordStore& records_;
   const Scope& scope_;
+  const std::atomic<bool>* const cancelled_;
+  const std::size_t at_once_;  // 1 where only few hosts need it
   std::vector<std::string> ids_;
   Lines lines_;
   // Last, so that its thread ends before what it reads from.
@@ -146,10 +162,20 @@ class HourReader {
   std::future<Result<Lines>> ahead_;
 };
 
+bool is_cancelled(const MonthSources& sources) {
+  return sources.cancelled != nullptr && sources.cancelled->load(std::memory_order_relaxed);
+}
+
+ledger::Failure cancelled_error() {
+  return ledger::fail(ledger::ErrorKind::retry, "the report was cancelled; build it again");
+}
+
 // What the records say of the hosts besides their hours.
 Result<void> add_facts(const MonthSources& sources, const Scope& scope, rules::Month month,
                        std::vector<HostFacts>& hosts) {
-  FactsRequest request{.from = rules::month_begin(month), .to = rules::month_end(month)};
+  FactsRequest request{.from = rules::month_begin(month),
+                       .to = rules::month_end(month),
+                       .cancelled = sources.cancelled};
   for (const HostFacts& host : hosts) request.hosts.push_back(host.id);
   auto facts = month_facts(*sources.records, scope, request);
   if (!facts) return ledger::failure(facts);
@@ -193,10 +219,21 @@ Result<UtilizationTable> month_table(const MonthSources& sources, const rules::I
                              .calendar = &*calendar,
                              .history = (*terms)->history(),
                              .catalogue = (*terms)->catalogue()};
+  std::optional<FoldedMonth> folded;
+  if (sources.folds != nullptr) {
+    auto days = sources.folds->month(month, sources.cancelled);
+    if (!days) return ledger::failure(days);
+    folded = std::move(*days);
+  }
   HourReader hours(sources, scope, *hosts);
-  auto table = build_utilization_table(
-      request, *hosts, [&](const HostFacts& host, Time from, Time to, const HourSink& sink) {
-        return hours.give(host, from, to, sink);
+  auto table = table_of_folds(
+      request, *hosts,
+      [&](const HostFacts& host, const rules::FoldWindow& window) -> Result<rules::FoldedHost> {
+        if (is_cancelled(sources)) return cancelled_error();
+        if (!folded) return hours.fold(host, window, *calendar);
+        auto known = folded->fold(host.id, scope, window, *calendar);
+        if (!known) return ledger::failure(known);
+        return *known ? std::move(**known) : hours.fold(host, window, *calendar);
       });
   if (table) {
     for (UtilizationRow& row : table->rows) row.host.rules = nullptr;  // they end with this call

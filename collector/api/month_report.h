@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <span>
 
 #include "collector/api/context.h"
 #include "collector/report/document.h"
+#include "collector/report/hour_folds.h"
 #include "collector/report/month_types.h"
 
 namespace yunjian::collector {
@@ -14,6 +16,8 @@ struct MonthSources {
   const EvidenceLog* log = nullptr;
   RecordStore* records = nullptr;
   const ledger::Clock* clock = nullptr;
+  HourFolds* folds = nullptr;                    // null: every record is read
+  const std::atomic<bool>* cancelled = nullptr;  // then: retry
 };
 
 // 云资源利用情况表 of the hosts in `scope` that were enrolled in the month, from their sealed

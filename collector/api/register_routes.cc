@@ -4,6 +4,7 @@
 
 #include "collector/api/json.h"
 #include "collector/api/list_page.h"
+#include "collector/api/list_routes.h"
 #include "collector/api/register_act.h"
 #include "collector/api/repeats.h"
 #include "collector/api/unit_counts.h"
@@ -137,13 +138,11 @@ Outcome<Response> put_entries(const ApiContext& context, const Call& call, const
       return storage_problem(put.error());
     }
   }
-  Json json;
-  json.begin_object().member("kind", kind.key).member("new", changes->fresh);
-  json.member("changed", std::uint64_t{changes->entries.size()} - changes->fresh);
-  json.member("same", changes->same).member("dry_run", dry_run).end_object();
-  Response response;
-  response.body = json.take();
-  return response;
+  return import_response({.kind = kind.key,
+                          .fresh = changes->fresh,
+                          .changed = changes->entries.size() - changes->fresh,
+                          .same = changes->same,
+                          .dry_run = dry_run});
 }
 
 Outcome<Response> post_entries(const ApiContext& context, const Call& call, const KindDef* kind) {
@@ -198,10 +197,12 @@ Outcome<Response> post_operations(const ApiContext& context, const Call& call) {
 }
 
 Outcome<Response> get_inventory(const ApiContext& context, const Call& call) {
+  if (is_list_kind(call.parts[0])) return get_list(context, call, call.parts[0]);
   return list_entries(context, call, kind_on(Shelf::inventory, call.parts[0]));
 }
 
 Outcome<Response> post_inventory(const ApiContext& context, const Call& call) {
+  if (is_list_kind(call.parts[0])) return post_list(context, call, call.parts[0]);
   return post_entries(context, call, kind_on(Shelf::inventory, call.parts[0]));
 }
 

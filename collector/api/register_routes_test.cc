@@ -149,6 +149,39 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "units and hosts are lists like the others, kept by two roles") {
+  const std::string units = R"([{"id":"parks","name":"园林局","county":"east"}])";
+  CHECK(send("tax", "/v1/inventory/unit", units).status == 403);
+  CHECK(send("east", "/v1/inventory/unit", units).status == 403);
+  Request checked = request("provider", "POST", "/v1/inventory/unit");
+  checked.query = {{"dry_run", "true"}};
+  checked.body = units;
+  const Response dry = api->handle(checked);
+  CHECK(dry.status == 200);
+  CHECK(json(dry)["new"].GetUint64() == 1);
+  CHECK(get("authority", "/v1/inventory/unit").body.find("parks") == std::string::npos);
+  CHECK(send("provider", "/v1/inventory/unit", units).status == 200);
+  CHECK(registered() == 1);
+  const Response again = send("authority", "/v1/inventory/unit", units);
+  CHECK(json(again)["same"].GetUint64() == 1);
+
+  const Response wrong = send("provider", "/v1/inventory/host",
+                              "[{\"id\":\"p-1\",\"unit\":\"parks\"},\n"
+                              "{\"id\":\"p-2\",\"unit\":\"nobody\"}]");
+  CHECK(wrong.status == 400);
+  CHECK(wrong.body.find("line 2, column 27: unit: 'nobody'") != std::string::npos);
+  CHECK(get("authority", "/v1/inventory/host").body.find("p-1") == std::string::npos);
+  CHECK(send("provider", "/v1/inventory/host",
+             R"({"id":"p-1","unit":"parks","vcpus":2,"memory_gb":4.5})")
+            .status == 200);
+  const std::string list = get("authority", "/v1/inventory/host", {{"format", "csv"}}).body;
+  CHECK(list.starts_with("id,unit,system,name,vcpus,memory_gb,purpose,address\n"));
+  CHECK(list.find("p-1,parks,,,2,4.5,,\n") != std::string::npos);
+  // Of other units nothing is seen.
+  CHECK(get("tax", "/v1/inventory/host").body.find("p-1") == std::string::npos);
+  CHECK(get("tax", "/v1/inventory/unit").body.find("parks") == std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the inventory is kept over the API, and nothing is done unrecorded") {
   const std::string system = R"([{"id":"portal","unit":"tax","name":"门户","mlps_level":"3"}])";
   CHECK(send("authority", "/v1/inventory/system", system).status == 200);

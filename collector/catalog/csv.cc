@@ -110,8 +110,18 @@ Result<void> CsvReader::plain(CsvField& field) {
   return {};
 }
 
-// Checks that hold for every list: header, number of fields, no control characters. Rows without
-// the header.
+Result<void> check_characters(const std::vector<CsvField>& row,
+                              std::span<const std::string_view> names) {
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    for (const char c : row[i].value) {
+      if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) continue;
+      return fail_at(row[i].line, row[i].column, fmt::format("{}: a control character", names[i]));
+    }
+  }
+  return {};
+}
+
+// Checks that hold for every list: header, number of fields. Rows without the header.
 Result<std::vector<std::vector<CsvField>>> parse_table(std::string_view bytes,
                                                        std::span<const std::string_view> names) {
   const std::string wanted = fmt::format("{}", fmt::join(names, ","));
@@ -125,18 +135,12 @@ Result<std::vector<std::vector<CsvField>>> parse_table(std::string_view bytes,
     }
   }
   rows->erase(rows->begin());
-  for (const auto& row : *rows) {
+  for (auto& row : *rows) {
+    for (CsvField& field : row) field.value = csv_plain(field.value);
     if (row.size() != names.size()) {
       return fail_at(
           row.front().line, row.back().column,
           fmt::format("{} values where {} belong: {}", row.size(), names.size(), wanted));
-    }
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      for (const char c : row[i].value) {
-        if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) continue;
-        return fail_at(row[i].line, row[i].column,
-                       fmt::format("{}: a control character", names[i]));
-      }
     }
   }
   return rows;
@@ -251,12 +255,16 @@ Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes) {
 }
 
 Result<std::vector<Unit>> parse_units_csv(std::string_view bytes) {
-  static constexpr std::string_view names[] = {"id", "name", "county"};
-  auto rows = parse_table(bytes, names);
+  auto rows = parse_table(bytes, unit_list_fields);
   if (!rows) return ledger::failure(rows);
+  return units_of_rows(*rows);
+}
+
+Result<std::vector<Unit>> units_of_rows(const CsvRows& rows) {
   std::vector<Unit> units;
   SeenIds seen;
-  for (const auto& row : *rows) {
+  for (const auto& row : rows) {
+    if (auto good = check_characters(row, unit_list_fields); !good) return ledger::failure(good);
     const auto& id = row[0];
     if (!ledger::is_unit_id(id.value)) {
       return fail_at(id.line, id.column,
@@ -272,15 +280,18 @@ Result<std::vector<Unit>> parse_units_csv(std::string_view bytes) {
 }
 
 Result<std::vector<Host>> parse_hosts_csv(std::string_view bytes, const std::vector<Unit>& units) {
-  static constexpr std::string_view names[] = {"id",    "unit",      "system",  "name",
-                                               "vcpus", "memory_gb", "purpose", "address"};
-  auto rows = parse_table(bytes, names);
+  auto rows = parse_table(bytes, host_list_fields);
   if (!rows) return ledger::failure(rows);
+  return hosts_of_rows(*rows, units);
+}
+
+Result<std::vector<Host>> hosts_of_rows(const CsvRows& rows, const std::vector<Unit>& units) {
   std::set<std::string_view> known_units;
   for (const auto& unit : units) known_units.insert(unit.id);
   std::vector<Host> hosts;
   SeenIds seen;
-  for (const auto& row : *rows) {
+  for (const auto& row : rows) {
+    if (auto good = check_characters(row, host_list_fields); !good) return ledger::failure(good);
     auto host = parse_host(row, known_units);
     if (!host) return ledger::failure(host);
     if (auto fresh = seen.add(row[0]); !fresh) return ledger::failure(fresh);
@@ -297,6 +308,12 @@ std::string csv_value(std::string_view value) {
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
+}
+
+std::string csv_plain(const std::string& value) {
+  const bool guarded = value.size() > 1 && value[0] == '\'' &&
+                       std::string_view("=+-@\t").find(value[1]) != std::string_view::npos;
+  return guarded ? value.substr(1) : value;
 }
 
 }  // namespace yunjian::collector

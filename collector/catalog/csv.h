@@ -28,6 +28,8 @@ ledger::Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view by
 // A value as it stands in a CSV row: in quotes where it must be; one that a spreadsheet would take
 // for a formula gets an apostrophe in front.
 std::string csv_value(std::string_view value);
+// The value without that apostrophe.
+std::string csv_plain(const std::string& value);
 
 // Lists of units and hosts as people keep them: a header line, then one row each (README.md). All
 // or nothing: the first mistake is the answer, with line, column and field name.
@@ -35,5 +37,13 @@ ledger::Result<std::vector<Unit>> parse_units_csv(std::string_view bytes);
 // `units`: those a host may belong to.
 ledger::Result<std::vector<Host>> parse_hosts_csv(std::string_view bytes,
                                                   const std::vector<Unit>& units);
+// The same from rows of the fields below, without a header.
+using CsvRows = std::vector<std::vector<CsvField>>;
+inline constexpr std::string_view unit_list_fields[] = {"id", "name", "county"};
+inline constexpr std::string_view host_list_fields[] = {"id",    "unit",      "system",  "name",
+                                                        "vcpus", "memory_gb", "purpose", "address"};
+ledger::Result<std::vector<Unit>> units_of_rows(const CsvRows& rows);
+ledger::Result<std::vector<Host>> hosts_of_rows(const CsvRows& rows,
+                                                const std::vector<Unit>& units);
 
 }  // namespace yunjian::collector

@@ -166,8 +166,17 @@ Result<void> check_exemption_entry(const RegistryEntry& entry) {
 // What a kind asks besides its fields.
 Result<void> check_kind(const RegistryEntry& entry) {
   static constexpr std::pair<std::string_view, std::string_view> orders[] = {
-      {"from", "until"},  {"began", "resolved"}, {"applied", "planned"}, {"applied", "done"},
-      {"found", "fixed"}, {"issued", "due"},     {"issued", "done"}};
+      {"from", "until"},
+      {"began", "resolved"},
+      {"applied", "planned"},
+      {"applied", "done"},
+      {"found", "fixed"},
+      {"issued", "due"},
+      {"issued", "done"},
+      {"trial_from", "online_from"},
+      {"online_from", "changing_from"},
+      {"online_from", "leaving_from"},
+      {"leaving_from", "retired_on"}};
   for (const auto& [first, last] : orders) {
     if (auto good = check_order(entry, first, last); !good) return good;
   }

@@ -89,13 +89,6 @@ ledger::Failure fail_in_row(const std::vector<CsvField>& header, const std::vect
   return fail_at(row.front().line, row.front().column, message);
 }
 
-// What format_entries_csv put in front.
-std::string plain_value(const std::string& value) {
-  const bool guarded = value.size() > 1 && value[0] == '\'' &&
-                       std::string_view("=+-@\t").find(value[1]) != std::string_view::npos;
-  return guarded ? value.substr(1) : value;
-}
-
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 void write_text(Writer& writer, std::string_view text) {
@@ -107,6 +100,15 @@ void write_fields(Writer& writer, const RegistryEntry& entry) {
     writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
     write_text(writer, value);
   }
+}
+
+// "FIELD: what" → the place of that value in the file.
+ledger::Failure fail_in_object(const rules::DataNode& node, const std::string& message) {
+  const std::string name = message.substr(0, message.find(':'));
+  for (const auto& [key, value] : node.members) {
+    if (key == name) return fail_at(value.line, value.column, message);
+  }
+  return fail_at(node.line, node.column, message);
 }
 
 Result<RegistryEntry> read_object(const KindDef& kind, const rules::DataNode& node) {
@@ -150,7 +152,7 @@ Result<std::vector<RegistryEntry>> parse_entries_csv(const KindDef& kind, std::s
     }
     RegistryEntry entry{.kind = std::string(kind.key)};
     for (std::size_t k = 0; k < row.size(); ++k) {
-      const std::string value = plain_value(row[k].value);
+      const std::string value = csv_plain(row[k].value);
       if (header[k].value == "id") {
         entry.id = value;
       } else if (!value.empty()) {
@@ -166,26 +168,14 @@ Result<std::vector<RegistryEntry>> parse_entries_csv(const KindDef& kind, std::s
 
 Result<std::vector<RegistryEntry>> parse_entries_json(const KindDef& kind, std::string_view bytes,
                                                       const UnitOf& unit_of) {
-  auto root = rules::parse_data_file(bytes);
+  auto root = rules::parse_data_file(bytes, csv_bytes_max);
   if (!root) return ledger::failure(root);
   Reader reader(unit_of);
-  const auto add = [&](const rules::DataNode& node, std::string_view where) -> Result<void> {
+  const bool is_list = root->kind == rules::DataNode::Kind::list;
+  for (const rules::DataNode& node : is_list ? std::span(root->items) : std::span(&*root, 1)) {
     auto entry = read_object(kind, node);
-    if (!entry)
-      return ledger::fail(ErrorKind::reject, fmt::format("{}{}", where, entry.error().message));
-    if (auto added = reader.add(std::move(*entry)); !added) {
-      return ledger::fail(ErrorKind::reject, fmt::format("{}{}", where, added.error().message));
-    }
-    return {};
-  };
-  if (root->kind != rules::DataNode::Kind::list) {
-    if (auto added = add(*root, ""); !added) return ledger::failure(added);
-    return reader.take();
-  }
-  for (std::size_t i = 0; i < root->items.size(); ++i) {
-    if (auto added = add(root->items[i], fmt::format("[{}] ", i)); !added) {
-      return ledger::failure(added);
-    }
+    auto added = entry ? reader.add(std::move(*entry)) : Result<void>(ledger::failure(entry));
+    if (!added) return fail_in_object(node, added.error().message);
   }
   return reader.take();
 }

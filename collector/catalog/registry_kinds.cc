@@ -33,6 +33,7 @@ constexpr FieldDef host_terms_fields[] = {
     {"state", choice, optional, "状态", "trial online changing leaving retired"},
     {"trial_from", date, optional, "试用起"},
     {"online_from", date, optional, "开通日期"},
+    {"changing_from", date, optional, "变更起"},
     {"leaving_from", date, optional, "退出申请"},
     {"retired_on", date, optional, "退役日期"},
     {"spec", reference, optional, "目录规格", "spec"},

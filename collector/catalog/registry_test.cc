@@ -161,12 +161,15 @@ TEST_CASE("JSON gives the same entries, and its mistakes are told with their pla
   CHECK(read->front().field("mlps_level") == "3");
   CHECK(read->front().field("public") == "yes");
   CHECK(says(json_problem("system", "[{\"id\":\"p\"},"), "line 1"));
-  CHECK(says(
-      json_problem("system", R"([{"id":"p","unit":"tax","name":"a"},{"id":"q","unit":"tax"}])"),
-      "[1] name: is needed"));
+  CHECK(says(json_problem("system",
+                          "[{\"id\":\"p\",\"unit\":\"tax\",\"name\":\"a\"},\n"
+                          " {\"id\":\"q\",\"unit\":\"tax\"}]"),
+             "line 2, column 2: name: is needed"));
+  CHECK(says(json_problem("system", "[\n{\"id\":\"p\",\n\"unit\":\"nobody\",\"name\":\"a\"}]"),
+             "line 3, column 15: unit: there is no unit 'nobody'"));
   CHECK(says(json_problem("system", R"([{"id":"p","unit":["tax"]}])"),
-             "[0] unit: must be a text or a number"));
-  CHECK(says(json_problem("system", "[7]"), "[0] must be an object"));
+             "line 1, column 19: unit: must be a text or a number"));
+  CHECK(says(json_problem("system", "[7]"), "line 1, column 2: must be an object"));
   CHECK(says(json_problem("system", R"({"id":"p","unit":"tax","name":"a\u0007"})"),
              "name: a control character"));
 }

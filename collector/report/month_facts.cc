@@ -59,6 +59,7 @@ class FactsReader {
     query.lanes = {lane};
     query.from = request_.from;
     query.to = request_.to;
+    query.cancelled = request_.cancelled;
     query.filter.columns = std::move(columns);
     query.limit = matches_max;
     query.bytes_max = ~std::uint64_t{0};

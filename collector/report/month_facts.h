@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct FactsRequest {
   std::vector<std::string> hosts;
   ledger::Time from{};
   ledger::Time to{};
+  const std::atomic<bool>* cancelled = nullptr;  // then: retry
 };
 
 // What rules::FactsFold says of the same records, read through the store's index: logins (OCSF

@@ -102,9 +102,9 @@ class Paper {
     cairo_arc(context_.get(), at.x, at.y, radius, 0, 2 * 3.14159265358979);
     cairo_fill(context_.get());
   }
-  // A new page when less than `room` is left.
+  // A new page when less than `room` is left; what is taller than a page begins where it is.
   bool need(double room) {
-    if (y + room <= body_end) return false;
+    if (y + room <= body_end || y <= margin) return false;
     next_page();
     return true;
   }
@@ -266,8 +266,37 @@ double height_of(Paper& paper, const std::vector<std::pair<std::string, Align>>&
   return tall + 2 * cell_padding;
 }
 
+using Cells = std::vector<std::pair<std::string, Align>>;
+
+Cells head_of(const DocumentTable& table, Language language) {
+  Cells head;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    head.emplace_back(in(language, table.columns[i].name),
+                      is_numeric(table, i) ? Align::right : Align::left);
+  }
+  return head;
+}
+
+Cells cells_of(const std::vector<CellValue>& row, Language language) {
+  Cells cells;
+  for (const CellValue& value : row) {
+    cells.emplace_back(cell_text(value, language), is_number(value) ? Align::right : Align::left);
+  }
+  return cells;
+}
+
+constexpr double table_name_height = 26;
+
+// Its name, its head and its first row stay together.
+double first_of_table(Paper& paper, const DocumentTable& table, Language language) {
+  if (table.rows.empty()) return table_name_height + 18;
+  const std::vector<double> widths = widths_of(table);
+  return table_name_height + height_of(paper, head_of(table, language), widths) +
+         height_of(paper, cells_of(table.rows.front(), language), widths);
+}
+
 void draw_table(Paper& paper, const DocumentTable& table, Language language) {
-  paper.need(70);
+  paper.need(first_of_table(paper, table, language));
   paper.y += 8;
   paper.text({margin, paper.y}, in(language, table.name), {.size = 11, .bold = true});
   paper.y += 18;
@@ -277,17 +306,10 @@ void draw_table(Paper& paper, const DocumentTable& table, Language language) {
     return;
   }
   const std::vector<double> widths = widths_of(table);
-  std::vector<std::pair<std::string, Align>> head;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    head.emplace_back(in(language, table.columns[i].name),
-                      is_numeric(table, i) ? Align::right : Align::left);
-  }
+  const Cells head = head_of(table, language);
   draw_row(paper, head, {.widths = widths, .head = true});
   for (const auto& row : table.rows) {
-    std::vector<std::pair<std::string, Align>> cells;
-    for (const CellValue& value : row) {
-      cells.emplace_back(cell_text(value, language), is_number(value) ? Align::right : Align::left);
-    }
+    const Cells cells = cells_of(row, language);
     if (paper.need(height_of(paper, cells, widths))) {
       draw_row(paper, head, {.widths = widths, .head = true});
     }
@@ -295,25 +317,40 @@ void draw_table(Paper& paper, const DocumentTable& table, Language language) {
   }
 }
 
+constexpr double section_name_height = 40;
+constexpr double chart_room = chart_height * chart_scale + 10;
+constexpr TextForm paragraph_form{.size = 10, .width = body_width};
+
+// A section's name is not left behind by what comes first in it.
+double first_of_section(Paper& paper, const DocumentSection& section, Language language) {
+  double first = 0;
+  if (!section.paragraphs.empty()) {
+    first = paper.height(in(language, section.paragraphs.front()), paragraph_form) + 6;
+  } else if (!section.charts.empty()) {
+    first = chart_room;
+  } else if (!section.tables.empty()) {
+    first = first_of_table(paper, section.tables.front(), language);
+  }
+  return section_name_height + first;
+}
+
 void draw_section(Paper& paper, const DocumentSection& section, Language language) {
-  paper.need(60);
+  paper.need(first_of_section(paper, section, language));
   paper.y += 14;
   paper.text({margin, paper.y}, in(language, section.name),
              {.size = 15, .bold = true, .colour = dark});
   paper.y += 26;
   for (const rules::Words& paragraph : section.paragraphs) {
-    const TextForm form{.size = 10, .width = body_width};
-    const double tall = paper.height(in(language, paragraph), form) + 6;
+    const double tall = paper.height(in(language, paragraph), paragraph_form) + 6;
     paper.need(tall);
-    paper.text({margin, paper.y}, in(language, paragraph), form);
+    paper.text({margin, paper.y}, in(language, paragraph), paragraph_form);
     paper.y += tall;
   }
   for (const Chart& chart : section.charts) {
-    const double tall = chart_height * chart_scale + 10;
-    paper.need(tall);
+    paper.need(chart_room);
     PaperCanvas canvas(paper, {margin + (body_width - chart_width * chart_scale) / 2, paper.y});
     draw_chart(canvas, chart, language);
-    paper.y += tall;
+    paper.y += chart_room;
   }
   for (const DocumentTable& table : section.tables) draw_table(paper, table, language);
 }

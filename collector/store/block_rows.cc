@@ -40,7 +40,7 @@ Result<BlockRows> BlockRows::open(const ledger::PartReader& part, const ledger::
   rows.kept_.assign(rows.block_.rows(), 1);
   rows.keep_times(selection);
   rows.keep_hosts(selection.filter.hosts);
-  rows.keep_received(selection.received_from);
+  rows.keep_received(selection);
   if (auto marked = rows.mark_whole_lines(); !marked) return failure(marked);
   for (const auto& alternatives : selection.filter.words) {
     if (std::ranges::find(rows.kept_, 1) == rows.kept_.end()) break;
@@ -77,10 +77,12 @@ void BlockRows::keep_hosts(const std::set<std::string, std::less<>>& hosts) {
   }
 }
 
-void BlockRows::keep_received(ledger::Time from) {
-  if (from == ledger::Time{}) return;
+void BlockRows::keep_received(const Selection& selection) {
+  const ledger::Time from = selection.received_from;
+  const auto& to = selection.received_to;
+  if (from == ledger::Time{} && !to) return;
   for (const ledger::BlockRun& run : block_.runs()) {
-    if (run.received >= from) continue;
+    if (run.received >= from && (!to || run.received < *to)) continue;
     const auto first = kept_.begin() + static_cast<std::ptrdiff_t>(run.first_row);
     std::fill(first, first + static_cast<std::ptrdiff_t>(run.rows), char{0});
   }

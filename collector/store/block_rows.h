@@ -46,7 +46,7 @@ class BlockRows {
   explicit BlockRows(ledger::LaneBlock block) : block_(std::move(block)) {}
   void keep_times(const Selection& selection);
   void keep_hosts(const std::set<std::string, std::less<>>& hosts);
-  void keep_received(ledger::Time from);  // committed then or later
+  void keep_received(const Selection& selection);
   ledger::Result<void> keep_words(const std::vector<std::string>& alternatives);
   ledger::Result<void> keep_column(const ColumnTest& test);
   ledger::Result<void> mark_whole_lines();

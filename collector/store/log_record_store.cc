@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "collector/store/part_filing.h"
 #include "collector/store/record_gate.h"
 #include "collector/store/search_sources.h"
 
@@ -348,6 +349,25 @@ Result<Aggregate> LogRecordStore::aggregate(const Scope& scope, const AggregateQ
     all.stats.complete = false;
   }
   return all;
+}
+
+Result<std::map<std::uint64_t, StoredDay>> LogRecordStore::days(Lane lane) {
+  auto view = log_.view([&](const BatchRow& row) {
+    return !row.hollow && row.records > 0 && has_lane(row.span, lane);
+  });
+  if (!view) return failure(view);
+  std::map<std::uint64_t, StoredDay> days;
+  for (const BatchRow& row : view->rows) days[day_of(row.received)].waits = true;
+  for (const PartPtr& part : view->parts->parts()) {
+    const ledger::LaneTotals& totals = part->footer().lanes[static_cast<std::size_t>(lane)];
+    if (totals.rows == 0) continue;
+    StoredDay& day = days[part->footer().day];
+    day.time_min = day.records == 0 ? totals.time_min : std::min(day.time_min, totals.time_min);
+    day.time_max = day.records == 0 ? totals.time_max : std::max(day.time_max, totals.time_max);
+    day.records += totals.rows;
+    day.bytes += totals.line_bytes;
+  }
+  return days;
 }
 
 Result<std::string> LogRecordStore::lines(const Scope& scope, std::string_view stream,

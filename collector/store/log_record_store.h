@@ -21,6 +21,7 @@ class LogRecordStore : public RecordStore {
   ledger::Result<OwnedRecord> record(const Scope& scope, std::string_view stream,
                                      std::uint64_t number) override;
   ledger::Result<Aggregate> aggregate(const Scope& scope, const AggregateQuery& query) override;
+  ledger::Result<std::map<std::uint64_t, StoredDay>> days(Lane lane) override;
   ledger::Result<std::string> lines(const Scope& scope, std::string_view stream,
                                     std::uint64_t batch) override;
 

@@ -49,7 +49,8 @@ struct Selection {
   std::vector<Lane> lanes;  // empty = all
   ledger::Time from{};      // from <= time < to
   ledger::Time to{};
-  ledger::Time received_from{};  // committed then or later
+  ledger::Time received_from{};                            // committed then or later
+  std::optional<ledger::Time> received_to = std::nullopt;  // and before
   Filter filter;
   RecordTest matches;  // asked of what the filter lets through; empty: all of it matches
   const std::atomic<bool>* cancelled = nullptr;
@@ -92,6 +93,16 @@ struct Aggregate {
   void merge(Aggregate&& other);  // of other records
 };
 
+// What a UTC day of commit holds of a lane. Records are never changed: where both numbers are what
+// they were, the records are.
+struct StoredDay {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // of their lines
+  ledger::Time time_min{};  // of the records
+  ledger::Time time_max{};
+  bool waits = false;  // some of it is not filed yet, and not counted
+};
+
 // A record with nothing borrowed.
 struct OwnedRecord {
   RecordKey key;
@@ -116,6 +127,9 @@ class RecordStore {
                                              std::uint64_t number) = 0;
   // How many records match, by group. Errors as scan().
   virtual ledger::Result<Aggregate> aggregate(const Scope& scope, const AggregateQuery& query) = 0;
+  // The days on which records of that lane were committed, by day since 1970; from counts, without
+  // reading a record.
+  virtual ledger::Result<std::map<std::uint64_t, StoredDay>> days(Lane lane) = 0;
   // The exact lines of a batch, joined by LF; reject when absent, hollow or outside the scope.
   virtual ledger::Result<std::string> lines(const Scope& scope, std::string_view stream,
                                             std::uint64_t batch) = 0;

@@ -31,6 +31,7 @@ bool is_wanted_row(const Selection& query, const Scope& scope, const BatchRow& r
   if (row.hollow || row.records == 0) return false;
   if (row.time_max < query.from || row.time_min >= query.to) return false;
   if (row.filled < query.received_from) return false;
+  if (query.received_to && row.filled >= *query.received_to) return false;
   if (!has_host(query.filter.hosts, row.host)) return false;
   return scope.allows(row.unit) && std::ranges::any_of(lanes, [&](Lane lane) {
            return wants(query, lane) && has_lane(row.span, lane) &&
@@ -56,7 +57,9 @@ bool is_passed_over(const Result<T>& done, const Selection& query, ScanStats& st
 
 Result<void> add_part(const PartPtr& part, const Scope& scope, const Selection& query,
                       SearchSources& sources) {
-  if (part->footer().day < day_of(query.received_from)) return {};
+  const std::uint64_t day = part->footer().day;
+  if (day < day_of(query.received_from)) return {};
+  if (query.received_to && day > day_of(*query.received_to - Time::duration(1))) return {};
   for (const Lane lane : lanes) {
     if (!wants(query, lane)) continue;
     const auto number = static_cast<std::size_t>(lane);
@@ -91,6 +94,7 @@ std::uint64_t lost_to(const std::vector<Loss>& losses, const Scope& scope, const
     const bool known = !loss.stream.empty();
     if (known && (!scope.allows(loss.unit) || !has_host(query.filter.hosts, loss.host))) continue;
     if (known && loss.received_to < query.received_from) continue;
+    if (known && query.received_to && loss.received_from >= *query.received_to) continue;
     lost += loss.last - loss.first + 1;
   }
   return lost;

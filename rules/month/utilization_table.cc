@@ -89,6 +89,7 @@ void add_standing(UtilizationRow& row, const TableRequest& request, const Folded
       months.erase(months.begin(), months.end() - history_months_max);
     }
   }
+  row.history = months;
   months.push_back(*row.outcome);
   row.standing = stand(rules, months);
   if (!row.standing->flag) return;

@@ -77,6 +77,7 @@ struct UtilizationRow {
   std::uint64_t unusable = 0;  // in the host's first row: unreadable, or cannot be true
   std::vector<WeekHour> week;  // its CPU samples by hour of the week, or none
   // In the host's last row: where it stands after this month and those before.
+  std::vector<MonthOutcome> history;  // of its size, rising
   std::optional<MonthOutcome> outcome;
   std::optional<Standing> standing;
   std::optional<Recommendation> advice;    // when it is flagged and a size fits

@@ -10,21 +10,13 @@
 
 #include "ledger/usage_hour.h"
 #include "rules/calendar/calendar.h"
+#include "rules/utilization/fold_run.h"
 
 namespace yunjian::rules {
 
 // Percentages are whole hundredths of a point (12.3 % is 1230), so that every machine folds and
 // compares alike.
 using Hundredths = std::uint64_t;
-
-// Records of one stream that went into a fold: `records` usage_hour records, the first and the last
-// of them by number.
-struct FoldInput {
-  std::string stream;
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::uint64_t records = 0;
-};
 
 struct BusiestHour {
   Hundredths cpu_mean = 0;
@@ -89,6 +81,9 @@ class MonthFold {
   // longer than two hours, a sum its extremes do not allow) are counted as unusable.
   ledger::Result<void> add(const ledger::UsageHour& hour, std::string_view stream,
                            std::uint64_t number);
+  // What another fold made of usable records of this month that come next: the same as to add()
+  // each of them. `run` is of one equal_size(), of one stream.
+  ledger::Result<void> add(FoldRun run);
 
   // At least one part, in time order; a host that changed size has several.
   std::vector<FoldedPart> finish();
@@ -96,45 +91,18 @@ class MonthFold {
   std::vector<FoldedPart> finish(const FoldWindow& window);
 
  private:
-  struct HourSum {
-    std::uint64_t sum = 0, count = 0;
-    std::chrono::seconds measured{0};
+  struct Numbers {
+    std::uint64_t first, last;
   };
-  // One day's CPU; as text (a few hundred bytes) while another day is being filled, so that the
-  // months of many hosts can be folded at once.
-  struct DaySum {
-    ledger::Histogram cpu{ledger::Scale::percent};
-    std::string packed = {};
-    ledger::Histogram::Summary summary = {};
-    std::chrono::seconds measured{0};
-    void pack();
-    void unpack();
-  };
-  struct Span {
-    ledger::Time from, to;
-  };
-  // What belongs to one size, still open.
-  struct Open {
-    FoldedPart part;
-    std::vector<Span> spans;
-    std::map<ledger::Time, HourSum> hours;
-    std::map<std::chrono::sys_days, DaySum> days;
-    std::optional<std::chrono::sys_days> filled;  // that is not packed
-    DaySum& day(std::chrono::sys_days date);
-  };
-
-  Open& open_for(const ledger::UsageHour& hour);
-  static void note_input(std::vector<FoldInput>& inputs, std::string_view stream,
-                         std::uint64_t number);
-  static void merge(Open& into, Open&& later);
-  void close(Open& open, ledger::Time from, ledger::Time to) const;
-  void close_spans(Open& open) const;
-  void close_days(Open& open) const;
+  ledger::Result<void> follow(std::string_view stream, Numbers numbers);
+  FoldedPart close(FoldRun& run, ledger::Time from, ledger::Time to) const;
+  void close_spans(FoldRun& run, FoldedPart& part) const;
+  void close_days(FoldRun& run, FoldedPart& part) const;
   ledger::Time window_end() const;
 
   FoldWindow window_;
   const Calendar* calendar_;
-  std::vector<Open> open_;
+  std::vector<FoldRun> open_;
   std::vector<std::string> streams_;  // seen, the last one current
   std::optional<std::uint64_t> last_number_;
   std::uint64_t unusable_ = 0;

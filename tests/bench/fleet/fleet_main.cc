@@ -206,11 +206,15 @@ class Seeder {
       must(ledger::replace_file(files_, ledger::join_path(settings_.lists, name), text, 0644),
            "list");
     }
-    fmt::print("{{\"hosts\":{},\"batches\":{},\"hours\":{},\"mean_hour_bytes\":{}}}\n",
-               plan_.hosts.size(), batches_, hours_, hours_ == 0 ? 0 : hour_bytes_ / hours_);
+    fmt::print(
+        "{{\"hosts\":{},\"batches\":{},\"hours\":{},\"mean_hour_bytes\":{},"
+        "\"mean_cpu_bins\":{}}}\n",
+        plan_.hosts.size(), batches_, hours_, mean(hour_bytes_), mean(cpu_bins_));
   }
 
  private:
+  std::uint64_t mean(std::uint64_t of_hours) const { return hours_ == 0 ? 0 : of_hours / hours_; }
+
   struct Agent {
     std::unique_ptr<ledger::Ratchet> ratchet;
     std::size_t number = 0;
@@ -345,11 +349,12 @@ class Seeder {
       if (level.cpu < 400) level.cpu += level.cpu / 40 * (agent.number % 5);
       level.memory += level.memory > 500 && level.memory < 700 ? 20 * (agent.number % 6) : 0;
       line.clear();
-      pool_of(host, level, doubled)
-          .append(line, begin + std::chrono::hours(hour),
+      const HourPool& pool = pool_of(host, level, doubled);
+      pool.append(line, begin + std::chrono::hours(hour),
                   agent.number * 3 + day * 5 + static_cast<std::size_t>(hour));
       add(line);
       ++hours_;
+      cpu_bins_ += pool.mean_cpu_bins();
       hour_bytes_ += line.size();
     }
     const double grown = host.role == Role::filling ? 66.0 + day : 41.5 + 0.05 * day;
@@ -401,6 +406,7 @@ class Seeder {
   std::uint64_t batches_ = 0;
   std::uint64_t hours_ = 0;
   std::uint64_t hour_bytes_ = 0;
+  std::uint64_t cpu_bins_ = 0;
 };
 
 int run(int argc, char** argv) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "ledger/base/result.h"
-
 namespace yunjian::fleet {
 
 using ledger::HourFigure;
@@ -60,6 +58,7 @@ HourPool::HourPool(const Level& level, unsigned vcpus, unsigned memory_gb) {
       add(HourFigure::disk_bytes, level.disk_bytes, level.disk_bytes / 2);
       add(HourFigure::disk_iops, level.disk_iops, level.disk_iops / 2);
     }
+    cpu_bins_ += hour.figure(HourFigure::cpu).bins().size();
     std::string line;
     ledger::write_usage_hour(line, hour);
     lines_.push_back(std::move(line));
@@ -77,12 +76,6 @@ void HourPool::append(std::string& out, Time from, std::size_t which) const {
       out.replace(at, hour_length, given);
     }
   }
-}
-
-std::size_t HourPool::mean_bytes() const {
-  std::size_t sum = 0;
-  for (const std::string& line : lines_) sum += line.size();
-  return sum / lines_.size();
 }
 
 }  // namespace yunjian::fleet

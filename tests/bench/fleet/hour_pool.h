@@ -25,10 +25,12 @@ class HourPool {
   HourPool(const Level& level, unsigned vcpus, unsigned memory_gb);
   // The line of the hour that begins at `from`; `which` chooses among the pool's lines.
   void append(std::string& out, ledger::Time from, std::size_t which) const;
-  std::size_t mean_bytes() const;
+  // How many different CPU values its lines hold, on average.
+  std::size_t mean_cpu_bins() const { return cpu_bins_ / lines_.size(); }
 
  private:
   std::vector<std::string> lines_;
+  std::size_t cpu_bins_ = 0;  // of all lines together
 };
 
 }  // namespace yunjian::fleet
