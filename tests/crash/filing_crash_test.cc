@@ -39,7 +39,7 @@ constexpr std::uint64_t small_segments = 1500;  // two or three batches each
 constexpr std::string_view kept_unit = "tax";   // under a legal hold
 constexpr std::string_view other_unit = "water";
 
-// Two days of two hosts. A body of the first day came on the second one.
+// Two days of two hosts. A body of the first day came at once, another one on the second day.
 class Scene {
  public:
   Scene() {
@@ -50,15 +50,10 @@ class Scene {
       REQUIRE(log.enrol(agents_[i], unit(i), "web-0" + std::to_string(i)));
     }
     commit_day(12, "first");
-    const ledger::Frame late = agents_[1].seal(event_lines(test_start, 2, "second late"));
-    auto hollow = batch_entry(late, unit(1), "web-01");
-    hollow.body.clear();
-    hollow.hollow = true;
-    const std::uint64_t late_batch = agents_[1].next_batch() - 1;
-    REQUIRE(log->commit(only(std::move(hollow))));
+    fill(commit_hollow("first"), "first");
+    const BodyFill late = commit_hollow("second");
     log.clock.advance(24h);
-    REQUIRE(log->commit(only(BodyFill{agents_[1].stream(), late_batch, late.body, std::nullopt})));
-    lines_["second"][unit(1)] += 2;  // a late body belongs to the day on which it came
+    fill(late, "second");  // a late body belongs to the day on which it came
     commit_day(8, "second");
     // Not to be found before they are sealed: they close the last segment of the others.
     for (int i = 0; i < 4; ++i) {
@@ -167,6 +162,20 @@ class Scene {
   std::uint64_t purges = 0;  // leaves that are neither batch nor enrolment, of the last audit
 
  private:
+  // A batch of two records that comes without its body; the body.
+  BodyFill commit_hollow(const std::string& word) {
+    const std::uint64_t number = agents_[1].next_batch();
+    const ledger::Frame frame = agents_[1].seal(event_lines(test_start, 2, word));
+    auto hollow = batch_entry(frame, unit(1), "web-01");
+    hollow.body.clear();
+    hollow.hollow = true;
+    REQUIRE(log->commit(only(std::move(hollow))));
+    return {agents_[1].stream(), number, frame.body, std::nullopt};
+  }
+  void fill(const BodyFill& body, const std::string& day) {
+    REQUIRE(log->commit(only(BodyFill(body))));
+    lines_[day][unit(1)] += 2;
+  }
   static std::string unit(std::size_t agent) {
     return std::string(agent == 0 ? kept_unit : other_unit);
   }
