@@ -77,9 +77,9 @@ Response EnrolHandler::handle(const Request& request) {
   }
   if (route->pattern == enrol_path) return enrol(request);
   // Asked first: a host learns here that its clock is wrong, before a certificate's times say no.
-  return {.headers = {{"Yunjian-Time", ledger::format_time(parts_.clock.wall())}},
-          .content_type = "application/x-pem-file",
-          .body = parts_.authority.certificate_pem()};
+  return {.content_type = "application/x-pem-file",
+          .body = parts_.authority.certificate_pem(),
+          .headers = {{"Yunjian-Time", ledger::format_time(parts_.clock.wall())}}};
 }
 
 Response EnrolHandler::enrol(const Request& request) {
