@@ -6,6 +6,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <set>
 
 #include "ledger/base/bytes.h"
 
@@ -40,12 +41,11 @@ class Builder {
   bool EndObject(rapidjson::SizeType) { return close(); }
   bool EndArray(rapidjson::SizeType) { return close(); }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
-    auto& members = open_.back().members;
     std::string key(text, length);
-    for (const auto& member : members) {
-      if (member.first == key) return refuse(fmt::format("the key \"{}\" stands twice", key));
+    if (!keys_.back().insert(key).second) {
+      return refuse(fmt::format("the key \"{}\" stands twice", key));
     }
-    members.emplace_back(std::move(key), DataNode{});
+    open_.back().members.emplace_back(std::move(key), DataNode{});
     return true;
   }
   // Numbers come through RawNumber only.
@@ -62,6 +62,7 @@ class Builder {
   bool open(DataNode::Kind kind) {
     if (open_.size() == data_file_depth_max) return refuse("nested too deeply");
     open_.push_back(placed({.kind = kind}));
+    keys_.emplace_back();
     ++open_.back().column;  // the bracket is still to be read
     return true;
   }
@@ -83,6 +84,7 @@ class Builder {
   bool close() {
     DataNode done = std::move(open_.back());
     open_.pop_back();
+    keys_.pop_back();
     return put(std::move(done));
   }
   bool put(DataNode node) {
@@ -106,6 +108,7 @@ class Builder {
   std::size_t line_ = 1;
   std::size_t column_ = 0;
   std::vector<DataNode> open_;
+  std::vector<std::set<std::string>> keys_;  // of each of open_
 };
 
 std::string place(std::string_view json, std::size_t offset) {

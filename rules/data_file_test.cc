@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <string>
+
 namespace yunjian::rules {
 namespace {
 
@@ -30,6 +33,20 @@ TEST_CASE("a data file that is not JSON is refused with line and column") {
   CHECK(message_of("") != "");
   CHECK(message_of("{} {}") != "");
   CHECK(message_of("{\"a\": \"\xff\"}") != "");
+}
+
+// Compared with all keys before it, as once was, this takes minutes.
+TEST_CASE("an object of very many keys is read as fast as one of few") {
+  std::string json = "{";
+  for (int i = 0; i < 200'000; ++i) json += "\"" + std::to_string(i) + "\":1,";
+  const auto begun = std::chrono::steady_clock::now();
+  const auto whole = parse_data_file(json + "\"end\":1}", json.size() + 10);
+  REQUIRE(whole);
+  CHECK(whole->members.size() == 200'001);
+  const auto twice = parse_data_file(json + "\"7\":1}", json.size() + 10);
+  REQUIRE_FALSE(twice);
+  CHECK(twice.error().message.find("\"7\" stands twice") != std::string::npos);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
 }
 
 TEST_CASE("a key that stands twice is refused, not silently overwritten") {

@@ -1,6 +1,6 @@
 # How a folder declares its targets:
 #
-#   yunjian_library(<name> [COLD] [SOURCES a.cc …] [DEPS target …])   static library; DEPS are public
+#   yunjian_library(<name> [COLD] [SOURCES a.cc …] [DEPS target …])   static; DEPS are public
 #   yunjian_program(<name> SOURCES main.cc … [DEPS target …])         lands in build/<preset>/bin/
 #   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
 #   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
