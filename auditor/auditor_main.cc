@@ -315,8 +315,8 @@ struct Commands {
           files, {verify_files.exported, verify.vkey, verify_files.lines, verify.json});
     }
     if (!verify_files.alarm.empty()) {
-      return run_verify_alarm(
-          files, {verify_files.alarm, verify.vkey, verify.witnesses, verify.json});
+      return run_verify_alarm(files,
+                              {verify_files.alarm, verify.vkey, verify.witnesses, verify.json});
     }
     if (verify_files.proof.empty()) return run_verify(files, verify);
     return run_verify_proof(files, {verify_files.proof, verify.vkey, verify.state, verify.json});

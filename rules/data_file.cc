@@ -88,6 +88,9 @@ class Builder {
     return put(std::move(done));
   }
   bool put(DataNode node) {
+    if (++values_ > data_file_values_max) {
+      return refuse(fmt::format("more than {} values", data_file_values_max));
+    }
     if (open_.empty()) {
       root = std::move(node);
     } else if (open_.back().kind == DataNode::Kind::list) {
@@ -107,6 +110,7 @@ class Builder {
   std::size_t seen_ = 0;
   std::size_t line_ = 1;
   std::size_t column_ = 0;
+  std::size_t values_ = 0;
   std::vector<DataNode> open_;
   std::vector<std::set<std::string>> keys_;  // of each of open_
 };

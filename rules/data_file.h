@@ -26,8 +26,9 @@ struct DataNode {
 
 inline constexpr std::size_t data_file_bytes_max = 1024 * 1024;
 inline constexpr std::size_t data_file_depth_max = 16;
+inline constexpr std::size_t data_file_values_max = 250'000;  // each takes some 100 bytes
 
-// Reject: not JSON (with line and column), a key twice, deeper or longer than the limits.
+// Reject: not JSON (with line and column), a key twice, beyond one of the limits.
 ledger::Result<DataNode> parse_data_file(std::string_view json,
                                          std::size_t bytes_max = data_file_bytes_max);
 

@@ -60,6 +60,10 @@ TEST_CASE("a data file is refused beyond its limits") {
   CHECK_FALSE(parse_data_file("[" + deep + std::string(data_file_depth_max + 1, ']')));
   CHECK(parse_data_file("[]" + std::string(data_file_bytes_max - 2, ' ')));
   CHECK_FALSE(parse_data_file("[]" + std::string(data_file_bytes_max - 1, ' ')));
+  std::string wide = "[1";
+  for (std::size_t i = 2; i < data_file_values_max; ++i) wide += ",1";
+  CHECK(parse_data_file(wide + "]"));
+  CHECK_FALSE(parse_data_file(wide + ",1]"));
 }
 
 TEST_CASE("what is wrong in an object is named by its path") {
