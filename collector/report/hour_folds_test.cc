@@ -272,6 +272,25 @@ TEST_CASE_FIXTURE(Fixture, "records that came before those sealed earlier are no
   check_same("web-01");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a body that came late, months after, counts while it waits to be filed") {
+  const Time end = std::chrono::floor<std::chrono::hours>(log.clock.wall());
+  const ledger::Frame late = web.seal({hour_line({.from = end - 2h})});
+  BatchEntry hollow = batch_entry(late, "tax", "web-01");
+  hollow.hollow = true;
+  hollow.body.clear();
+  REQUIRE(log->commit(only(std::move(hollow))));
+  next_day();
+  file_all();
+  log.clock.advance(60 * 24h);
+  seal_day(web, {"tax", "web-01"});
+  file_all();  // the day that the body comes on holds another month's hours
+  REQUIRE(log->commit(only(BodyFill{web.stream(), 0, late.body, std::nullopt})));
+  check_same("web-01");
+  REQUIRE(folded("web-01")->parts.front().usage);
+  CHECK(folded("web-01")->parts.front().inputs.front().records == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "what a host sent for another unit stays out of the scope") {
   seal_day(web, {"tax", "web-01"});
   next_day();

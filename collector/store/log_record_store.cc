@@ -357,7 +357,7 @@ Result<std::map<std::uint64_t, StoredDay>> LogRecordStore::days(Lane lane) {
   });
   if (!view) return failure(view);
   std::map<std::uint64_t, StoredDay> days;
-  for (const BatchRow& row : view->rows) days[day_of(row.received)].waits = true;
+  for (const BatchRow& row : view->rows) days[day_of(row.filled)].waits = true;
   for (const PartPtr& part : view->parts->parts()) {
     const ledger::LaneTotals& totals = part->footer().lanes[static_cast<std::size_t>(lane)];
     if (totals.rows == 0) continue;
