@@ -73,17 +73,24 @@ struct FoundLeaf {
   std::vector<Hash> path;
 };
 
-// The newest of the log's last leaves that is wanted.
-Result<std::optional<FoundLeaf>> find_back(TileReader& tiles, std::uint64_t size,
+struct LeafRange {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+};
+
+// The newest wanted leaf of the range, or of its last `bundles_max` bundles.
+Result<std::optional<FoundLeaf>> find_back(TileReader& tiles, LeafRange range,
                                            ledger::Hasher& hasher,
                                            const std::function<bool(std::string_view)>& is_wanted) {
-  const std::uint64_t bundles = (size + ledger::tile_width - 1) / ledger::tile_width;
-  for (std::uint64_t back = 1; back <= std::min(bundles, bundles_max); ++back) {
+  const std::uint64_t bundles = (range.end + ledger::tile_width - 1) / ledger::tile_width;
+  const std::uint64_t most = bundles - range.first / ledger::tile_width;
+  for (std::uint64_t back = 1; back <= std::min(most, bundles_max); ++back) {
+    const std::uint64_t begin = (bundles - back) * ledger::tile_width;
     auto entries = tiles.bundle(bundles - back);
     if (!entries) return ledger::failure(entries);
-    for (std::size_t i = entries->size(); i-- > 0;) {
+    for (std::size_t i = entries->size(); i-- > 0 && begin + i >= range.first;) {
       if (!is_wanted((*entries)[i])) continue;
-      FoundLeaf found{(*entries)[i], (bundles - back) * ledger::tile_width + i, {}};
+      FoundLeaf found{(*entries)[i], begin + i, {}};
       auto path = tiles.path({hasher.leaf(found.leaf), found.index});
       if (!path) return ledger::failure(path);
       found.path = std::move(*path);
@@ -104,7 +111,7 @@ Result<std::optional<FullRoster>> newest_roster(ProofSource& source, const ledge
   TileReader tiles(source, tree, log.suite());
   const auto hasher = log.suite().hasher();
   std::optional<ledger::Roster> roster;
-  auto leaf = find_back(tiles, tree.size, *hasher, [&](std::string_view bytes) {
+  auto leaf = find_back(tiles, {0, tree.size}, *hasher, [&](std::string_view bytes) {
     roster = full_roster(bytes, log);
     return roster.has_value();
   });
@@ -159,7 +166,8 @@ Result<bool> add_next(ProofSource& source, const ledger::Verifier& log, TileRead
 Result<void> add_retirement(const SignedLog& of, TileReader& tiles, ExportedStream& stream) {
   const auto last = ledger::read_header(stream.frames.back().header, of.log.suite());
   if (!last) return {};
-  auto leaf = find_back(tiles, of.tree.size, *of.log.suite().hasher(), [&](std::string_view bytes) {
+  const LeafRange behind{stream.last_index, of.tree.size};
+  auto leaf = find_back(tiles, behind, *of.log.suite().hasher(), [&](std::string_view bytes) {
     const auto retirement = retirement_of(bytes, of.log);
     return retirement && retirement->agent == last->header.agent &&
            retirement->incarnation == last->header.incarnation;
