@@ -134,8 +134,8 @@ std::size_t SampleLog::add_roster(const std::vector<ledger::RosterLine>& lines, 
 
 std::size_t SampleLog::retire(std::size_t stream) {
   const ledger::Ratchet& at = *streams_[stream].ratchet;
-  return add_leaf(ledger::format_retirement({at.identity().agent, at.identity().incarnation,
-                                             at.next_batch(), at.previous(), now_}));
+  return add_leaf(ledger::format_retirement(
+      {at.identity().agent, at.identity().incarnation, at.next_batch(), at.previous(), now_}));
 }
 
 void SampleLog::keep_list(const std::string& lines) {
