@@ -25,7 +25,9 @@ target_compile_options(yunjian_options INTERFACE -Wall -Wextra -Wconversion -Wsh
 if(YUNJIAN_WERROR)
   target_compile_options(yunjian_options INTERFACE -Werror)
 endif()
+set(YUNJIAN_RELEASE OFF)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT YUNJIAN_SANITIZE)
+  set(YUNJIAN_RELEASE ON)
   target_compile_options(yunjian_options INTERFACE -fstack-protector-strong
                                                    -fstack-clash-protection -fcf-protection)
   # GCC 12 sees overlaps and overruns in inlined strings where there are none (PR 105651, 105329).

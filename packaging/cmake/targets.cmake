@@ -1,6 +1,7 @@
 # How a folder declares its targets:
 #
-#   yunjian_library(<name> [COLD] [SOURCES a.cc …] [DEPS target …])   static; DEPS are public
+#   yunjian_library(<name> [COLD] [SOURCES a.cc …] [ALONE b.cc …] [DEPS target …])
+#                                                               static; DEPS are public
 #   yunjian_program(<name> SOURCES main.cc … [DEPS target …])         lands in build/<preset>/bin/
 #   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
 #   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
@@ -31,6 +32,11 @@ if(YUNJIAN_PCH)
   target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_COLD_OPTIONS})
 endif()
 
+# In the release build eight sources of a library are compiled as one, which halves the time their
+# headers take. ALONE names sources whose file-local names others have too.
+option(YUNJIAN_UNITY "compile several sources at once" ${YUNJIAN_RELEASE})
+set(YUNJIAN_UNITY_SIZE 8)
+
 function(yunjian_target name pch)
   target_link_libraries(${name} PRIVATE yunjian_options)
   if(YUNJIAN_PCH)
@@ -45,14 +51,21 @@ function(yunjian_target name pch)
 endfunction()
 
 function(yunjian_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "SOURCES;ALONE;DEPS")
   if(NOT arg_SOURCES)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE yunjian_options ${arg_DEPS})
     return()
   endif()
-  add_library(${name} STATIC ${arg_SOURCES})
+  add_library(${name} STATIC ${arg_SOURCES} ${arg_ALONE})
   yunjian_target(${name} yunjian_pch)
+  if(YUNJIAN_UNITY)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON
+                                             UNITY_BUILD_BATCH_SIZE ${YUNJIAN_UNITY_SIZE})
+    set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    # A class whose members' types are file-local counts as a header's in a joined source.
+    target_compile_options(${name} PRIVATE -Wno-subobject-linkage)
+  endif()
   if(arg_COLD)
     target_compile_options(${name} PRIVATE ${YUNJIAN_COLD_OPTIONS})
   endif()
