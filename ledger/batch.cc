@@ -201,18 +201,23 @@ BodyDecoder::BodyDecoder() : impl_(std::make_unique<Impl>()) {
 BodyDecoder::~BodyDecoder() = default;
 
 Result<void> BodyDecoder::decode(std::string_view body, std::string& out) {
-  out.clear();
-  if (body.empty()) return {};
-  if (body.size() > body_encoded_bytes_max) {
-    return fail(ErrorKind::reject, "the body is longer than 4 MiB");
+  const auto refuse = [&out](std::string why) {
+    out.clear();
+    return fail(ErrorKind::reject, std::move(why));
+  };
+  if (body.empty()) {
+    out.clear();
+    return {};
   }
+  if (body.size() > body_encoded_bytes_max) return refuse("the body is longer than 4 MiB");
   const unsigned long long declared = ZSTD_getFrameContentSize(body.data(), body.size());
   if (declared == ZSTD_CONTENTSIZE_ERROR) {
-    return fail(ErrorKind::reject, "the body is not a zstd frame");
+    return refuse("the body is not a zstd frame");
   }
   if (declared != ZSTD_CONTENTSIZE_UNKNOWN && declared > body_decoded_bytes_max) {
-    return fail(ErrorKind::reject, "the body would decode to more than 4 MiB");
+    return refuse("the body would decode to more than 4 MiB");
   }
+  // What the last body left is overwritten, not cleared: a resize that shrinks writes nothing.
   const std::size_t room = declared == ZSTD_CONTENTSIZE_UNKNOWN ? body_decoded_bytes_max : declared;
   out.resize(room);
   ZSTD_DCtx_reset(impl_->context, ZSTD_reset_session_only);
@@ -220,34 +225,29 @@ Result<void> BodyDecoder::decode(std::string_view body, std::string& out) {
   ZSTD_outBuffer decoded{out.data(), out.size(), 0};
   const std::size_t left = ZSTD_decompressStream(impl_->context, &decoded, &in);
   if (ZSTD_isError(left) != 0 || left != 0) {
-    out.clear();
-    return fail(ErrorKind::reject,
-                std::string("the body does not decode: ") +
-                    (ZSTD_isError(left) != 0 ? ZSTD_getErrorName(left)
-                                             : "it is cut off or decodes to more than 4 MiB"));
+    return refuse(std::string("the body does not decode: ") +
+                  (ZSTD_isError(left) != 0 ? ZSTD_getErrorName(left)
+                                           : "it is cut off or decodes to more than 4 MiB"));
   }
   out.resize(decoded.pos);
-  if (in.pos == body.size()) return {};
-  out.clear();
-  return fail(ErrorKind::reject, "bytes follow the body's zstd frame");
+  if (in.pos != body.size()) return refuse("bytes follow the body's zstd frame");
+  return {};
 }
 
 Result<std::vector<std::string_view>> split_lines(std::string_view joined, std::uint64_t records) {
   std::vector<std::string_view> lines;
   if (records == 0 && joined.empty()) return lines;
-  // Before any allocation that a hostile count could drive.
-  const auto found = static_cast<std::uint64_t>(std::count(joined.begin(), joined.end(), '\n')) + 1;
-  if (found != records) {
-    return fail(ErrorKind::reject, "the body holds " + std::to_string(found) +
-                                       " lines, the header says " + std::to_string(records));
-  }
-  lines.reserve(found);
-  for (std::size_t begin = 0; begin <= joined.size();) {
+  // No more than this by the word of a header, which may be hostile.
+  lines.reserve(std::min<std::uint64_t>(records, 4096));
+  for (std::size_t begin = 0; begin <= joined.size() && lines.size() < records;) {
     const std::size_t end = std::min(joined.find('\n', begin), joined.size());
     lines.push_back(joined.substr(begin, end - begin));
     begin = end + 1;
   }
-  return lines;
+  if (records != 0 && lines.size() == records && lines.back().end() == joined.end()) return lines;
+  const auto found = std::count(joined.begin(), joined.end(), '\n') + 1;
+  return fail(ErrorKind::reject, "the body holds " + std::to_string(found) +
+                                     " lines, the header says " + std::to_string(records));
 }
 
 Hash lines_root(Hasher& hasher, const std::vector<std::string_view>& lines) {

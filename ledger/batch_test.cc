@@ -124,6 +124,9 @@ TEST_CASE("a body comes back, and a hostile one is stopped") {
   CHECK_FALSE(split_lines(lines, ~std::uint64_t{0}));
   CHECK(split_lines("", 0).value().empty());
   CHECK_FALSE(split_lines("a", 0));
+  CHECK_FALSE(split_lines("a\n", 1));
+  CHECK(split_lines("a\n", 2).value() == std::vector<std::string_view>{"a", ""});
+  CHECK(split_lines("a\nb\nc", 2).error().message == "the body holds 3 lines, the header says 2");
 
   for (std::size_t i = 0; i < body.size() * 8; ++i) {
     std::string flipped = body;

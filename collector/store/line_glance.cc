@@ -32,16 +32,22 @@ LineGlance parse_glance(std::string_view line) {
 
 }  // namespace
 
-LineGlance glance(std::string_view line) {
+std::string_view kind_of(std::string_view line) {
   constexpr std::size_t kind_at = time_prefix.size() + time_chars + kind_prefix.size();
   if (line.size() <= kind_at || !line.starts_with(time_prefix) ||
       line.substr(kind_at - kind_prefix.size(), kind_prefix.size()) != kind_prefix) {
-    return parse_glance(line);
+    return {};
   }
   const std::size_t end = line.find('"', kind_at);
+  return end == std::string_view::npos ? std::string_view() : line.substr(kind_at, end - kind_at);
+}
+
+LineGlance glance(std::string_view line) {
+  const std::string_view kind = kind_of(line);
+  if (kind.empty()) return parse_glance(line);
   const auto time = ledger::parse_time(line.substr(time_prefix.size(), time_chars));
-  if (end == std::string_view::npos || !time) return parse_glance(line);
-  return {*time, lane_of(line.substr(kind_at, end - kind_at))};
+  if (!time) return parse_glance(line);
+  return {*time, lane_of(kind)};
 }
 
 ledger::BodySpan span_of(std::span<const std::string_view> lines) {

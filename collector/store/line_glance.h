@@ -21,6 +21,8 @@ struct LineGlance {
 // Canonical lines begin with time and kind and are read without parsing; others are parsed, and
 // what cannot be parsed is an event without time.
 LineGlance glance(std::string_view line);
+// The kind of a line that begins as a canonical record does; empty otherwise. Parses nothing.
+std::string_view kind_of(std::string_view line);
 
 ledger::BodySpan span_of(std::span<const std::string_view> lines);
 bool has_lane(const ledger::BodySpan& span, Lane lane);

@@ -37,7 +37,7 @@ void examine_body(ExaminedFrame& frame, Workspace& space) {
   frame.body = BodyFinding::good;
   frame.span = span_of(*lines);
   frame.line_bytes = space.lines.size();
-  frame.gaps = find_gaps(space.lines);
+  frame.gaps = find_gaps(*lines);
 }
 
 }  // namespace

@@ -1,13 +1,11 @@
 #include "collector/verify/gap_scan.h"
 
-#include <algorithm>
-
+#include "collector/store/line_glance.h"
 #include "ledger/record.h"
 
 namespace yunjian::collector {
 namespace {
 
-// As a canonical record writes it; an agent that writes otherwise only escapes its own alarm.
 constexpr std::string_view gap_mark = R"("what":"gap")";
 
 std::string text_of(const ledger::ParsedRecord& record, std::string_view key) {
@@ -16,22 +14,19 @@ std::string text_of(const ledger::ParsedRecord& record, std::string_view key) {
 
 }  // namespace
 
-std::vector<GapSeen> find_gaps(std::string_view lines) {
+std::vector<GapSeen> find_gaps(std::span<const std::string_view> lines) {
   std::vector<GapSeen> gaps;
-  std::size_t at = lines.find(gap_mark);
-  while (at != std::string_view::npos && gaps.size() < gaps_a_body_max) {
-    const std::size_t before = lines.rfind('\n', at);
-    const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
-    const std::size_t end = std::min(lines.find('\n', at), lines.size());
-    const auto record = ledger::parse_record(lines.substr(begin, end - begin));
-    // The same words may stand in the text of an event.
-    if (record && (*record)->find("kind") == "agent" && (*record)->find("what") == "gap") {
+  for (const std::string_view line : lines) {
+    if (kind_of(line) != "agent" || line.find(gap_mark) == std::string_view::npos) continue;
+    if (gaps.size() == gaps_a_body_max) break;
+    const auto record = ledger::parse_record(line);
+    // The same words may stand in the text of another agent record.
+    if (record && (*record)->find("what") == "gap") {
       gaps.push_back({.cause = text_of(**record, "cause"),
                       .batches = text_of(**record, "batches"),
                       .count = (*record)->find_integer("count").value_or(0),
                       .bytes = (*record)->find_integer("bytes").value_or(0)});
     }
-    at = lines.find(gap_mark, end);
   }
   return gaps;
 }

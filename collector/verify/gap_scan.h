@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,9 @@ struct GapSeen {
   std::uint64_t bytes = 0;
 };
 
-// Cheap for bodies without one; at most gaps_a_body_max are told. `lines` are joined by LF.
+// The first gaps_a_body_max of a body's records, looked for in canonical lines of kind agent only:
+// an agent that writes them otherwise escapes nothing but its own alarm.
 inline constexpr std::size_t gaps_a_body_max = 64;
-std::vector<GapSeen> find_gaps(std::string_view lines);
+std::vector<GapSeen> find_gaps(std::span<const std::string_view> lines);
 
 }  // namespace yunjian::collector
