@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -58,14 +59,34 @@ void append_decimal_digits(std::string& out, std::uint64_t value) {
   out.append(digits.data(), end);
 }
 
-// True when some byte of the word is below 0x20, a quote or a backslash (may err towards true for
-// bytes >= 0x80).
-bool may_need_escape(std::uint64_t word) {
+// The high bit of each byte of the word that is below 0x20, a quote or a backslash; exact up to the
+// first such byte in little-endian order, may err behind it.
+std::uint64_t escape_mask(std::uint64_t word) {
   constexpr std::uint64_t ones = 0x0101010101010101U;
   constexpr std::uint64_t high = 0x8080808080808080U;
   const auto has_zero = [](std::uint64_t v) { return (v - ones) & ~v & high; };
   const std::uint64_t below = (word - ones * 0x20) & ~word & high;
-  return (below | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'))) != 0;
+  return below | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
+}
+
+// Where the first byte at or behind `at` stands that is written as an escape; the size if none.
+std::size_t find_escape(std::string_view text, std::size_t at) {
+  static_assert(std::endian::native == std::endian::little);
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    const std::uint64_t mask = escape_mask(word);
+    if (mask != 0) return at + static_cast<std::size_t>(std::countr_zero(mask)) / 8;
+  }
+  while (at < text.size() && escapes[static_cast<unsigned char>(text[at])] == 0) ++at;
+  return at;
+}
+
+void append_escape(std::string& out, unsigned char byte) {
+  const char escape = escapes[byte];
+  const std::array<char, 6> bytes = {
+      '\\', escape, '0', '0', hex_digits[byte >> 4], hex_digits[byte & 15]};
+  out.append(bytes.data(), escape == 'u' ? 6 : 2);
 }
 
 std::size_t encoded_size(char c) {
@@ -102,34 +123,13 @@ bool record_key_less(std::string_view a, std::string_view b) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t done = 0;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    if (at + 8 <= text.size()) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data() + at, 8);
-      if (!may_need_escape(word)) {
-        at += 8;
-        continue;
-      }
-    }
-    const std::size_t stop = std::min(at + 8, text.size());
-    for (; at < stop; ++at) {
-      const auto byte = static_cast<unsigned char>(text[at]);
-      const char escape = escapes[byte];
-      if (escape == 0) continue;
-      out.append(text.substr(done, at - done));
-      out += '\\';
-      out += escape;
-      if (escape == 'u') {
-        out += "00";
-        out += hex_digits[byte >> 4];
-        out += hex_digits[byte & 15];
-      }
-      done = at + 1;
-    }
+  for (std::size_t done = 0;;) {
+    const std::size_t at = find_escape(text, done);
+    out.append(text.data() + done, at - done);
+    if (at == text.size()) break;
+    append_escape(out, static_cast<unsigned char>(text[at]));
+    done = at + 1;
   }
-  out.append(text.substr(done));
   out += '"';
 }
 
@@ -146,6 +146,19 @@ RecordWriter::RecordWriter(std::string& out, Time time, std::string_view kind)
   out += "\":\"";
   out += kind;
   out += '"';
+}
+
+RecordWriter::RecordWriter(std::string& out, const RecordHead& head)
+    : out_(&out),
+      start_(out.size()),
+      last_rank_(head.last_rank),
+      last_key_at_(start_ + head.last_key_at),
+      last_key_size_(head.last_key_size) {
+  out += head.text;
+}
+
+RecordHead RecordWriter::head() const {
+  return {out_->substr(start_), last_rank_, last_key_at_ - start_, last_key_size_};
 }
 
 void RecordWriter::key(std::string_view name) {

@@ -13,6 +13,14 @@ namespace yunjian::ledger {
 
 inline constexpr std::size_t record_bytes_max = 64 * 1024;  // of one encoded line
 
+// The beginning that several records share, as RecordWriter::head() left it.
+struct RecordHead {
+  std::string text;
+  int last_rank = -1;
+  std::size_t last_key_at = 0;
+  std::size_t last_key_size = 0;
+};
+
 // Writes one record as canonical JSON, one line without LF. Keys must come in canonical order
 // (record_key_rank); a key out of order or twice breaks an invariant (aborts), so callers collect
 // details with record_key_less when they cannot know. Appends to a caller's string and allocates
@@ -20,6 +28,7 @@ inline constexpr std::size_t record_bytes_max = 64 * 1024;  // of one encoded li
 class RecordWriter {
  public:
   RecordWriter(std::string& out, Time time, std::string_view kind);
+  RecordWriter(std::string& out, const RecordHead& head);  // goes on behind it
 
   RecordWriter& text(std::string_view key, std::string_view utf8);  // caller guarantees valid UTF-8
   RecordWriter& integer(std::string_view key, std::uint64_t value);  // < 2^63
@@ -30,6 +39,7 @@ class RecordWriter {
   void finish();  // closes the object; must be last
 
   std::size_t bytes() const { return out_->size() - start_; }
+  RecordHead head() const;  // what is written so far
 
  private:
   void key(std::string_view name);

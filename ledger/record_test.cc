@@ -1,6 +1,7 @@
 #include "ledger/record.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <random>
 
@@ -55,6 +56,53 @@ TEST_CASE("decimals have exactly two digits behind the point") {
   bool canonical = false;
   CHECK(parse_record(out, &canonical));
   CHECK(canonical);
+}
+
+TEST_CASE("a record that goes on behind a shared head is the same as one written whole") {
+  std::string out;
+  RecordWriter first(out, noon, "event");
+  const RecordHead head = first.text("source", "file").text("log", "/var/log/auth.log").head();
+  std::string line = "before";
+  RecordWriter(line, head).message("a \"b\"").finish();
+  CHECK(line == "before" + event("a \"b\""));
+  line.clear();
+  RecordWriter(line, head).text("part", "1/2").message("c").finish();
+  bool canonical = false;
+  CHECK(parse_record(line, &canonical));
+  CHECK(canonical);
+}
+
+// Byte by byte.
+std::string escaped_plainly(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto value = static_cast<unsigned char>(c);
+    const std::size_t named = std::string_view("\b\f\n\r\t\"\\").find(c);
+    if (named != std::string_view::npos) {
+      out += {'\\', "bfnrt\"\\"[named]};
+    } else if (value < 0x20) {
+      out += fmt::format("\\u{:04X}", value);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+TEST_CASE("every byte is escaped as the format says, wherever it stands in its word") {
+  for (const std::string filler : {"x", "\x1f", "\x80", "\"", "!", "#", "["}) {
+    for (int byte = 0; byte < 256; ++byte) {
+      for (std::size_t before = 0; before < 18; ++before) {
+        std::string text;
+        for (std::size_t i = 0; i < before; ++i) text += filler;
+        text += static_cast<char>(byte);
+        for (std::size_t i = 0; i < 9; ++i) text += filler;
+        std::string out;
+        append_json_string(out, text);
+        REQUIRE(out == '"' + escaped_plainly(text) + '"');
+      }
+    }
+  }
 }
 
 TEST_CASE("any bytes come back from a message exactly") {

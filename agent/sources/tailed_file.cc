@@ -41,6 +41,7 @@ void TailedFile::set_log() {
   std::string encoded;
   ledger::append_json_string(encoded, log_);
   overhead_ = fixed_overhead + encoded.size();
+  head_ = {};
 }
 
 TailedFile::TailedFile(TailedFile&& other) noexcept : descriptor_(-1), overhead_(0) {
@@ -51,6 +52,8 @@ TailedFile& TailedFile::operator=(TailedFile&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(place_, other.place_);
   std::swap(log_, other.log_);
+  std::swap(head_, other.head_);
+  std::swap(head_time_, other.head_time_);
   std::swap(overhead_, other.overhead_);
   std::swap(beginning_, other.beginning_);
   std::swap(partial_size_, other.partial_size_);
@@ -238,14 +241,25 @@ bool TailedFile::has_waited(const ReadContext& context, std::uint64_t end) {
   return context.now - partial_since_ >= context.line_timeout;
 }
 
+// All lines of one reading have the same time, and mostly many of them come.
+const ledger::RecordHead& TailedFile::head_at(ledger::Time now) {
+  if (head_.text.empty() || head_time_ != now) {
+    std::string text;
+    ledger::RecordWriter record(text, now, "event");
+    head_ = record.text("source", "file").text("log", log_).head();
+    head_time_ = now;
+  }
+  return head_;
+}
+
 bool TailedFile::take_line(ReadContext& context, std::string_view line) {
   // Only the newline of a line that was handed over before: nothing is left to tell.
   if (place_.line_open && line.empty()) return true;
   if (line.size() > surely_fits_bytes) return take_pieces(context, line);
   if (context.format.convert(line, converted_)) return take_converted(context, "", converted_);
   context.line.clear();
-  ledger::RecordWriter record(context.line, context.now, "event");
-  record.text("source", "file").text("log", log_).message(line).finish();
+  ledger::RecordWriter record(context.line, head_at(context.now));
+  record.message(line).finish();
   return context.sink.take(context.line);
 }
 
@@ -253,8 +267,7 @@ bool TailedFile::take_line(ReadContext& context, std::string_view line) {
 bool TailedFile::take_converted(ReadContext& context, std::string_view part,
                                 std::string_view utf8) {
   context.line.clear();
-  ledger::RecordWriter record(context.line, context.now, "event");
-  record.text("source", "file").text("log", log_);
+  ledger::RecordWriter record(context.line, head_at(context.now));
   if (!part.empty()) record.text("part", part);
   record.text("encoding", "gb18030").text("message", utf8).finish();
   return context.sink.take(context.line);
@@ -262,8 +275,7 @@ bool TailedFile::take_converted(ReadContext& context, std::string_view part,
 
 bool TailedFile::take_part(ReadContext& context, std::string_view part, std::string_view piece) {
   context.line.clear();
-  ledger::RecordWriter record(context.line, context.now, "event");
-  record.text("source", "file").text("log", log_);
+  ledger::RecordWriter record(context.line, head_at(context.now));
   if (!part.empty()) record.text("part", part);
   record.message(piece).finish();
   return context.sink.take(context.line);

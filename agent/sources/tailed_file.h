@@ -9,6 +9,7 @@
 #include "agent/sources/file_place.h"
 #include "agent/sources/line_format.h"
 #include "agent/sources/source.h"
+#include "ledger/record.h"
 
 namespace yunjian::agent {
 
@@ -77,6 +78,7 @@ class TailedFile {
   bool has_waited(const ReadContext& context, std::uint64_t end);
   Outcome take_long_line(ReadContext& context);
   Outcome take_unfinished(ReadContext& context, std::string_view bytes);
+  const ledger::RecordHead& head_at(ledger::Time now);
   bool take_line(ReadContext& context, std::string_view line);
   bool take_pieces(ReadContext& context, std::string_view line);
   bool take_beginning(ReadContext& context, std::string_view bytes);
@@ -88,7 +90,9 @@ class TailedFile {
 
   int descriptor_;
   FilePlace place_;
-  std::string log_;  // the path as valid UTF-8
+  std::string log_;          // the path as valid UTF-8
+  ledger::RecordHead head_;  // of records at head_time_
+  ledger::Time head_time_{};
   std::size_t overhead_ = 0;
   std::string converted_;
   std::string beginning_;           // of the file, as long as the fingerprint may still grow
