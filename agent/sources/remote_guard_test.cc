@@ -50,6 +50,7 @@ struct Guarded {
   std::shared_ptr<Server> server = std::make_shared<Server>();
   std::string mounts;
   std::unique_ptr<RemoteGuard> guard;
+  long unasked_owners = 0;  // of the server, while no thread asks it
 
   explicit Guarded(std::string_view type) {
     mounts = fmt::format("36 35 0:31 / {} rw - {} server:/logs rw\n",
@@ -62,20 +63,28 @@ struct Guarded {
                                 return server->answer(status);
                               }});
     guard->restore("");
+    unasked_owners = server.use_count();
   }
   ~Guarded() { server->set_dead(false); }
   void poll(std::chrono::microseconds later = 1s) {
     host.now += later;
     guard->poll(host.now, host.sink);
   }
-  // Until the answer to a question of before is there.
+  // Each look but the first finds the answer to the one before.
   void poll_until_lines(std::size_t count) {
-    const auto limit = std::chrono::steady_clock::now() + 10s;
-    while (host.sink.lines.size() < count && std::chrono::steady_clock::now() < limit) {
+    for (int look = 0; look < 10 && host.sink.lines.size() < count; ++look) {
+      await_answer();
       poll();
-      std::this_thread::yield();
     }
     REQUIRE(host.sink.lines.size() == count);
+  }
+  // A thread that asks owns the server too, until all it has to say is said.
+  void await_answer() const {
+    const auto limit = std::chrono::steady_clock::now() + 10s;
+    while (server.use_count() > unasked_owners) {
+      REQUIRE(std::chrono::steady_clock::now() < limit);
+      std::this_thread::yield();
+    }
   }
 };
 
