@@ -235,19 +235,18 @@ Result<void> BodyDecoder::decode(std::string_view body, std::string& out) {
 Result<std::vector<std::string_view>> split_lines(std::string_view joined, std::uint64_t records) {
   std::vector<std::string_view> lines;
   if (records == 0 && joined.empty()) return lines;
-  // Before any allocation that a hostile count could drive.
-  const auto found = static_cast<std::uint64_t>(std::count(joined.begin(), joined.end(), '\n')) + 1;
-  if (found != records) {
-    return fail(ErrorKind::reject, "the body holds " + std::to_string(found) +
-                                       " lines, the header says " + std::to_string(records));
-  }
-  lines.reserve(found);
-  for (std::size_t begin = 0; begin <= joined.size();) {
+  // A hostile count must not drive an allocation.
+  lines.reserve(std::min<std::uint64_t>(records, batch_records_max));
+  std::size_t begin = 0;
+  while (lines.size() < records && begin <= joined.size()) {
     const std::size_t end = std::min(joined.find('\n', begin), joined.size());
     lines.push_back(joined.substr(begin, end - begin));
     begin = end + 1;
   }
-  return lines;
+  if (lines.size() == records && begin > joined.size()) return lines;
+  const auto found = std::count(joined.begin(), joined.end(), '\n') + 1;
+  return fail(ErrorKind::reject, "the body holds " + std::to_string(found) +
+                                     " lines, the header says " + std::to_string(records));
 }
 
 Hash lines_root(Hasher& hasher, const std::vector<std::string_view>& lines) {
