@@ -228,6 +228,12 @@ EvidenceLog::Retention Collector::retention() const {
     return holds_->held(unit, host, day);
   };
   retention.mark = holds_->mark();
+  retention.act = [this](const EvidenceLog::Purged& purged) {
+    return Act(tools_.clock.wall(), "purge")
+        .text("day", purged.day)
+        .number("batches", purged.batches)
+        .line();
+  };
   const Cosignatures& cosignatures = witness_->cosignatures();
   if (!cosignatures.policy().witnesses.empty()) {
     const auto counts = cosignatures.counts();
@@ -238,16 +244,7 @@ EvidenceLog::Retention Collector::retention() const {
 
 void Collector::start_filing() {
   filing_ = std::make_unique<FilingThread>(
-      *log_, FilingThread::Options{.retention = [this] { return retention(); },
-                                   .purged =
-                                       [this](const EvidenceLog::Purged& purged) {
-                                         Act act(tools_.clock.wall(), "purge");
-                                         act.text("day", purged.day);
-                                         act.number("batches", purged.batches);
-                                         // Its leaf says so too: a record that cannot be written
-                                         // ends the log anyway.
-                                         (void)own_->record(act.line());
-                                       }});
+      *log_, FilingThread::Options{.retention = [this] { return retention(); }});
 }
 
 void Collector::make_handlers(std::vector<std::string> ingest_urls, const std::string& secret) {

@@ -237,8 +237,8 @@ Result<void> BodyDecoder::decode(std::string_view body, std::string& out) {
 Result<std::vector<std::string_view>> split_lines(std::string_view joined, std::uint64_t records) {
   std::vector<std::string_view> lines;
   if (records == 0 && joined.empty()) return lines;
-  // No more than this by the word of a header, which may be hostile.
-  lines.reserve(std::min<std::uint64_t>(records, 4096));
+  // A hostile count must not drive an allocation.
+  lines.reserve(std::min<std::uint64_t>(records, batch_records_max));
   for (std::size_t begin = 0; begin <= joined.size() && lines.size() < records;) {
     const std::size_t end = std::min(joined.find('\n', begin), joined.size());
     lines.push_back(joined.substr(begin, end - begin));

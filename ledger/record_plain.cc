@@ -55,10 +55,39 @@ std::size_t end_of_number(std::string_view line, std::size_t at) {
   return end - at <= number_chars_max ? end : at;
 }
 
-// One pass over a line; at_ stands behind what was taken.
+// The byte that stands behind a backslash and means `c`; 0: not one of the short escapes.
+char meant_by(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+      return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return 0;
+  }
+}
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// One pass over a line, in which texts with escapes are put straight where they stand: what an
+// escape means is shorter than the escape. at_ stands behind what was taken.
 class Reader {
  public:
-  explicit Reader(std::string_view line) : line_(line) {}
+  explicit Reader(std::string& line) : line_(line) {}
 
   bool take(char c) {
     if (at_ >= line_.size() || line_[at_] != c) return false;
@@ -67,9 +96,18 @@ class Reader {
   }
   bool take_text(std::string_view& text) {
     if (!take('"')) return false;
-    const std::size_t end = end_of_text(line_, at_);
+    const std::size_t begin = at_;
+    std::size_t end = end_of_text(line_, at_);
+    std::size_t written = end;
+    while (end < line_.size() && line_[end] == '\\') {
+      const std::size_t behind = put_meant(end, written);
+      if (behind == end) return false;
+      end = end_of_text(line_, behind);
+      std::memmove(line_.data() + written, line_.data() + behind, end - behind);
+      written += end - behind;
+    }
     if (end >= line_.size() || line_[end] != '"') return false;
-    text = line_.substr(at_, end - at_);
+    text = std::string_view(line_).substr(begin, written - begin);
     at_ = end + 1;
     return true;
   }
@@ -78,14 +116,30 @@ class Reader {
     field.is_string = at_ < line_.size() && line_[at_] == '"';
     if (field.is_string) return take_text(field.value);
     const std::size_t end = end_of_number(line_, at_);
-    field.value = line_.substr(at_, end - at_);
+    field.value = std::string_view(line_).substr(at_, end - at_);
     at_ = end;
     return !field.value.empty();
   }
   bool at_end() const { return at_ == line_.size(); }
 
  private:
-  const std::string_view line_;
+  // Behind the escape at `at`, whose meaning is now at `written`; `at` when it is none that this
+  // reader knows: of \u only what is one byte.
+  std::size_t put_meant(std::size_t at, std::size_t& written) {
+    if (at + 1 >= line_.size()) return at;
+    if (const char meant = meant_by(line_[at + 1]); meant != 0) {
+      line_[written++] = meant;
+      return at + 2;
+    }
+    if (at + 6 > line_.size() || line_.compare(at, 4, "\\u00") != 0) return at;
+    const int high = hex_value(line_[at + 4]);
+    const int low = hex_value(line_[at + 5]);
+    if (high < 0 || high > 7 || low < 0) return at;
+    line_[written++] = static_cast<char>(high * 16 + low);
+    return at + 6;
+  }
+
+  std::string& line_;
   std::size_t at_ = 0;
 };
 

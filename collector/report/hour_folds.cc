@@ -261,11 +261,7 @@ Result<void> HourFolds::write(std::uint64_t day, const StoredDay& stored,
   if (!made) return made;
   const std::string path = path_of(day);
   const std::string fresh = path + ".new";
-  auto left = parts_.files.exists(fresh);
-  if (!left) return ledger::failure(left);
-  if (*left) {
-    if (auto removed = parts_.files.remove(fresh); !removed) return removed;
-  }
+  if (auto removed = ledger::remove_leftover(parts_.files, fresh); !removed) return removed;
   auto segment = ledger::SegmentWriter::create(parts_.files, fresh, day);
   if (!segment) return ledger::failure(segment);
   FoldWriter writer(std::move(*segment));

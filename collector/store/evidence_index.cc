@@ -368,6 +368,16 @@ std::optional<EvidenceIndex::LateBody> EvidenceIndex::late_body(std::string_view
   return it->second;
 }
 
+std::map<std::uint64_t, EvidenceIndex::LateBody> EvidenceIndex::late_bodies(
+    std::string_view stream) const {
+  std::map<std::uint64_t, LateBody> found;
+  for (auto it = late_bodies_.lower_bound({std::string(stream), 0});
+       it != late_bodies_.end() && it->first.first == stream; ++it) {
+    found.emplace_hint(found.end(), it->first.second, it->second);
+  }
+  return found;
+}
+
 void EvidenceIndex::forget(std::uint32_t segment) {
   while (!leaves_.empty() && leaves_.front().segment <= segment) {
     leaves_.pop_front();

@@ -97,6 +97,7 @@ class EvidenceIndex {
     ledger::Time received{};
   };
   std::optional<LateBody> late_body(std::string_view stream, std::uint64_t batch) const;
+  std::map<std::uint64_t, LateBody> late_bodies(std::string_view stream) const;
   using LateBodies = std::map<std::pair<std::string, std::uint64_t>, LateBody>;
   const LateBodies& late_bodies() const { return late_bodies_; }
   // The same text for ever: for views.

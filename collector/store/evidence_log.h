@@ -52,7 +52,7 @@ class EvidenceLog {
     const ledger::Suite* suite = nullptr;
     std::uint64_t segment_bytes_max = 16U << 20;  // at most wal_segment_bytes_max
     // A segment of at least this size is closed, so that it can be filed, when nothing came for
-    // `idle_delay`.
+    // `idle_delay`. One of any size is closed by the first commit of another UTC day.
     std::uint64_t idle_segment_bytes = 1U << 20;
     std::chrono::milliseconds idle_delay{2000};
     const Deriver* deriver = nullptr;                    // outlives the log
@@ -171,6 +171,11 @@ class EvidenceLog {
   // it had not finished is begun anew after the next open().
   void stop_filing();
 
+  struct Purged {
+    std::string day;  // yyyy-mm-dd
+    std::uint64_t batches = 0;
+    std::uint64_t leaf = no_leaf;  // when it names any batch
+  };
   // Retention. Whole days of commit, the oldest first; headers, other leaves and tiles stay, so
   // that every proof of what remains stays good.
   struct Retention {
@@ -186,13 +191,11 @@ class EvidenceLog {
       ledger::Time at{};
     };
     std::optional<Witnessed> witnessed;
+    // The collector's record of a purge (`leaf` is not known yet), committed with the leaf: a stop
+    // leaves both or none, or at worst the record, whose purge is then still due. Empty: none.
+    std::function<std::string(const Purged&)> act;
   };
-  struct Purged {
-    std::string day;  // yyyy-mm-dd
-    std::uint64_t batches = 0;
-    std::uint64_t leaf = 0;
-  };
-  // Lets the bodies of one day go, when one is due: the purge leaf and its list are durable first.
+  // Lets the bodies of one day go, when one is due: act, purge leaf and list are durable first.
   // Nothing: none is due. On the thread of file_step(). Reject: `keep` is less than retention_min.
   ledger::Result<std::optional<Purged>> purge_step(const Retention& retention);
 

@@ -354,18 +354,20 @@ Result<std::optional<BatchRow>> EvidenceLog::batch_row(std::string_view stream,
 Result<std::optional<BatchRow>> EvidenceLog::row_of_record(std::string_view stream,
                                                            std::uint64_t record) const {
   std::shared_ptr<const PartSet> parts;
+  std::map<std::uint64_t, EvidenceIndex::LateBody> late;  // as of the same moment as the parts
   {
     const std::shared_lock lock(impl_->state_mutex);
     const auto row = impl_->index.find_record(stream, record);
     if (row) return std::optional<BatchRow>(impl_->index.row(*row));
     parts = impl_->parts;
+    late = impl_->index.late_bodies(stream);
   }
   auto found = parts->find_record(stream, record);
   if (!found) return failure(found);
   if (!*found) return std::optional<BatchRow>();
   BatchRow row = impl_->row_of(**found);
-  const std::shared_lock lock(impl_->state_mutex);
-  fill_late(row, impl_->index.late_body(stream, row.number));
+  const auto body = late.find(row.number);
+  if (body != late.end()) fill_late(row, body->second);
   return std::optional<BatchRow>(row);
 }
 

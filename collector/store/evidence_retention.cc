@@ -139,12 +139,13 @@ Result<std::optional<EvidenceLog::Purged>> EvidenceLog::purge_step(const Retenti
     auto line = sign(text);
     if (!line) return failure(line);
     std::vector<Entry> entries;
+    if (retention.act) entries.emplace_back(OwnRecord{retention.act(purged)});
     entries.emplace_back(LeafEntry{ledger::format_note(text, {*line})});
     auto committed = commit(std::move(entries));
     if (!committed) return failure(committed);
-    purged.leaf = committed->leaves.front();
+    purged.leaf = committed->leaves.back();
   }
-  // A stop from here on: the day is due again and gets a second leaf, which names what is left.
+  // A stop from here on: the day is due again and gets a second leaf and act, of what is left.
   PartsToMerge how;
   how.drops = drops;
   how.purged = retention.mark;

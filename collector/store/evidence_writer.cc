@@ -1,4 +1,6 @@
 // The writer thread: the only one that writes WAL, tiles, checkpoint and anchor.
+#include <utility>
+
 #include "collector/store/evidence_log_impl.h"
 
 namespace yunjian::collector {
@@ -145,7 +147,12 @@ void EvidenceLog::Impl::refuse_misfits(Group& group) {
 }
 
 Result<void> EvidenceLog::Impl::write(Group& group) {
-  last_received = std::max(last_received, clock.wall());
+  const ledger::Time before = std::exchange(last_received, std::max(last_received, clock.wall()));
+  // What came on a day that is over gets into parts however little it is: only there does retention
+  // find it.
+  if (day_of(before) != day_of(last_received) && !wal->segment_is_empty()) {
+    if (auto rotated = wal->rotate(); !rotated) return rotated;
+  }
   if (auto begun = wal->begin_group(options.segment_bytes_max); !begun) return begun;
   note_closed_segment();
   for (auto& pending : group) {

@@ -49,7 +49,6 @@ Result<bool> FilingThread::step() {
   if (!options_.retention) return false;
   auto purged = log_.purge_step(options_.retention());
   if (!purged) return failure(purged);
-  if (*purged && options_.purged) options_.purged(**purged);
   return purged->has_value();
 }
 

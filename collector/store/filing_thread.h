@@ -18,8 +18,6 @@ class FilingThread {
  public:
   struct Options {
     std::function<EvidenceLog::Retention()> retention;  // asked before each purge; empty: none
-    // After a purge, from the thread: to be recorded as an act.
-    std::function<void(const EvidenceLog::Purged&)> purged;
   };
   FilingThread(EvidenceLog& log, Options options);  // the log outlives the thread
   ~FilingThread();  // ends the step that runs in its middle, and all filing of this log

@@ -27,11 +27,7 @@ Result<void> copy_file(ledger::FileSystem& files, const std::string& from, const
   auto source = files.open_read(from);
   if (!source) return failure(source);
   const std::string aside = to + ".new";
-  auto left = files.exists(aside);
-  if (!left) return failure(left);
-  if (*left) {
-    if (auto removed = files.remove(aside); !removed) return removed;
-  }
+  if (auto removed = ledger::remove_leftover(files, aside); !removed) return removed;
   auto target = files.open_append(aside, file_mode);
   if (!target) return failure(target);
   for (std::uint64_t at = 0;;) {

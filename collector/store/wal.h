@@ -75,6 +75,7 @@ class Wal {
   ledger::Result<void> rotate();
   std::uint64_t segment() const { return writer_.number(); }  // that is written now
   std::uint64_t segment_bytes() const { return writer_.bytes(); }
+  bool segment_is_empty() const { return writer_.bytes() <= ledger::segment_header_bytes; }
   ledger::Result<WalPlace> append(const ledger::WalEntry& entry);
   ledger::Result<void> sync();
   std::uint64_t bytes() const { return earlier_bytes_ + writer_.bytes(); }

@@ -127,7 +127,6 @@ void TemplateEncoder::encode(Packer& packer, std::string& out, HashSet* tokens) 
   put_varint(texts, templates_.size());
   for (const Template& kept : templates_) {
     put_text(texts, kept.text);
-    if (tokens != nullptr) append_token_hashes(kept.text, hashes);
     if (kept.variables.size() < rare_rows_max) continue;
     for (std::size_t slot = 0; slot < kept.slots; ++slot) put_group(kept, slot);
   }

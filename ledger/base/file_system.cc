@@ -12,15 +12,6 @@ Result<void> write_new_file(FileSystem& files, const std::string& path, std::str
   return (*file)->sync();
 }
 
-// What an interrupted replacement left must go: its bytes would stand in front of ours, and its
-// mode might be wider than the one asked for.
-Result<void> remove_leftover(FileSystem& files, const std::string& path) {
-  auto there = files.exists(path);
-  if (!there) return failure(there);
-  if (!*there) return {};
-  return files.remove(path);
-}
-
 Result<void> write_and_rename(FileSystem& files, const std::string& path, std::string_view content,
                               unsigned mode) {
   const std::string temporary = path + ".new";
@@ -40,6 +31,13 @@ Result<void> replace_file(FileSystem& files, const std::string& path, std::strin
   auto done = write_and_rename(files, path, content, mode);
   if (!done) return failure(done, "cannot replace " + path);
   return {};
+}
+
+Result<void> remove_leftover(FileSystem& files, const std::string& path) {
+  auto there = files.exists(path);
+  if (!there) return failure(there);
+  if (!*there) return {};
+  return files.remove(path);
 }
 
 std::string parent_directory(std::string_view path) {

@@ -60,6 +60,11 @@ class FileSystem {
 Result<void> replace_file(FileSystem& files, const std::string& path, std::string_view content,
                           unsigned mode);
 
+// Removes the file that an interrupted replacement may have left at `path`, which is to be written
+// from its beginning: else its bytes would stand in front of the new ones, and its mode might be
+// wider. Well when there is none.
+Result<void> remove_leftover(FileSystem& files, const std::string& path);
+
 std::string parent_directory(std::string_view path);  // "." for a bare name, "/" for "/"
 std::string join_path(std::string_view directory, std::string_view name);
 

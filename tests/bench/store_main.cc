@@ -10,14 +10,17 @@
 #include <fstream>
 #include <iostream>
 
+#include "collector/query/plan.h"
 #include "collector/query/record_deriver.h"
 #include "collector/store/filing_thread.h"
 #include "collector/store/log_record_store.h"
 #include "collector/store/testing/log_kit.h"
 #include "collector/verify/batch_verifier.h"
 #include "ledger/archive/tokens.h"
+#include "ledger/base/bytes.h"
 #include "ledger/posix/posix_file_system.h"
 #include "ledger/posix/system_clock.h"
+#include "tests/bench/corpus_record.h"
 
 namespace yunjian {
 namespace {
@@ -31,6 +34,7 @@ constexpr std::size_t batch_lines = 1000;
 constexpr std::size_t post_batches = 4;
 constexpr std::chrono::microseconds span_of_times = std::chrono::hours(24 * 30);
 constexpr std::string_view rare_word = "needle4711";
+constexpr std::string_view asked_pattern = R"(port\s2[0-9]22\sssh2)";
 const Time first_time = ledger::parse_time("2026-02-28T16:00:00.000000Z").value();
 
 struct Settings {
@@ -77,20 +81,6 @@ std::uint64_t bytes_below(const std::string& directory, std::string_view folder 
   return bytes;
 }
 
-// What stands before the colon is the program: `… host sshd[812]: text`.
-void write_record(std::string& out, Time time, std::string_view text) {
-  ledger::RecordWriter writer(out, time, "event");
-  writer.text("source", "file").text("log", "/var/log/messages");
-  const std::size_t colon = text.find(": ");
-  const std::size_t begin = colon == std::string_view::npos ? 0 : text.rfind(' ', colon) + 1;
-  if (colon != std::string_view::npos) {
-    const std::string_view name = text.substr(begin, colon - begin);
-    writer.text("process.name", name.substr(0, name.find('[')));
-  }
-  writer.message(text);
-  writer.finish();
-}
-
 // The posts of one host, one file after another.
 struct Host {
   TestAgent agent;
@@ -123,7 +113,7 @@ std::uint64_t make_posts(const Settings& settings, std::vector<Host>& hosts) {
     const Time time =
         first_time + span_of_times / static_cast<long>(settings.lines) * static_cast<long>(i);
     std::string line;
-    write_record(line, time, text);
+    bench::write_record(line, time, text);
     host.waiting.push_back(std::move(line));
     if (host.waiting.size() == batch_lines) seal(host);
   }
@@ -223,19 +213,50 @@ void ask(std::string_view name, const Settings& settings, const std::function<vo
   emit(name, "cold_s", median_of(1, question));
 }
 
-void ask_all(EvidenceLog& log, const Settings& settings) {
-  collector::LogRecordStore store(log, deriver_of(settings));
-  const auto all = collector::Scope::all();
-  const auto scan = [&](const collector::ScanQuery& query, std::size_t expected) {
-    std::size_t found = 0;
-    const auto stats = store.scan(all, query, [&](const collector::StoredRecord&) { ++found; });
-    must(stats.has_value(), stats ? "" : stats.error().message);
-    must(expected == 0 || found == expected,
-         fmt::format("{} records found, {} expected", found, expected));
-  };
-  const auto word_query = [&](const std::string& word) {
-    collector::ScanQuery query;
-    query.to = first_time + 2 * span_of_times;
+// What one question found, as any other store would have to find it: its lines in an order of
+// their own, hashed. A line is a message, or a count with day and value.
+class Answer {
+ public:
+  void add(std::string line) { lines_.push_back(std::move(line)); }
+  std::size_t size() const { return lines_.size(); }
+  void emit(std::string_view name) {
+    std::ranges::sort(lines_);
+    std::string joined;
+    for (const std::string& line : lines_) joined += line + "\n";
+    const auto hash = ledger::sha256(joined);
+    fmt::print("{{\"case\":\"{}\",\"metric\":\"answer\",\"value\":\"{}\"}}\n", name,
+               ledger::to_hex(ledger::as_view(hash)));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+// The questions of the bench, each of one store.
+class Questions {
+ public:
+  Questions(EvidenceLog& log, const Settings& settings)
+      : settings_(settings), store_(log, deriver_of(settings)) {
+    newest_.to = first_time + 2 * span_of_times;
+  }
+
+  void ask_all() {
+    ask_scan("rare", word(std::string(rare_word)), 20);
+    ask_scan("cjk", word("审核"), 100);
+    ask_scan("last", newest_, 100);
+    collector::ScanQuery hour = newest_;
+    hour.filter.hosts = {"web-007"};
+    hour.from = first_time + std::chrono::hours(24 * 15);
+    hour.to = hour.from + std::chrono::hours(1);
+    hour.limit = 1000;
+    ask_scan("hour", hour, 0);
+    ask_pattern("regex", std::string(asked_pattern));
+    ask_count();
+  }
+
+ private:
+  collector::ScanQuery word(const std::string& word) const {
+    collector::ScanQuery query = newest_;
     for (const std::string& token : ledger::needed_tokens(word, false)) {
       query.filter.words.push_back({token});
     }
@@ -243,27 +264,65 @@ void ask_all(EvidenceLog& log, const Settings& settings) {
       return record.line.find(word) != std::string_view::npos;
     };
     return query;
-  };
-  ask("rare", settings, [&] { scan(word_query(std::string(rare_word)), 20); });
-  ask("cjk", settings, [&] { scan(word_query("审核"), 100); });
-  collector::ScanQuery newest;
-  newest.to = first_time + 2 * span_of_times;
-  ask("last", settings, [&] { scan(newest, 100); });
-  collector::ScanQuery hour = newest;
-  hour.filter.hosts = {"web-007"};
-  hour.from = first_time + std::chrono::hours(24 * 15);
-  hour.to = hour.from + std::chrono::hours(1);
-  hour.limit = 1000;
-  ask("hour", settings, [&] { scan(hour, 0); });
-  collector::AggregateQuery count;
-  count.to = newest.to;
-  count.step = std::chrono::hours(24);
-  count.field = "process.name";
-  ask("count", settings, [&] {
-    const auto counted = store.aggregate(all, count);
-    must(counted.has_value() && counted->counts.size() > 30, "counting gave nothing");
-  });
-}
+  }
+
+  // As a person asks: `message: /…/` within one day, through the query language.
+  void ask_pattern(std::string_view name, const std::string& pattern) {
+    const auto query = collector::Query::parse("message: /" + pattern + "/");
+    must(query.has_value(), query ? "" : query.error().message);
+    collector::ScanQuery day = newest_;
+    day.from = first_time + std::chrono::hours(24 * 15);
+    day.to = day.from + std::chrono::hours(24);
+    day.limit = settings_.lines;
+    must(collector::apply_plan(*query, collector::plan_query(*query, {}), day), "nothing to ask");
+    ask_scan(name, day, 0);
+  }
+
+  void ask_scan(std::string_view name, const collector::ScanQuery& query, std::size_t expected) {
+    Answer answer;
+    const auto scan = [&](const std::function<void(const collector::StoredRecord&)>& take) {
+      const auto stats = store_.scan(collector::Scope::all(), query, take);
+      must(stats.has_value(), stats ? "" : stats.error().message);
+    };
+    scan([&](const collector::StoredRecord& record) {
+      const auto parsed = ledger::parse_record(record.line);
+      must(parsed.has_value(), "a record that was found cannot be read");
+      answer.add(std::string((*parsed)->find("message").value_or("")));
+    });
+    must(expected == 0 || answer.size() == expected,
+         fmt::format("{}: {} records found, {} expected", name, answer.size(), expected));
+    answer.emit(name);
+    ask(name, settings_, [&] {
+      std::size_t found = 0;
+      scan([&](const collector::StoredRecord&) { ++found; });
+      must(found == answer.size(), "another number of records the second time");
+    });
+  }
+
+  void ask_count() {
+    collector::AggregateQuery count;
+    count.to = newest_.to;
+    count.step = std::chrono::hours(24);
+    count.field = "process.name";
+    Answer answer;
+    const auto once = [&](bool keep) {
+      const auto counted = store_.aggregate(collector::Scope::all(), count);
+      must(counted.has_value() && counted->counts.size() > 30, "counting gave nothing");
+      for (const auto& [group, found] : counted->counts) {
+        if (!keep) return;
+        answer.add(fmt::format("{} {} {}", ledger::format_time(group.step).substr(0, 10),
+                               group.value.value_or(""), found));
+      }
+    };
+    once(true);
+    answer.emit("count");
+    ask("count", settings_, [&] { once(false); });
+  }
+
+  const Settings& settings_;
+  collector::LogRecordStore store_;
+  collector::ScanQuery newest_;
+};
 
 void report_disk(EvidenceLog& log, const Settings& settings, std::uint64_t plain) {
   const std::uint64_t bytes = bytes_below(settings.directory, "/data");
@@ -308,7 +367,7 @@ int run(const Settings& settings) {
   emit("load", "accepted_per_cpu_s", lines / loaded);
   emit("load", "wall_s", std::chrono::duration<double>(Steady::now() - begun).count());
   report_disk(**log, settings, plain);
-  ask_all(**log, settings);
+  Questions(**log, settings).ask_all();
   emit("memory", "peak_mib", peak_mib());
   return 0;
 }

@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
 """A collector whose disk fills up: its data lie on a small tmpfs.
 
-At 80 % there is an alarm. At 95 % there is another, and agents are told 503 with Retry-After: they
-spool, over a restart too, while searches go on and nothing is deleted. When there is room again
-every line arrives, once and in order, and the auditor finds nothing missing.
+At 80 and 90 % there is an alarm. At 95 % there is another, and agents are told 503 with
+Retry-After: they spool, over a restart too, while searches go on and nothing is deleted. When there
+is room again every line arrives, once and in order, and the auditor finds nothing missing.
+
+Before that, with a clock that is put forward (libfaketime; without it this part is left out): an
+alarm tells in how many days the disk is full at the pace of the last day, the metrics tell sizes.
 """
+import datetime
 import http.client
 import json
 import os
+import pathlib
 import ssl
 import subprocess
 import sys
+import urllib.request
 
 import lab
 
+LIBRARY = pathlib.Path('/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1')
 DISK_MIB = 96
 LINES = 200
 
@@ -52,9 +59,30 @@ class Bench(lab.Lab):
         finally:
             os.close(filler)
 
+    def disk_alarms(self):
+        return [json.loads(item['line']) for item in self.search('what: alarm and alarm: disk')]
+
     def alarms(self):
-        found = self.search('what: alarm and alarm: disk')
-        return [json.loads(item['line'])['percent'] for item in found]
+        return [alarm['percent'] for alarm in self.disk_alarms()]
+
+    def time(self):
+        """The collector's, as it tells those that enrol."""
+        asked = self.url + '/enrol/v1/ca'
+        with urllib.request.urlopen(asked, context=self.tls_context(), timeout=30) as answer:
+            told = answer.headers['Yunjian-Time']
+        return datetime.datetime.fromisoformat(told.replace('Z', '+00:00'))
+
+    def use(self):
+        """(used, free) bytes of the disk, as the metrics tell them."""
+        status, text = self.get('/metrics')
+        assert status == 200, text
+        found = {}
+        for line in text.decode().splitlines():
+            for name in ('yunjian_disk_bytes', 'yunjian_disk_free_bytes'):
+                if line.startswith(name + '{place="data"}'):
+                    found[name] = float(line.split()[1])
+        size, free = found['yunjian_disk_bytes'], found['yunjian_disk_free_bytes']
+        return size - free, free
 
     def post(self, state):
         """(status, Retry-After, problem) of a post with no frame, by the agent of `state`."""
@@ -95,7 +123,7 @@ def check_full(bench, log, agent):
     _, retry_after, problem = lab.wait_until('503', 90, lambda: refusal(bench))
     assert int(retry_after) >= 60, retry_after
     assert problem['type'].endswith('storage-full') and '95 %' in problem['detail'], problem
-    lab.wait_until('the alarm of 95 %', 60, lambda: bench.alarms() == [80, 95])
+    lab.wait_until('the alarm of 95 %', 60, lambda: bench.alarms() == [80, 90, 95])
     before = spooled(bench)
     append(log, LINES, LINES)
     lab.wait_until('the spool', 60, lambda: spooled(bench) > before)
@@ -109,7 +137,49 @@ def spooled(bench):
     return sum(path.stat().st_size for path in (bench.dir / 'web-01').rglob('*.seg'))
 
 
+HOURS = 20
+
+
+def forecast():
+    """What an alarm says of the days that are left, when the use grows over some hours."""
+    if not LIBRARY.exists():
+        print(f'SKIPPED in part: {LIBRARY} is not here (apt-get install faketime)')
+        return
+    with Bench(lab.bin_directory()) as bench:
+        if bench.mount():
+            return  # main() says why
+        ahead = bench.dir / 'ahead'
+        ahead.write_text('+0')
+        faked = {
+            'LD_PRELOAD': str(LIBRARY),
+            'FAKETIME_TIMESTAMP_FILE': str(ahead),
+            'FAKETIME_CACHE_DURATION': '1',
+            'FAKETIME_DONT_FAKE_MONOTONIC': '1',
+        }
+        bench.init()
+        bench.fill(88)
+        bench.collector.start(**faked)
+        bench.wait_collector()
+        lab.wait_until('the alarm of 80 %', 90, lambda: bench.alarms() == [80])
+        assert 'days_to_full' not in bench.disk_alarms()[0]  # nothing is known of a pace yet
+        before, _ = bench.use()
+        later = bench.time() + datetime.timedelta(hours=HOURS)
+        ahead.write_text(f'+{HOURS}h')
+        lab.wait_until('the time', 30, lambda: bench.time() >= later)
+        bench.fill(91)
+        lab.wait_until('the alarm of 90 %', 90, lambda: bench.alarms() == [80, 90])
+        used, free = bench.use()
+        about = os.statvfs(bench.data)
+        assert abs(free - about.f_bavail * about.f_frsize) < 1 << 20, (free, about)
+        days = free / ((used - before) / HOURS) / 24
+        told = bench.disk_alarms()[1]['days_to_full']
+        assert days > 1.2 and abs(told - int(days)) <= 1, (told, days)
+        assert bench.collector.stop() == 0, bench.collector.tail()
+        print(f'{told} days to full, told at 90 %')
+
+
 def main():
+    forecast()
     with Bench(lab.bin_directory()) as bench:
         reason = bench.mount()
         if reason:
@@ -124,6 +194,8 @@ def main():
         lab.wait_until('the first lines', 60, lambda: len(lines(bench, log)) == LINES)
         bench.fill(82)
         lab.wait_until('the alarm of 80 %', 90, lambda: bench.alarms() == [80])
+        bench.fill(92)
+        lab.wait_until('the alarm of 90 %', 90, lambda: bench.alarms() == [80, 90])
         assert not refusal(bench)
         bench.fill(96)
         check_full(bench, log, agent)
@@ -139,7 +211,7 @@ def main():
         assert bench.collector.stop() == 0, bench.collector.tail()
         code, report = bench.audit('--data', bench.data)
         assert code == 0, report
-        print(f'503 at 95 %, alarms at 80 and 95 %; {2 * LINES} lines once when there was room')
+        print(f'503 at 95 %, alarms at 80, 90 and 95 %; {2 * LINES} lines once when there was room')
 
 
 if __name__ == '__main__':
