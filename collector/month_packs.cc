@@ -105,8 +105,8 @@ Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
   if (!table) return ledger::failure(table);
   auto raised = raise_findings(request, *table);
   if (!raised) return ledger::failure(raised);
-  auto city = MonthPackFiles::of_table(sources(), Scope::all(), std::move(*table),
-                                       std::move(raised->findings));
+  auto city =
+      MonthPackFiles::of_table(sources(), Scope::all(), std::move(*table), raised->findings);
   if (!city) return ledger::failure(city);
   Making making{.request = request, .hasher = parts_.log.suite().hasher()};
   making.built.raised = raised->fresh;

@@ -121,7 +121,7 @@ Result<MonthPackFiles> MonthPackFiles::read(const MonthSources& sources, const S
 
 Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
                                                 UtilizationTable table,
-                                                std::vector<Finding> findings) {
+                                                const std::vector<Finding>& findings) {
   return of_known(sources, scope, std::move(table), {.findings = &findings});
 }
 

@@ -19,7 +19,7 @@ class MonthPackFiles {
   // holds now.
   static ledger::Result<MonthPackFiles> of_table(const MonthSources& sources, const Scope& scope,
                                                  UtilizationTable table,
-                                                 std::vector<Finding> findings);
+                                                 const std::vector<Finding>& findings);
   // The pack of some of its units. Folds anew only hosts that had another unit before, whose
   // earlier records are not those units' business.
   ledger::Result<MonthPackFiles> narrowed(const MonthSources& sources, const Scope& scope) const;

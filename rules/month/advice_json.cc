@@ -128,7 +128,7 @@ Result<std::vector<CellDifference>> advice_differences(std::string_view json,
   if (!told) return ledger::failure(told);
   const Rows wanted = wanted_rows(findings);
   std::vector<CellDifference> differences;
-  const auto add = [&](const Rows::key_type& row, std::string cell, std::string first,
+  const auto add = [&](const Rows::key_type& row, const std::string& cell, std::string first,
                        std::string second) {
     if (differences.size() == cell_differences_max) return;
     differences.push_back(
