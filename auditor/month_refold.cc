@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "auditor/work_thread.h"
 #include "ledger/leaves.h"
 
 namespace yunjian::auditor {
@@ -26,8 +29,7 @@ std::string place_of(const std::string& stream, std::uint64_t batch) {
 struct MonthRefold::Stream {
   std::string id;
   std::string unit;
-  std::string host;
-  bool own = false;
+  Host* host = nullptr;                         // null: the collector's own
   std::map<std::uint64_t, Wanted> absent = {};  // bodies that have not come yet
   struct Place {
     std::uint64_t record = 0;
@@ -44,15 +46,29 @@ struct MonthRefold::Host {
     std::uint64_t number = 0;
     std::string line;
   };
-  Host(const RefoldRequest& request, ledger::Time from)
-      : fold({.month = request.month}, *request.calendar),
+  Host(const RefoldRequest& request, ledger::Time from, std::size_t place)
+      : number(place),
+        fold({.month = request.month}, *request.calendar),
         facts(from, rules::month_end(request.month)) {}
+  std::size_t number = 0;  // of all hosts, as they were enrolled
   std::set<std::string, std::less<>> units = {};
+  // What follows is the thread's that folds the host.
   rules::MonthFold fold;
   rules::FactsFold facts;
   std::uint64_t unreadable = 0;
   std::string last_stream = {};  // whose hours were folded last
+  bool unordered = false;        // to be folded sorted
   std::vector<Hour> kept = {};   // of the second reading
+};
+
+struct MonthRefold::Hand {
+  explicit Hand(const ledger::Suite& suite) : hasher(suite.hasher()) {}
+  std::unique_ptr<ledger::Hasher> hasher;
+  ledger::BodyDecoder decoder = {};
+  std::string lines = {};
+  std::uint64_t records = 0;
+  Findings findings = {};
+  std::unique_ptr<WorkThread> thread = {};  // null: the caller's own hand
 };
 
 MonthRefold::MonthRefold(const ledger::Verifier& log, RefoldRequest request)
@@ -60,8 +76,13 @@ MonthRefold::MonthRefold(const ledger::Verifier& log, RefoldRequest request)
       request_(std::move(request)),
       from_(rules::month_begin(request_.month)),
       hasher_(log.suite().hasher()),
-      frontier_(*hasher_) {
+      frontier_(*hasher_),
+      acts_(request_.month) {
   for (const auto& input : request_.inputs) last_input_[input.stream] = input.last_record;
+  for (unsigned i = 0; i <= request_.threads; ++i) {
+    hands_.push_back(std::make_unique<Hand>(log.suite()));
+    if (i > 0) hands_.back()->thread = std::make_unique<WorkThread>();
+  }
 }
 
 MonthRefold::~MonthRefold() = default;
@@ -100,11 +121,13 @@ void MonthRefold::enrolment(std::string_view text) {
   const std::string id = ledger::stream_id(enrolment->agent, enrolment->incarnation);
   if (own_agent_.empty()) own_agent_ = enrolment->agent;  // leaf 0 enrols the collector itself
   const bool own = enrolment->agent == own_agent_;
-  streams_.insert_or_assign(
-      id, Stream{.id = id, .unit = enrolment->unit, .host = enrolment->host, .own = own});
+  if (streams_.contains(id)) drain();  // no thread may be at it
+  Stream& stream =
+      streams_.insert_or_assign(id, Stream{.id = id, .unit = enrolment->unit}).first->second;
   if (own) return;
-  hosts_.try_emplace(enrolment->host, request_, from_).first->second.units.insert(enrolment->unit);
-  registered_.add_enrolled(enrolment->host, enrolment->unit);
+  stream.host = &hosts_.try_emplace(enrolment->host, request_, from_, hosts_.size()).first->second;
+  stream.host->units.insert(enrolment->unit);
+  acts_.add_enrolled(enrolment->host, enrolment->unit);
   const auto [at, fresh] = enrolled_.emplace(enrolment->host, enrolment->enrolled);
   if (!fresh) at->second = std::min(at->second, enrolment->enrolled);
 }
@@ -112,6 +135,7 @@ void MonthRefold::enrolment(std::string_view text) {
 void MonthRefold::report(std::string_view text) {
   auto report = ledger::parse_report(text);
   if (!report || report->month != rules::format_month(request_.month)) return;
+  acts_end_ = acts_end_ || report->manifest == request_.manifest;
   reports_.push_back({.leaf = frontier_.size() - 1, .report = std::move(*report)});
 }
 
@@ -126,20 +150,21 @@ std::optional<MonthRefold::Wanted> MonthRefold::wanted(std::string_view bytes,
   if (known == streams_.end()) return std::nullopt;
   // A body is asked for before its leaf is counted.
   const bool late = frontier_.size() > request_.tree.size;
-  if (known->second.own) {
-    if (late || sorted_) return std::nullopt;
+  if (known->second.host == nullptr) {
+    if (acts_end_ || sorted_) return std::nullopt;
   } else {
     if (header.sealed < from_ - clock_slack) return std::nullopt;
     const auto last = last_input_.find(stream);
     if (late && (last == last_input_.end() || header.first_record > last->second)) {
       return std::nullopt;
     }
-    if (sorted_ && !unordered_.contains(known->second.host)) return std::nullopt;
+    if (sorted_ && !known->second.host->unordered) return std::nullopt;
   }
   return Wanted{.root = header.root,
                 .batch = header.batch,
                 .first_record = header.first_record,
                 .records = header.records,
+                .leaf = frontier_.size(),
                 .late = late};
 }
 
@@ -152,61 +177,75 @@ void MonthRefold::batch(std::string_view bytes, std::optional<std::string_view> 
   std::string stream;
   const auto here = wanted(bytes, stream);
   if (!here) return;
-  if (body && !body->empty()) return take_body(stream, *here, *body);
-  streams_.find(stream)->second.absent.emplace(here->batch, *here);
-}
-
-void MonthRefold::take_body(const std::string& stream, const Wanted& wanted,
-                            std::string_view body) {
-  if (auto decoded = decoder_.decode(body, lines_); !decoded) {
-    return found({FindingKind::tampered, place_of(stream, wanted.batch), "正文无法解码",
-                  "the body cannot be decoded: " + decoded.error().message});
-  }
-  take_lines(stream, wanted, lines_);
+  Stream& known = streams_.find(stream)->second;
+  if (body && !body->empty()) return give(known, *here, {Form::body, *body});
+  known.absent.emplace(here->batch, *here);
 }
 
 void MonthRefold::late_body(std::string_view stream, std::uint64_t batch, std::string_view body) {
-  const auto known = streams_.find(stream);
-  if (known == streams_.end()) return;
-  const auto absent = known->second.absent.find(batch);
-  if (absent == known->second.absent.end()) return;
-  const Wanted wanted = absent->second;
-  known->second.absent.erase(absent);
-  take_body(known->first, wanted, body);
+  late(stream, batch, {Form::body, body});
 }
 
 void MonthRefold::late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) {
+  late(stream, batch, {Form::lines, lines});
+}
+
+void MonthRefold::late(std::string_view stream, std::uint64_t batch, Body body) {
   const auto known = streams_.find(stream);
   if (known == streams_.end()) return;
   const auto absent = known->second.absent.find(batch);
   if (absent == known->second.absent.end()) return;
   const Wanted wanted = absent->second;
   known->second.absent.erase(absent);
-  take_lines(known->first, wanted, lines);
+  give(known->second, wanted, body);
 }
 
-void MonthRefold::take_lines(const std::string& stream, const Wanted& wanted,
+// The collector's own acts change what the caller reads: they are its own. All streams of a host
+// go to one thread.
+void MonthRefold::give(Stream& stream, const Wanted& wanted, Body body) {
+  if (stream.host == nullptr || hands_.size() == 1) {
+    return take(*hands_.front(), stream, wanted, body);
+  }
+  Hand& hand = *hands_[1 + stream.host->number % (hands_.size() - 1)];
+  hand.thread->give(
+      [this, &hand, &stream, wanted, form = body.form, kept = std::string(body.bytes)] {
+        take(hand, stream, wanted, {form, kept});
+      },
+      sizeof wanted + body.bytes.size());
+}
+
+void MonthRefold::take(Hand& hand, Stream& stream, const Wanted& wanted, Body body) {
+  if (body.form == Form::lines) return take_lines(hand, stream, wanted, body.bytes);
+  if (auto decoded = hand.decoder.decode(body.bytes, hand.lines); !decoded) {
+    return hand.findings.add(
+        {FindingKind::tampered, place_of(stream.id, wanted.batch), "正文无法解码",
+         "the body cannot be decoded: " + decoded.error().message, wanted.leaf});
+  }
+  take_lines(hand, stream, wanted, hand.lines);
+}
+
+void MonthRefold::take_lines(Hand& hand, Stream& stream, const Wanted& wanted,
                              std::string_view joined) {
   const auto lines = ledger::split_lines(joined, wanted.records);
-  if (!lines || ledger::lines_root(*hasher_, *lines) != wanted.root) {
-    return found({FindingKind::tampered, place_of(stream, wanted.batch), "正文与批次头中的根不符",
-                  "its records do not give the root in its header"});
+  if (!lines || ledger::lines_root(*hand.hasher, *lines) != wanted.root) {
+    return hand.findings.add({FindingKind::tampered, place_of(stream.id, wanted.batch),
+                              "正文与批次头中的根不符",
+                              "its records do not give the root in its header", wanted.leaf});
   }
-  Stream& known = streams_.find(stream)->second;
+  hand.records += lines->size();
   for (std::size_t i = 0; i < lines->size(); ++i) {
-    take_line(known, wanted, wanted.first_record + i, (*lines)[i]);
+    take_line(stream, wanted, wanted.first_record + i, (*lines)[i]);
   }
 }
 
 void MonthRefold::take_line(Stream& stream, const Wanted& wanted, std::uint64_t number,
                             std::string_view line) {
-  ++records_;
   const auto record = ledger::parse_record(line);
   if (!record) return;
-  if (stream.own) return registered_.add(**record);
+  if (stream.host == nullptr) return acts_.add(**record, wanted.late);
   if ((*record)->find("kind") == "usage_hour") return take_hour(stream, wanted, number, **record);
   if (!wanted.late && !sorted_) {
-    hosts_.find(stream.host)->second.facts.add(**record, stream.id, number);
+    stream.host->facts.add(**record, stream.id, number);
   }
 }
 
@@ -215,7 +254,7 @@ void MonthRefold::take_hour(Stream& stream, const Wanted& wanted, std::uint64_t 
   if (wanted.late && number > last_input_.find(stream.id)->second) return;
   const auto time = ledger::parse_time(record.find("time").value_or(""));
   const auto hour = ledger::read_usage_hour(record);
-  Host& host = hosts_.find(stream.host)->second;
+  Host& host = *stream.host;
   // Told apart by the record's own time, as the collector reads them.
   const auto end = rules::month_end(request_.month) + record_time_lag;
   if (!time || *time < from_ || *time >= end) return;
@@ -233,13 +272,24 @@ void MonthRefold::take_hour(Stream& stream, const Wanted& wanted, std::uint64_t 
     host.kept.push_back({.stream = stream.id, .number = number, .line = std::move(line)});
     return;
   }
-  if (unordered_.contains(stream.host)) return;
+  if (host.unordered) return;
   // The collector folds a host's streams by name; in another order the parts could differ.
   const bool in_order = host.last_stream <= stream.id;
   host.last_stream = stream.id;
   if (!in_order || !host.fold.add(*hour, stream.id, number)) {
-    unordered_.insert(stream.host);
+    host.unordered = true;
     host.fold = rules::MonthFold({.month = request_.month}, *request_.calendar);
+  }
+}
+
+bool MonthRefold::needs_second() const {
+  return !sorted_ &&
+         std::ranges::any_of(hosts_, [](const auto& host) { return host.second.unordered; });
+}
+
+void MonthRefold::drain() {
+  for (const auto& hand : hands_) {
+    if (hand->thread) hand->thread->drain();
   }
 }
 
@@ -251,6 +301,14 @@ void MonthRefold::begin_second() {
 }
 
 void MonthRefold::finish() {
+  drain();
+  Findings folded;
+  for (const auto& hand : hands_) {
+    records_ += std::exchange(hand->records, 0);
+    folded.merge(std::exchange(hand->findings, {}));
+  }
+  folded.sort();
+  findings_.merge(folded);
   for (const auto& [id, stream] : streams_) {
     for (const auto& [batch, wanted] : stream.absent) {
       found({FindingKind::missing, place_of(id, batch), "该批次正文缺失,所属月份无法重算",
@@ -258,8 +316,8 @@ void MonthRefold::finish() {
     }
   }
   if (!sorted_) return;
-  for (const std::string& name : unordered_) {
-    Host& host = hosts_.find(name)->second;
+  for (auto& [name, host] : hosts_) {
+    if (!host.unordered) continue;
     std::sort(host.kept.begin(), host.kept.end(), [](const auto& a, const auto& b) {
       return std::tie(a.stream, a.number) < std::tie(b.stream, b.number);
     });

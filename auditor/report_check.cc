@@ -1,10 +1,12 @@
 #include "auditor/report_check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "rules/month/hosts_csv.h"
+#include "auditor/finding_check.h"
+#include "rules/month/advice_json.h"
 #include "rules/month/table_json.h"
 #include "rules/month/terms.h"
 
@@ -19,6 +21,9 @@ const std::string table_name = "utilization.json";
 const std::string csv_name = "utilization.csv";
 const std::string inputs_name = "inputs.list";
 const std::string standings_name = "standings.list";
+const std::string findings_name = "findings.list";
+constexpr std::string_view advice_name = "advice.json";
+constexpr std::string_view english_prefix = "en/";
 
 // The table of "county/东区" or "unit/tax". Absent: another scope, or one of its hosts belonged to
 // another unit before and is shown to this one without its past.
@@ -39,8 +44,13 @@ std::optional<rules::UtilizationTable> narrow_of(const rules::UtilizationTable& 
 
 }  // namespace
 
-ReportCheck::ReportCheck(const ledger::Verifier& log, const ledger::TreeHead& tree, PackFile files)
-    : log_(log), tree_(tree), files_(std::move(files)), hasher_(log.suite().hasher()) {}
+ReportCheck::ReportCheck(const ledger::Verifier& log, const ledger::TreeHead& tree, PackFile files,
+                         unsigned threads)
+    : log_(log),
+      tree_(tree),
+      files_(std::move(files)),
+      threads_(threads),
+      hasher_(log.suite().hasher()) {}
 
 void ReportCheck::tampered(std::string place, std::string zh, std::string en) {
   result_.findings.add({FindingKind::tampered, std::move(place), std::move(zh), std::move(en)});
@@ -168,8 +178,10 @@ Result<void> ReportCheck::refold(Evidence& evidence) {
   MonthRefold refold(log_, {.month = month_,
                             .tree = result_.manifest.tree,
                             .inputs = inputs_,
+                            .manifest = hasher_->plain(note_),
                             .checkpoint = tree_,
-                            .calendar = &*calendar_});
+                            .calendar = &*calendar_,
+                            .threads = threads_});
   if (auto visited = evidence.visit(tree_.size, refold); !visited) return visited;
   refold.finish();
   if (refold.needs_second()) {
@@ -185,9 +197,11 @@ Result<void> ReportCheck::refold(Evidence& evidence) {
   result_.hosts = table->hosts;
   check_inputs(refold);
   check_standings(*table);
+  check_findings(*table, refold);
   check_tables(*table, refold);
   // And inputs.list.
-  const std::uint64_t computed = result_.tables + result_.csv_tables + (standings_ ? 1U : 0U) + 1U;
+  const std::uint64_t computed = result_.tables + result_.csv_tables + result_.advices +
+                                 (standings_ ? 1U : 0U) + (findings_ ? 1U : 0U) + 1U;
   result_.hash_only = result_.files > computed ? result_.files - computed : 0;
   result_.findings.merge(refold.findings());
   return {};
@@ -220,7 +234,7 @@ void ReportCheck::check_leaf(const MonthRefold& refold) {
 }
 
 Result<void> ReportCheck::check_inventory(const MonthRefold& refold) {
-  auto text = rules::inventory_text(refold.registered().inventory());
+  auto text = rules::inventory_text(refold.acts().registered().inventory());
   if (!text) return ledger::failure(text);
   if (hasher_->plain(*text) == result_.manifest.inventory) return {};
   tampered("manifest", "台账(单位、主机、规格、约定、豁免)与已封存的登记记录不符",
@@ -230,7 +244,7 @@ Result<void> ReportCheck::check_inventory(const MonthRefold& refold) {
 }
 
 Result<rules::UtilizationTable> ReportCheck::table_of(MonthRefold& refold) {
-  const rules::Inventory inventory = refold.registered().inventory();
+  const rules::Inventory inventory = refold.acts().registered().inventory();
   auto hosts = rules::hosts_of_inventory(inventory, refold.enrolled());
   if (!hosts) return ledger::failure(hosts);
   auto terms = rules::MonthTerms::read(inventory, *rules_, month_);
@@ -245,7 +259,8 @@ Result<rules::UtilizationTable> ReportCheck::table_of(MonthRefold& refold) {
                                     .as_of = result_.manifest.as_of,
                                     .rules = &*rules_,
                                     .calendar = &*calendar_,
-                                    .history = history_.source()};
+                                    .history = history_of(refold, **terms),
+                                    .catalogue = (*terms)->catalogue()};
   auto table = rules::table_of_folds(
       request, *hosts, [&](const rules::HostFacts& host, const rules::FoldWindow& window) {
         return refold.fold_of(host.id, window);
@@ -254,6 +269,81 @@ Result<rules::UtilizationTable> ReportCheck::table_of(MonthRefold& refold) {
     for (auto& row : table->rows) row.host.rules = nullptr;  // they end with this call
   }
   return table;
+}
+
+// The months before as the log's outcome acts tell them. Of a month without any, only the pack
+// tells.
+rules::HistorySource ReportCheck::history_of(const MonthRefold& refold,
+                                             const rules::MonthTerms& terms) {
+  const auto sealed = refold.acts().registered().judged_months();
+  std::set<std::string> unproven;
+  for (const rules::Month month : history_.months()) {
+    if (!sealed.contains(rules::format_month(month))) unproven.insert(rules::format_month(month));
+  }
+  if (!unproven.empty()) {
+    const std::string months = fmt::format("{}", fmt::join(unproven, ", "));
+    result_.findings.add(
+        {FindingKind::cannot_tell, standings_name,
+         fmt::format("日志没有封存 {} 的判定:所依据的往月无法证明", months),
+         fmt::format("the log holds no outcomes of {}: what the pack says of them is not proven",
+                     months)});
+  }
+  return [sealed_source = terms.history(), told_source = history_.source(),
+          unproven = std::move(unproven)](const std::string& host, const std::string& size) {
+    std::vector<rules::MonthOutcome> months;
+    for (rules::MonthOutcome& outcome : told_source(host, size)) {
+      if (unproven.contains(rules::format_month(outcome.month))) months.push_back(outcome);
+    }
+    for (rules::MonthOutcome& outcome : sealed_source(host, size)) months.push_back(outcome);
+    std::ranges::stable_sort(months, {}, &rules::MonthOutcome::month);
+    return months;
+  };
+}
+
+// What was raised from the month, and what the pack says of all findings.
+void ReportCheck::check_findings(const rules::UtilizationTable& table, const MonthRefold& refold) {
+  if (auto list = files_(findings_name)) findings_ = std::move(*list);
+  if (!findings_) {
+    result_.findings.add({FindingKind::cannot_tell, findings_name, "没有事项名单:事项未核对",
+                          "it is not there: findings were not checked"});
+    return;
+  }
+  FindingCheck check({.acts = refold.acts(), .table = table, .revision = result_.manifest.revision},
+                     result_.findings);
+  check.run(*findings_);
+  if (check.listed()) check_advice(*check.listed(), refold);
+}
+
+// Each advice.json that was handed out, of the city, of counties and of units.
+void ReportCheck::check_advice(const std::vector<rules::StoredFinding>& findings,
+                               const MonthRefold& refold) {
+  std::map<std::string, std::string> counties;  // by unit
+  for (const auto& unit : refold.acts().registered().entries("unit")) {
+    counties[unit.id] = unit.field("county");
+  }
+  for (const auto& file : result_.manifest.files) {
+    const std::string_view path = file.path;
+    const auto slash = path.rfind('/');
+    if (path.substr(slash == path.npos ? 0 : slash + 1) != advice_name) continue;
+    const std::string_view scope = slash == path.npos ? std::string_view() : path.substr(0, slash);
+    const std::string_view whose = scope.substr(std::min(scope.find('/') + 1, scope.size()));
+    std::vector<rules::StoredFinding> own;
+    for (const auto& finding : findings) {
+      const bool is_own = scope.empty() || (scope.starts_with("unit/") && finding.unit == whose) ||
+                          (scope.starts_with("county/") && counties[finding.unit] == whose);
+      if (is_own) own.push_back(finding);
+    }
+    const auto told = files_(file.path);
+    if (!told) continue;
+    ++result_.advices;
+    auto differences = rules::advice_differences(*told, own);
+    if (differences) {
+      tell(file.path, *differences);
+    } else {
+      tampered(file.path, "报告无法解读: " + differences.error().message,
+               "the report cannot be read: " + differences.error().message);
+    }
+  }
 }
 
 void ReportCheck::check_inputs(const MonthRefold& refold) {
@@ -301,15 +391,18 @@ void ReportCheck::check_tables(const rules::UtilizationTable& table, const Month
   // The files of a scope stand one after another.
   std::pair<std::string, std::optional<rules::UtilizationTable>> narrow;
   for (const auto& file : result_.manifest.files) {
-    const std::string_view path = file.path;
+    std::string_view path = file.path;
+    const bool english = path.starts_with(english_prefix);
+    if (english) path.remove_prefix(english_prefix.size());
     const auto slash = path.rfind('/');
     const std::string_view name = slash == path.npos ? path : path.substr(slash + 1);
     if (name != table_name && name != csv_name) continue;
     const auto check = [&](const rules::UtilizationTable& wanted) {
-      name == table_name ? check_table(file.path, wanted) : check_hosts(file.path, wanted);
+      if (name == table_name) return check_table(file.path, wanted);
+      check_hosts(file.path, wanted, english ? rules::CsvLanguage::en : rules::CsvLanguage::zh);
     };
     if (slash == path.npos) {
-      city = city || name == table_name;
+      city = city || (name == table_name && !english);
       check(table);
       continue;
     }
@@ -339,11 +432,12 @@ void ReportCheck::check_table(const std::string& path, const rules::UtilizationT
   tell(path, *differences);
 }
 
-void ReportCheck::check_hosts(const std::string& path, const rules::UtilizationTable& table) {
+void ReportCheck::check_hosts(const std::string& path, const rules::UtilizationTable& table,
+                              rules::CsvLanguage language) {
   auto told = files_(path);
   if (!told) return;
   ++result_.csv_tables;
-  auto differences = rules::hosts_csv_differences(*told, table);
+  auto differences = rules::hosts_csv_differences(*told, table, language);
   if (!differences) {
     return tampered(path, "表格无法解读: " + differences.error().message,
                     "the table cannot be read: " + differences.error().message);

@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include "auditor/directory_evidence.h"
+#include "auditor/testing/sample_acts.h"
 #include "auditor/testing/sample_log.h"
 #include "ledger/usage_hour.h"
-#include "rules/month/hosts_csv.h"
+#include "rules/month/month_findings.h"
 #include "rules/month/table_json.h"
 #include "rules/month/terms.h"
 
@@ -16,23 +17,16 @@ namespace {
 using namespace std::chrono_literals;
 using ledger::HourFigure;
 using ledger::Time;
+using testing::advice_of;
+using testing::csv_of;
+using testing::optional_percent;
+using testing::outcome_line;
+using testing::register_line;
 using testing::SampleLog;
+using testing::step_line;
 
 constexpr rules::Month november = 2026y / 11;
 const Time first_hour = ledger::parse_time("2026-11-22T09:00:00.000000Z").value();
-
-std::string register_line(Time time, const rules::RegistryEntry& entry) {
-  std::string line;
-  ledger::RecordWriter writer(line, time, "collector");
-  std::vector<std::pair<std::string, std::string>> details = {
-      {"what", "register"}, {"register", entry.kind}, {"entry", entry.id}, {"unit", entry.unit}};
-  for (const auto& [name, value] : entry.fields) details.emplace_back("field." + name, value);
-  std::sort(details.begin(), details.end(),
-            [](const auto& a, const auto& b) { return ledger::record_key_less(a.first, b.first); });
-  for (const auto& [key, value] : details) writer.text(key, value);
-  writer.finish();
-  return line;
-}
 
 ledger::UsageHour hour_at(int number, std::uint64_t cpu) {
   ledger::UsageHour hour;
@@ -48,33 +42,6 @@ ledger::UsageHour hour_at(int number, std::uint64_t cpu) {
     hour.figure(HourFigure::memory).add(300, when);
   }
   return hour;
-}
-
-std::string optional_percent(const std::optional<rules::Hundredths>& value) {
-  return value ? fmt::format("{}.{:02}", *value / 100, *value % 100) : "";
-}
-
-// As collector/report writes it: tables one after another.
-std::string csv_of(const rules::UtilizationTable& table) {
-  std::string csv =
-      "\xef\xbb\xbf云资源利用情况表 2026-11\r\n统计范围,全市\r\n\r\n使用单位\r\n县（区）,"
-      "使用单位\r\n,税务局\r\n\r\n云主机明细\r\n";
-  for (const std::string_view column : rules::hosts_csv_columns())
-    csv += fmt::format("{},", column);
-  csv += "连续月数,标记\r\n";
-  for (const auto& row : table.rows) {
-    const auto memory = row.memory_bytes ? row.memory_bytes : row.host.memory_bytes;
-    csv += fmt::format("{},{},{},{},{},{:.2f},{},{},{},{},{},{},{},{},{},1,\r\n", row.host.county,
-                       row.host.unit_name, row.host.system, row.host.name, *row.vcpus,
-                       static_cast<double>(*memory) / (1ULL << 30U),
-                       optional_percent(rules::coverage(row.measured, row.expected)),
-                       optional_percent(row.cpu.mean), optional_percent(row.cpu.p95),
-                       optional_percent(row.cpu.p99), optional_percent(row.cpu.peak),
-                       optional_percent(row.memory.mean), optional_percent(row.memory.p95),
-                       optional_percent(row.memory.peak),
-                       table.rules.verdicts.at(row.judgement.verdict).zh);
-  }
-  return csv + "\r\n其他资源\r\n使用单位\r\n";
 }
 
 // A collector that may lie in the pack it makes; the log is what the hosts sealed.
@@ -131,6 +98,9 @@ class Provider {
     files["utilization.csv"] = csv_of(table);
     files["standings.list"] = rules::format_standings(table);
     files["utilization.pdf"] = "as people read it\n";
+    const auto hashes = log.leaf_hashes();
+    manifest.tree = {hashes.size(), ledger::merkle_root(*hasher, hashes)};
+    raise();
     std::vector<ledger::PackInput> inputs;
     for (const auto& row : table.rows) {
       for (const auto& input : row.inputs) {
@@ -141,8 +111,46 @@ class Provider {
     std::sort(inputs.begin(), inputs.end(),
               [](const auto& a, const auto& b) { return a.stream < b.stream; });
     files["inputs.list"] = ledger::format_inputs(inputs);
-    const auto hashes = log.leaf_hashes();
-    manifest.tree = {hashes.size(), ledger::merkle_root(*hasher, hashes)};
+  }
+  // Behind the checkpoint: findings and outcomes as acts, and what the pack says of them.
+  void raise() {
+    for (auto& finding : rules::new_findings(table, findings, log.now())) {
+      lie_about_finding(finding);
+      if (finding.id.empty()) continue;
+      log.seal(0, {step_line(finding, rules::flag_act, 0)});
+      findings.push_back(finding);
+      ++steps;
+      if (invented.empty()) continue;
+      finding.id = invented + finding.id.substr(finding.id.find(':'));
+      finding.host = invented;
+      log.seal(0, {step_line(finding, rules::flag_act, 0)});
+      findings.push_back(finding);
+      ++steps;
+    }
+    if (measured) {
+      measured->changed = log.now();
+      log.seal(0, {step_line(*measured, rules::measure_act, 1)});
+      ++steps;
+    }
+    if (carried_out) findings.push_back(measured ? *measured : *carried_out);
+    for (auto& outcome : rules::outcomes_of(table)) {
+      lie_about_outcome(outcome);
+      if (!outcome.host.empty()) log.seal(0, {outcome_line(log.now(), outcome)});
+    }
+    files["findings.list"] = rules::format_findings(steps, findings);
+    files["advice.json"] = advice_of(findings);
+  }
+  // A month before, as it was judged then.
+  void judge(const rules::StoredOutcome& outcome) {
+    log.seal(0, {outcome_line(log.now(), outcome)});
+    judged.push_back(outcome);
+  }
+  // db-01 was off: one month is enough for a flag.
+  void power_off() {
+    record({.kind = "power",
+            .id = "P-1",
+            .unit = "tax",
+            .fields = {{"host", "db-01"}, {"month", "2026-11"}, {"off_days", "29"}}});
   }
   void sign() {
     manifest.origin = log.verifier().name();
@@ -169,16 +177,18 @@ class Provider {
     commit();
   }
 
-  ReportCheckResult check() {
+  ReportCheckResult check(unsigned threads = 2) {
     log.write();
     const auto hashes = log.leaf_hashes();
     DirectoryEvidence evidence(log.files(), "/data", log.verifier().suite());
-    ReportCheck check(log.verifier(), {hashes.size(), ledger::merkle_root(*hasher, hashes)},
-                      [this](const std::string& path) -> ledger::Result<std::string> {
-                        const auto found = files.find(path);
-                        if (found != files.end()) return found->second;
-                        return ledger::fail(ledger::ErrorKind::reject, "it was not handed out");
-                      });
+    ReportCheck check(
+        log.verifier(), {hashes.size(), ledger::merkle_root(*hasher, hashes)},
+        [this](const std::string& path) -> ledger::Result<std::string> {
+          const auto found = files.find(path);
+          if (found != files.end()) return found->second;
+          return ledger::fail(ledger::ErrorKind::reject, "it was not handed out");
+        },
+        threads);
     auto result = check.run(evidence, "2026-11");
     REQUIRE_MESSAGE(result, result.error().message);
     return std::move(*result);
@@ -196,22 +206,27 @@ class Provider {
   rules::UtilizationTable table;
   ledger::ReportManifest manifest;
   std::map<std::string, std::string> files;
+  std::vector<rules::StoredFinding> findings;  // by id
+  std::uint64_t steps = 0;
+  std::vector<rules::StoredOutcome> judged;
+  std::string invented;                             // a host that is flagged beside the right one
+  std::optional<rules::StoredFinding> carried_out;  // before this month
+  std::optional<rules::StoredFinding> measured;
+  std::function<void(rules::StoredFinding&)> lie_about_finding = [](auto&) {};
+  std::function<void(rules::StoredOutcome&)> lie_about_outcome = [](auto&) {};
 
  private:
   rules::Inventory source() const {
-    return {
-        .entries =
-            [this](std::string_view kind) -> ledger::Result<std::vector<rules::RegistryEntry>> {
-          std::vector<rules::RegistryEntry> found;
-          const auto of_kind = inventory.find(std::string(kind));
-          if (of_kind == inventory.end()) return found;
-          for (const auto& [id, entry] : of_kind->second) found.push_back(entry);
-          return found;
-        },
-        .outcomes = [](const std::string&,
-                       const std::string&) -> ledger::Result<std::vector<rules::StoredOutcome>> {
-          return std::vector<rules::StoredOutcome>();
-        }};
+    return {.entries =
+                [this](std::string_view kind) -> ledger::Result<std::vector<rules::RegistryEntry>> {
+              std::vector<rules::RegistryEntry> found;
+              const auto of_kind = inventory.find(std::string(kind));
+              if (of_kind == inventory.end()) return found;
+              for (const auto& [id, entry] : of_kind->second) found.push_back(entry);
+              return found;
+            },
+            .outcomes = [this](const std::string&, const std::string&)
+                -> ledger::Result<std::vector<rules::StoredOutcome>> { return judged; }};
   }
   rules::UtilizationTable made() const {
     std::map<std::string, Time, std::less<>> enrolled;
@@ -223,7 +238,8 @@ class Provider {
         {.month = november,
          .as_of = rules::month_end(november),
          .rules = &*rule_set,
-         .calendar = &*calendar},
+         .calendar = &*calendar,
+         .history = (*terms)->history()},
         *facts,
         [this](const rules::HostFacts& facts_of, Time, Time,
                const rules::HourSink& sink) -> ledger::Result<std::uint64_t> {
@@ -267,11 +283,27 @@ TEST_CASE("a pack whose every figure is what was sealed is equal") {
   CHECK(result.tables == 1);
   CHECK(result.csv_tables == 1);
   CHECK(result.hosts == 2);
-  CHECK(result.files == 5);
+  CHECK(result.advices == 1);
+  CHECK(result.files == 7);
   CHECK(result.standings == 2);
-  CHECK(result.hash_only == 1);  // the PDF
-  CHECK(result.records == 2 * 199 + 2);
+  CHECK(result.hash_only == 1);              // the PDF
+  CHECK(result.records == 2 * 199 + 2 + 2);  // two entries and two outcomes
   CHECK(result.leaf == provider.log.leaf_hashes().size() - 1);
+}
+
+TEST_CASE("however many threads fold, the same is found") {
+  Provider provider;
+  for (int i = 0; i < 9; ++i) {
+    provider.day(0, i, 50);
+    provider.day(1, i, 700);
+  }
+  provider.deliver();
+  auto& entries = provider.log.entries();
+  entries[entries.size() - 5].body = entries[entries.size() - 7].body;
+  entries[entries.size() - 6].body = entries[entries.size() - 8].body;
+  const std::string one = told(provider.check(0));
+  CHECK(one.find("its records do not give the root") != std::string::npos);
+  for (const unsigned threads : {1U, 2U, 5U}) CHECK(told(provider.check(threads)) == one);
 }
 
 TEST_CASE("one changed figure is named with host and cell, though all of it is signed and sealed") {
@@ -365,6 +397,156 @@ TEST_CASE("months before that a pack names lead to the flag that they give, and 
   provider.commit();
   const auto result = provider.check();
   CHECK_MESSAGE(tells(result, "standings.list"), told(result));
+}
+
+// db-01's October, as it was judged and sealed then.
+rules::StoredOutcome october(const std::string& verdict) {
+  return {.host = "db-01", .month = "2026-10", .size = "4x8", .verdict = verdict, .rules = "v"};
+}
+
+TEST_CASE("months before are what the log's outcome acts say, whatever the pack names") {
+  Provider provider;
+  provider.judge(october("low"));
+  provider.whole_month();
+  provider.build();
+  std::string& list = provider.files["standings.list"];
+  REQUIRE(list.find("2026-10/low/-/-") != std::string::npos);
+  const auto delivered = [&] {
+    provider.sign();
+    provider.commit();
+    return provider.check();
+  };
+  SUBCASE("as they are") {
+    const auto result = delivered();
+    CHECK_MESSAGE(result.findings.exit_code(true) == 0, told(result));
+  }
+  SUBCASE("another verdict") {
+    list.replace(list.find("2026-10/low"), 11, "2026-10/off");
+    CHECK_MESSAGE(tells(delivered(), "standings.list db-01: outcome and flag must be"), "");
+  }
+  SUBCASE("left out") {
+    list.replace(list.find("2026-10/low/-/-"), 15, "-");
+    CHECK(delivered().findings.exit_code(false) == 1);
+  }
+  SUBCASE("a month that the log does not know") {
+    list.replace(list.find("2026-10/low"), 11, "2026-09/low/-/-;2026-10/low");
+    const auto result = delivered();
+    CHECK_MESSAGE(tells(result, "the log holds no outcomes of 2026-09"), told(result));
+    CHECK(result.findings.count(FindingKind::cannot_tell) == 1);
+    CHECK(result.findings.exit_code(false) != 0);
+  }
+}
+
+TEST_CASE("what a month flags is raised as the figures give it, and a pack tells of it") {
+  Provider provider;
+  provider.power_off();
+  provider.whole_month();
+  SUBCASE("as it is") {
+    provider.deliver();
+    REQUIRE(provider.findings.size() == 1);
+    const auto result = provider.check();
+    CHECK_MESSAGE(result.findings.exit_code(true) == 0, told(result));
+  }
+  SUBCASE("not raised") {
+    provider.lie_about_finding = [](auto& finding) { finding.id.clear(); };
+    provider.deliver();
+    CHECK(tells(provider.check(), "finding db-01:reclaim:2026-11: the refolded figures give it"));
+  }
+  SUBCASE("with another saving") {
+    provider.lie_about_finding = [](auto& finding) { finding.details["saving_vcpus"] = "1"; };
+    provider.deliver();
+    CHECK(tells(provider.check(), "field.saving_vcpus must be '4', the log says '1'"));
+  }
+  SUBCASE("for another host too") {
+    provider.invented = "web-01";
+    provider.deliver();
+    CHECK(tells(provider.check(), "finding web-01:reclaim:2026-11: it was raised or measured"));
+  }
+  SUBCASE("the list tells of another state") {
+    provider.build();
+    std::string& list = provider.files["findings.list"];
+    list.replace(list.find("flagged"), 7, "withdrawn");
+    provider.sign();
+    provider.commit();
+    CHECK(tells(provider.check(), "findings.list db-01:reclaim:2026-11: it must be"));
+  }
+  SUBCASE("the list tells of fewer steps than are sealed, or of more") {
+    provider.build();
+    std::string& list = provider.files["findings.list"];
+    SUBCASE("fewer") { list = "steps 0\n"; }
+    SUBCASE("more") { list.replace(0, 7, "steps 2"); }
+    provider.sign();
+    provider.commit();
+    CHECK(provider.check().findings.exit_code(false) == 1);
+  }
+  SUBCASE("advice.json leaves it out") {
+    provider.build();
+    provider.files["advice.json"] = advice_of({});
+    provider.sign();
+    provider.commit();
+    CHECK(tells(provider.check(), "db-01:reclaim:2026-11 reclaim.row: - -> there"));
+  }
+  SUBCASE("advice.json tells of another deadline") {
+    provider.build();
+    auto changed = provider.findings;
+    changed[0].due = "2027-12-31";
+    provider.files["advice.json"] = advice_of(changed);
+    provider.sign();
+    provider.commit();
+    CHECK(tells(provider.check(), "db-01:reclaim:2026-11 reclaim.due: 2027-12-31 -> "));
+  }
+  SUBCASE("no list") {
+    provider.build();
+    provider.files.erase("findings.list");
+    provider.sign();
+    provider.commit();
+    CHECK(provider.check().findings.exit_code(false) == 4);
+  }
+}
+
+TEST_CASE("what was carried out is measured by the sizes of the table") {
+  Provider provider;
+  provider.whole_month();
+  rules::StoredFinding done{.id = "db-01:reclaim:2026-09", .host = "db-01", .unit = "tax"};
+  done.verdict = "low";
+  done.month = "2026-09";
+  done.state = "reclaimed";
+  done.changed = first_hour - 30h * 24;
+  done.details = {{"vcpus", "8"}, {"memory_gb", "16.00"}, {"why_en", "low"}};
+  provider.log.seal(0, {step_line(done, rules::flag_act, 0)});
+  provider.steps = 1;
+  std::string saved = "4";
+  SUBCASE("as it is") {}
+  SUBCASE("more than it was") { saved = "8"; }
+  SUBCASE("not at all") { saved.clear(); }
+  provider.measured = done;
+  provider.measured->details["actual_month"] = "2026-11";
+  provider.measured->details["actual_vcpus"] = saved;
+  provider.measured->details["actual_memory_gb"] = "8.00";
+  if (saved.empty()) provider.measured = std::nullopt;
+  provider.carried_out = done;
+  provider.deliver();
+  const auto result = provider.check();
+  if (saved == "4") CHECK_MESSAGE(result.findings.exit_code(true) == 0, told(result));
+  if (saved == "8") CHECK(tells(result, "field.actual_vcpus must be '4', the log says '8'"));
+  if (saved.empty()) CHECK(tells(result, "finding db-01:reclaim:2026-09: the refolded figures"));
+}
+
+TEST_CASE("how a month was judged is sealed for the months that follow, as the figures give it") {
+  Provider provider;
+  provider.whole_month();
+  SUBCASE("another verdict") {
+    provider.lie_about_outcome = [](auto& outcome) { outcome.verdict = "normal"; };
+    provider.deliver();
+    CHECK(tells(provider.check(), "outcome db-01: the month's outcome must be sealed as"));
+  }
+  SUBCASE("left out") {
+    provider.lie_about_outcome = [](auto& outcome) {
+      if (outcome.host == "db-01") outcome.host.clear();
+    };
+    provider.deliver();
+    CHECK(tells(provider.check(), "outcome db-01: "));
+  }
 }
 
 TEST_CASE("a pack without the list of flags is checked as far as it goes, and says so") {

@@ -122,6 +122,7 @@ void print_json(const ReportCheckResult& result, const Times& times, int code) {
   number("csv_tables", result.csv_tables);
   number("hosts", result.hosts);
   number("standings", result.standings);
+  number("advices", result.advices);
   number("records", result.records);
   number("resumed_at", times.resumed_at);
   json.Key("log_seconds");
@@ -178,7 +179,8 @@ Result<ReportCheckResult> check_against(ledger::FileSystem& files, const ReportO
   if (!pack) return ledger::failure(pack);
   auto evidence = open_evidence(files, options.log, log.suite());
   if (!evidence) return ledger::failure(evidence);
-  return ReportCheck(log, tree, std::move(*pack)).run(**evidence, options.month);
+  return ReportCheck(log, tree, std::move(*pack), std::thread::hardware_concurrency())
+      .run(**evidence, options.month);
 }
 
 // A report whose leaf lies in front of what --state says was verified: the leaves must give that

@@ -1,15 +1,13 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "auditor/stream_table.h"
+#include "auditor/work_thread.h"
 
 namespace yunjian::auditor {
-
-inline constexpr std::size_t worker_bytes_waiting_max = 16U << 20;  // for each thread
 
 // Checks streams on several threads: an agent's streams always on the same one, in the order of the
 // log, so that what is found does not depend on how many there are. give() waits when much is
@@ -30,11 +28,10 @@ class StreamWorkers {
   StreamTable& table_of(std::string_view agent);
 
  private:
-  struct Worker;
   std::size_t place_of(std::string_view agent) const;
 
   std::vector<std::unique_ptr<StreamTable>> tables_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<WorkThread>> workers_;  // end before the tables do
 };
 
 }  // namespace yunjian::auditor

@@ -51,9 +51,14 @@ Result<void> AdminCommands::add_narrow_packs(AdminAnswer& answer, const MonthPac
   return {};
 }
 
-// Of a month that is not over, or in English: looked at, not kept and not signed.
+// Of a month that is not over: looked at, not kept and not signed.
 Result<AdminAnswer> AdminCommands::preview_report(const AdminRequest& request, rules::Month month,
                                                   Language language) {
+  if (request.field("out").empty()) {
+    return ledger::fail(
+        ErrorKind::reject,
+        "give --out DIR: the collector keeps no report of a month that is not over");
+  }
   auto pack = MonthPackFiles::read(context_.packs->sources(), Scope::all(), month);
   if (!pack) return ledger::failure(pack);
   const UtilizationTable& table = pack->table();
@@ -79,11 +84,11 @@ Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
     return ledger::fail(ErrorKind::reject, fmt::format("--lang '{}': zh or en", lang));
   }
   const bool is_over = context_.clock->wall() >= rules::month_end(*month);
-  if (!is_over || lang == "en") {
-    return preview_report(request, *month, lang == "en" ? Language::en : Language::zh);
-  }
+  const bool english = lang == "en";
+  if (!is_over) return preview_report(request, *month, english ? Language::en : Language::zh);
   const bool all = !request.field("all").empty();
-  auto built = context_.packs->build({.month = *month, .narrow = all, .who = request.who});
+  auto built = context_.packs->build(
+      {.month = *month, .narrow = all, .english = english, .who = request.who});
   if (!built) return ledger::failure(built);
   const StoredPack& pack = built->pack;
   Act done = act(request, "report");
@@ -100,10 +105,23 @@ Result<AdminAnswer> AdminCommands::build_report(const AdminRequest& request) {
   if (built->fresh) {
     for (const std::string& change : pack.manifest.changes) answer.out += "  " + change + "\n";
   }
+  if (request.field("out").empty()) {
+    answer.out += fmt::format("kept in {}; --out DIR copies it\n", pack.directory);
+    return answer;
+  }
   answer.copies["manifest"] = ledger::join_path(pack.directory, "manifest");
+  std::set<std::string_view> translated;  // what has an English twin
   for (const auto& file : pack.manifest.files) {
-    const bool narrow = file.path.find('/') != std::string::npos;
-    if (all || !narrow) answer.copies[file.path] = ledger::join_path(pack.directory, file.path);
+    if (file.path.starts_with("en/")) translated.insert(std::string_view(file.path).substr(3));
+  }
+  for (const auto& file : pack.manifest.files) {
+    const bool is_english = file.path.starts_with("en/");
+    const std::string_view path = std::string_view(file.path).substr(is_english ? 3 : 0);
+    const bool narrow = path.find('/') != path.npos;
+    const bool wanted = english ? is_english || !translated.contains(path) : !is_english;
+    if (wanted && (all || !narrow)) {
+      answer.copies[file.path] = ledger::join_path(pack.directory, file.path);
+    }
   }
   return answer;
 }

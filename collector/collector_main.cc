@@ -410,8 +410,11 @@ void add_lists_and_reports(CLI::App& app, CommandLine& line) {
       "Build the monthly pack: 云资源利用情况表, 优化建议, 运行维护报告, 安全报告 as XLSX, "
       "PDF, HTML, JSON and CSV; judges the month when it is over");
   add_field(build, line, "--month", "YYYY-MM, in +08:00")->required();
-  add_field(build, line, "--out", "directory for the files (default: here)");
-  add_field(build, line, "--lang", "zh (default) or en");
+  add_field(build, line, "--out",
+            "directory for the files (default: none is copied; the pack of a month that is over "
+            "stays in reports/MONTH of the data directory)");
+  add_field(build, line, "--lang",
+            "zh (default), or en: English files are made and signed too, and copied");
   build->add_flag_callback(
       "--all", [&line] { line.request.fields["all"] = "yes"; },
       "Also a pack for each county and each unit, in directories of their own");

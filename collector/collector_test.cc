@@ -430,7 +430,8 @@ TEST_CASE_FIXTURE(Fixture, "mistakes in commands are told and change nothing") {
       {"inventory import", {{"kind", "system"}, {"csv", "id,unit,name\np,nowhere,x\n"}}},
       {"inventory export", {{"kind", "system"}, {"format", "xml"}}},
       {"report build", {{"month", "2026-13"}}},
-      {"report build", {{"month", "2999-01"}}},
+      {"report build", {{"month", "2999-01"}, {"out", "packs"}}},
+      {"report build", {{"month", "2999-01"}}},  // not kept: it needs --out
       {"no such command", {}},
   };
   for (const auto& [command, fields] : wrong) {
@@ -543,10 +544,11 @@ TEST_CASE_FIXTURE(Fixture, "a backup is asked for while serving, and ends with i
 }
 
 // The answer of `report build` for a month that is over.
-AdminAnswer built(Fixture& fixture, const std::string& all = "") {
+AdminAnswer built(Fixture& fixture, const std::string& all = "", const std::string& lang = "") {
   auto answer =
       ask_admin(fixture.data() + "/admin.sock",
-                {.command = "report build", .fields = {{"month", "2026-01"}, {"all", all}}});
+                {.command = "report build",
+                 .fields = {{"month", "2026-01"}, {"all", all}, {"lang", lang}, {"out", "packs"}}});
   REQUIRE_MESSAGE(answer, answer.error().message);
   return **answer;
 }
@@ -575,6 +577,25 @@ TEST_CASE_FIXTURE(Fixture, "a report of a month that is over is kept, signed and
   const auto leaf = ledger::parse_note(*collector->log().leaf(manifest->tree.size));
   REQUIRE(leaf);
   CHECK(ledger::parse_report(leaf->text)->manifest == hasher->plain(note));
+}
+
+TEST_CASE_FIXTURE(Fixture, "in English what has languages is handed out in English") {
+  init();
+  serve();
+  const AdminAnswer english = built(*this, "", "en");
+  CHECK((english.copies.contains("utilization.xlsx") && !english.copies.contains("advice.html")));
+  CHECK(get("/v1/reports/2026-01/advice.html?lang=en", token()).body ==
+        *files.read_file(english.copies.at("en/advice.html")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "without --out nothing is copied, and it is told where the pack is") {
+  init();
+  serve();
+  const auto answer = ask_admin(data() + "/admin.sock",
+                                {.command = "report build", .fields = {{"month", "2026-01"}}});
+  REQUIRE(answer);
+  CHECK(((*answer)->files.empty() && (*answer)->copies.empty()));
+  CHECK((*answer)->out.find("kept in " + data() + "/reports/2026-01/r1;") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "collector/api/register_act.h"
-#include "collector/report/month_findings.h"
 #include "ledger/checkpoint.h"
 #include "ledger/statement_leaves.h"
+#include "rules/month/month_findings.h"
 #include "rules/month/register_fold.h"
 #include "rules/month/standing_list.h"
 #include "rules/month/table_diff.h"
@@ -25,13 +25,15 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view formats[] = {"xlsx", "pdf", "html", "json", "csv"};
-constexpr std::size_t forms_of_pack = report_count * std::size(formats);
 constexpr std::size_t form_threads_max = 4;
+const std::string english_prefix = "en/";
 const std::string making_name = "making";
 const std::string table_path = "utilization.json";
 const std::string evidence_path = "evidence.list";
 const std::string inputs_path = "inputs.list";
 const std::string standings_path = "standings.list";
+const std::string findings_path = "findings.list";
+constexpr std::size_t outcomes_at_once = 512;  // acts that become durable together
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
@@ -73,6 +75,7 @@ struct MonthPacks::Making {
   std::string directory;
   ledger::ReportManifest manifest;
   std::optional<StoredPack> before;
+  bool english = false;
   std::string table;  // utilization.json
   EvidenceByScope evidence_before;
   EvidenceByScope evidence;
@@ -95,16 +98,18 @@ Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
                                                        rules::format_month(request.month)));
   }
   const auto start = SteadyClock::now();
+  if (auto sealed = seal_history(request.month); !sealed) return ledger::failure(sealed);
   auto from = basis();
   if (!from) return ledger::failure(from);
   auto table = month_table(sources(), from->inventory, Scope::all(), request.month);
   if (!table) return ledger::failure(table);
   auto raised = raise_findings(request, *table);
   if (!raised) return ledger::failure(raised);
-  auto city = MonthPackFiles::of_table(sources(), Scope::all(), std::move(*table));
+  auto city =
+      MonthPackFiles::of_table(sources(), Scope::all(), std::move(*table), raised->findings);
   if (!city) return ledger::failure(city);
   Making making{.request = request, .hasher = parts_.log.suite().hasher()};
-  making.built.raised = *raised;
+  making.built.raised = raised->fresh;
   making.built.hosts = city->table().hosts;
   making.built.rows = city->table().rows.size();
   auto before = store_.newest(request.month);
@@ -116,6 +121,11 @@ Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
     if (!evidence) return ledger::failure(evidence);
     making.evidence_before = std::move(*evidence);
   }
+  making.english =
+      request.english ||
+      (making.before && std::ranges::any_of(making.before->manifest.files, [](const auto& file) {
+         return file.path.starts_with(english_prefix);
+       }));
   auto directory = store_.begin(request.month, making_name);
   if (!directory) return ledger::failure(directory);
   making.directory = std::move(*directory);
@@ -125,6 +135,8 @@ Result<MonthPacks::Built> MonthPacks::build(const Request& request) {
   if (auto added = add_file(making, inputs_path, *inputs); !added) return ledger::failure(added);
   auto standings = add_file(making, standings_path, rules::format_standings(city->table()));
   if (!standings) return ledger::failure(standings);
+  auto listed = add_file(making, findings_path, raised->list);
+  if (!listed) return ledger::failure(listed);
   making.built.city_s = seconds_since(start);
   const auto narrow_start = SteadyClock::now();
   if (auto added = add_scopes(making, *city); !added) return ledger::failure(added);
@@ -147,29 +159,108 @@ Result<MonthPacks::Basis> MonthPacks::basis() {
                .inventory_hash = parts_.log.suite().hasher()->plain(*text)};
 }
 
-// The month is kept as it was judged, and what it flags becomes a finding, each one a record of the
-// own stream first. Gives back how many are new.
-Result<std::size_t> MonthPacks::raise_findings(const Request& request,
-                                               const UtilizationTable& table) {
+// The month is kept as it was judged, what it flags becomes a finding, and findings that were
+// carried out get what they really saved: each a record of the own stream first, and all of it
+// sealed, so that a check finds it in front of the report's leaf.
+Result<MonthPacks::Raised> MonthPacks::raise_findings(const Request& request,
+                                                      const UtilizationTable& table) {
   const std::lock_guard acting(parts_.acts);
   auto known = parts_.catalog.findings(Scope::all(), {});
   if (!known) return ledger::failure(known);
   const auto now = parts_.clock.wall();
-  const auto fresh = new_findings(table, *known, now);
+  Raised raised;
+  const auto fresh = rules::new_findings(table, *known, now);
+  raised.fresh = fresh.size();
   for (const Finding& finding : fresh) {
-    const FindingEvent event{
-        .time = finding.opened, .act = "flag", .who = "collector", .state = finding.state};
-    Act act(now, "finding");
-    act.text("who", request.who);
-    if (auto recorded = parts_.own.record(finding_act(std::move(act), finding, event)); !recorded) {
-      return ledger::failure(recorded);
-    }
-    if (auto put = parts_.catalog.put_finding(finding, event); !put) return ledger::failure(put);
+    if (auto done = step(request, finding, rules::flag_act); !done) return ledger::failure(done);
   }
-  if (auto kept = parts_.catalog.put_outcomes(rules::outcomes_of(table)); !kept) {
+  for (Finding& finding : rules::measured_findings(table, *known)) {
+    finding.changed = now;
+    if (auto done = step(request, finding, rules::measure_act); !done) return ledger::failure(done);
+  }
+  if (auto kept = keep_outcomes(table.month, rules::outcomes_of(table)); !kept) {
     return ledger::failure(kept);
   }
-  return fresh.size();
+  if (auto sealed = parts_.own.stop(); !sealed) return ledger::failure(sealed);
+  auto steps = parts_.catalog.finding_steps();
+  if (!steps) return ledger::failure(steps);
+  auto all = parts_.catalog.findings(Scope::all(), {});
+  if (!all) return ledger::failure(all);
+  raised.findings = std::move(*all);
+  raised.list = rules::format_findings(*steps, raised.findings);
+  return raised;
+}
+
+Result<void> MonthPacks::step(const Request& request, const Finding& finding,
+                              std::string_view name) {
+  auto before = parts_.catalog.finding_events(finding.id);
+  if (!before) return ledger::failure(before);
+  const FindingEvent event{.number = before->size(),
+                           .time = finding.changed,
+                           .act = std::string(name),
+                           .who = "collector",
+                           .state = finding.state};
+  Act act(finding.changed, "finding");
+  act.text("who", request.who);
+  auto recorded = parts_.own.record(finding_act(std::move(act), finding, event));
+  return recorded ? parts_.catalog.put_finding(finding, event) : recorded;
+}
+
+// What is new or was judged otherwise before. Of a month that an older program kept without acts:
+// everything.
+Result<void> MonthPacks::keep_outcomes(rules::Month month,
+                                       const std::vector<StoredOutcome>& outcomes) {
+  const std::string name = rules::format_month(month);
+  auto sealed = parts_.catalog.sealed_outcome_months();
+  if (!sealed) return ledger::failure(sealed);
+  std::map<std::string, StoredOutcome, std::less<>> before;
+  if (sealed->contains(name)) {
+    auto kept = parts_.catalog.outcomes(name, rules::format_month(month + std::chrono::months(1)));
+    if (!kept) return ledger::failure(kept);
+    for (StoredOutcome& outcome : *kept) before[outcome.host] = std::move(outcome);
+  }
+  std::vector<StoredOutcome> fresh;
+  for (const StoredOutcome& outcome : outcomes) {
+    const auto found = before.find(outcome.host);
+    if (found == before.end() || !rules::same_outcome(found->second, outcome)) {
+      fresh.push_back(outcome);
+    }
+  }
+  if (auto recorded = record_outcomes(fresh); !recorded) return recorded;
+  if (auto kept = parts_.catalog.put_outcomes(fresh); !kept) return kept;
+  return parts_.catalog.set_outcomes_sealed(name);
+}
+
+Result<void> MonthPacks::record_outcomes(const std::vector<StoredOutcome>& outcomes) {
+  const auto now = parts_.clock.wall();
+  std::vector<std::string> lines;
+  for (const StoredOutcome& outcome : outcomes) {
+    lines.push_back(outcome_act(Act(now, "outcome"), outcome));
+    if (lines.size() < outcomes_at_once && &outcome != &outcomes.back()) continue;
+    if (auto recorded = parts_.own.record_all(std::move(lines)); !recorded) return recorded;
+    lines.clear();
+  }
+  return {};
+}
+
+// Months that an older program judged and kept without acts get them now, before a pack is made
+// that rests on them.
+Result<void> MonthPacks::seal_history(rules::Month month) {
+  const std::lock_guard acting(parts_.acts);
+  auto sealed = parts_.catalog.sealed_outcome_months();
+  if (!sealed) return ledger::failure(sealed);
+  auto kept = parts_.catalog.outcomes(rules::format_month(month - std::chrono::months(12)),
+                                      rules::format_month(month));
+  if (!kept) return ledger::failure(kept);
+  std::map<std::string, std::vector<StoredOutcome>> missing;
+  for (StoredOutcome& outcome : *kept) {
+    if (!sealed->contains(outcome.month)) missing[outcome.month].push_back(std::move(outcome));
+  }
+  for (const auto& [name, outcomes] : missing) {
+    if (auto recorded = record_outcomes(outcomes); !recorded) return recorded;
+    if (auto set = parts_.catalog.set_outcomes_sealed(name); !set) return set;
+  }
+  return {};
 }
 
 Result<void> MonthPacks::add_file(Making& making, const std::string& path, std::string_view bytes) {
@@ -181,18 +272,35 @@ Result<void> MonthPacks::add_file(Making& making, const std::string& path, std::
   return store_.put(making.directory, path, bytes);
 }
 
-// Every report in every form, as `forms_of_pack` numbers them; some beside each other, for most of
-// the time goes into setting text. What is cancelled stays as it was.
-std::vector<Result<Pdf>> MonthPacks::forms_of(const MonthPackFiles& pack) const {
+// Every report in every form; in English those that are not the same in both languages.
+std::vector<MonthPacks::PackForm> MonthPacks::forms_of_pack(bool english) const {
+  std::vector<PackForm> forms;
+  for (const std::string_view report : report_names) {
+    for (const std::string_view format : formats) {
+      forms.push_back({.path = fmt::format("{}.{}", report, format),
+                       .form = {.report = report, .format = format}});
+    }
+  }
+  const std::size_t chinese = forms.size();
+  for (std::size_t i = 0; english && i < chinese; ++i) {
+    PackForm form = forms[i];
+    form.form.language = Language::en;
+    if (MonthPackFiles::has_languages(form.form)) forms.push_back(std::move(form));
+  }
+  return forms;
+}
+
+// Some beside each other, for most of the time goes into setting text. What is cancelled stays as
+// it was.
+std::vector<Result<Pdf>> MonthPacks::made(const MonthPackFiles& pack,
+                                          const std::vector<PackForm>& forms) const {
   const auto cancelled =
       ledger::fail(ErrorKind::retry, "the collector is stopping; build the pack again");
-  std::vector<Result<Pdf>> made(forms_of_pack, cancelled);
+  std::vector<Result<Pdf>> made(forms.size(), cancelled);
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t i = next++; i < made.size() && !cancelled_; i = next++) {
-      made[i] = pack.made({.report = report_names[i / std::size(formats)],
-                           .format = formats[i % std::size(formats)]},
-                          parts_.files, parts_.scratch);
+      made[i] = pack.made(forms[i].form, parts_.files, parts_.scratch);
     }
   };
   std::vector<std::thread> beside;
@@ -209,10 +317,11 @@ Result<void> MonthPacks::add_pack(Making& making, MonthPackFiles& pack, const st
   if (known != making.evidence_before.end()) pack.set_evidence(known->second);
   making.evidence[scope] = pack.evidence();
   const std::string prefix = scope == "city" ? "" : scope + "/";
-  auto forms = forms_of(pack);
+  const auto all = forms_of_pack(making.english);
+  auto forms = this->made(pack, all);
   for (std::size_t i = 0; i < forms.size(); ++i) {
-    const std::string path = fmt::format("{}{}.{}", prefix, report_names[i / std::size(formats)],
-                                         formats[i % std::size(formats)]);
+    const bool english = all[i].form.language == Language::en;
+    const std::string path = (english ? english_prefix : "") + prefix + all[i].path;
     auto& made = forms[i];
     if (!made && made.error().kind == ErrorKind::reject) {
       if (prefix.empty()) {
@@ -234,7 +343,9 @@ Result<void> MonthPacks::add_pack(Making& making, MonthPackFiles& pack, const st
 
 // A pack for each county and each unit besides the authority's.
 Result<void> MonthPacks::add_scopes(Making& making, const MonthPackFiles& city) {
-  const auto is_narrow = [](const auto& file) { return file.path.find('/') != file.path.npos; };
+  const auto is_narrow = [](const auto& file) {
+    return file.path.starts_with("county/") || file.path.starts_with("unit/");
+  };
   const bool had = making.before && std::ranges::any_of(making.before->manifest.files, is_narrow);
   if (!making.request.narrow && !had) return {};
   auto units = parts_.catalog.units(Scope::all());

@@ -14,10 +14,11 @@ namespace yunjian::collector {
 // Builds the packs of months that are over, so that anybody can check them later.
 //
 // Life of a pack: what waits in the own stream is sealed, and the inventory read, at one checkpoint
-// → the month is judged from the sealed records → what it flags becomes findings [each an act
-// first] → files for the city, each county, each unit, one by one [durable] → compared with the
-// revision before: the same files mean that nothing is written → else the manifest, signed, and its
-// hash as a report leaf of the log. One build at a time; any thread.
+// → the month is judged from the sealed records → what it flags becomes findings, what was carried
+// out is measured, outcomes are kept [each an act first, all sealed] → files for the city, each
+// county, each unit, one by one [durable] → compared with the revision before: the same files mean
+// that nothing is written → else the manifest, signed, and its hash as a report leaf of the log.
+// One build at a time; any thread.
 class MonthPacks {
  public:
   struct Parts {
@@ -37,8 +38,11 @@ class MonthPacks {
 
   struct Request {
     rules::Month month{};
-    bool narrow = true;  // counties and units too; those of an earlier revision are always made
-    std::string who;     // for the acts
+    // Counties and units too, and English besides Chinese; what an earlier revision had is always
+    // made.
+    bool narrow = true;
+    bool english = false;
+    std::string who;  // for the acts
   };
   struct Built {
     StoredPack pack;
@@ -70,9 +74,25 @@ class MonthPacks {
     ledger::Hash inventory_hash{};
   };
   ledger::Result<Basis> basis();
-  ledger::Result<std::size_t> raise_findings(const Request& request, const UtilizationTable& table);
+  struct Raised {
+    std::size_t fresh = 0;          // findings
+    std::vector<Finding> findings;  // all there are then, as the pack tells of them
+    std::string list;               // the pack's findings.list
+  };
+  ledger::Result<Raised> raise_findings(const Request& request, const UtilizationTable& table);
+  ledger::Result<void> step(const Request& request, const Finding& finding, std::string_view name);
+  ledger::Result<void> keep_outcomes(rules::Month month,
+                                     const std::vector<StoredOutcome>& outcomes);
+  ledger::Result<void> record_outcomes(const std::vector<StoredOutcome>& outcomes);
+  ledger::Result<void> seal_history(rules::Month month);
   ledger::Result<void> add_scopes(Making& making, const MonthPackFiles& city);
-  std::vector<ledger::Result<Pdf>> forms_of(const MonthPackFiles& pack) const;
+  struct PackForm {
+    std::string path;  // below the scope's own
+    MonthPackFiles::Form form;
+  };
+  std::vector<PackForm> forms_of_pack(bool english) const;
+  std::vector<ledger::Result<Pdf>> made(const MonthPackFiles& pack,
+                                        const std::vector<PackForm>& forms) const;
   ledger::Result<void> add_pack(Making& making, MonthPackFiles& pack, const std::string& scope);
   ledger::Result<void> add_file(Making& making, const std::string& path, std::string_view bytes);
   ledger::Result<std::string> inputs_of(const UtilizationTable& table) const;

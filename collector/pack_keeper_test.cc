@@ -326,5 +326,65 @@ TEST_CASE_FIXTURE(Fixture, "the pack of a unit holds the drills and changes of t
   CHECK(city->find("见全市报告") == std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Fixture, "English forms are in the manifest, and stay in later revisions") {
+  REQUIRE(catalog->put_units({{"tax", "税务局", "east"}}));
+  CHECK(step("2026-10-01T00:30").revision == 1);
+  auto built = packs->build({.month = 2026y / 9, .english = true, .who = "test"});
+  REQUIRE_MESSAGE(built, built.error().message);
+  CHECK(built->pack.manifest.revision == 2);
+  const auto hasher = ledger::default_suite().hasher();
+  const auto has = [&](const std::string& path) {
+    return packs->store().file(built->pack, path, *hasher).has_value();
+  };
+  for (const std::string place : {"", "unit/tax/", "county/east/"}) {
+    CAPTURE(place);
+    const auto page = packs->store().file(built->pack, "en/" + place + "advice.html", *hasher);
+    REQUIRE(page);
+    CHECK(page->find("Expected savings by payer") != std::string::npos);
+    CHECK(has(place + "advice.html"));
+    CHECK(has("en/" + place + "utilization.csv"));
+    CHECK_FALSE(has("en/" + place + "advice.json"));  // of these there is one form for all
+    CHECK_FALSE(has("en/" + place + "utilization.xlsx"));
+  }
+  built = packs->build({.month = 2026y / 9, .who = "test"});
+  CHECK_FALSE(built->fresh);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "outcomes that an older program kept get their acts before a pack is made") {
+  REQUIRE(catalog->put_outcomes({{.host = "web-01", .month = "2026-08", .verdict = "low"},
+                                 {.host = "web-01", .month = "2025-08", .verdict = "low"}}));
+  CHECK(step("2026-10-01T00:30").revision == 1);
+  CHECK(recorded(R"("what":"outcome","host":"web-01","month":"2026-08")") == 1);
+  CHECK(recorded(R"("what":"outcome")") == 1);  // what lies a year back counts no more
+  CHECK(catalog->sealed_outcome_months()->contains("2026-08"));
+  REQUIRE(packs->build({.month = 2026y / 9, .who = "test"}));
+  CHECK(recorded(R"("what":"outcome")") == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a finding really saved is an act, once it was carried out") {
+  Finding finding{.id = "web-01:reclaim:2026-08", .host = "web-01", .unit = "tax"};
+  finding.verdict = "low";
+  finding.month = "2026-08";
+  finding.state = "reclaimed";
+  finding.changed = china("2026-09-21T09:00");
+  finding.details = {{"vcpus", "4"}, {"memory_gb", "8.00"}, {"saving_vcpus", "2"}};
+  REQUIRE(catalog->put_finding(finding, {.act = "flag", .state = finding.state}));
+  CHECK(step("2026-10-01T00:30").revision == 1);
+  CHECK(recorded(R"("act":"measure")") == 1);
+  CHECK(recorded(R"("field.actual_vcpus":"4")") == 1);  // the host is gone: all of it
+  const auto kept = *catalog->finding(Scope::all(), finding.id);
+  CHECK(kept->details.at("actual_month") == "2026-09");
+  CHECK(catalog->finding_events(finding.id)->back().act == "measure");
+  const auto pack = *packs->store().newest(2026y / 9);
+  const auto hasher = ledger::default_suite().hasher();
+  CHECK(*packs->store().file(*pack, "findings.list", *hasher) ==
+        "steps 2\nweb-01:reclaim:2026-08 low reclaimed -\n");
+  CHECK(packs->store().file(*pack, "advice.json", *hasher)->find("\"measured\":\"2026-09\"") !=
+        std::string::npos);
+  REQUIRE(packs->build({.month = 2026y / 9, .who = "test"}));
+  CHECK(recorded(R"("act":"measure")") == 1);
+}
+
 }  // namespace
 }  // namespace yunjian::collector

@@ -12,8 +12,6 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::string_view field_prefix = "field.";
-
 // Applies acts in the order in which they were made.
 class Projection {
  public:
@@ -23,6 +21,7 @@ class Projection {
     // Nearly all acts are looks; they are passed over without being read.
     const bool candidate = line.find("\"register\"") != std::string_view::npos ||
                            line.find("\"finding\"") != std::string_view::npos ||
+                           line.find("\"outcome\"") != std::string_view::npos ||
                            line.find("\"what\":\"agent\"") != std::string_view::npos ||
                            line.find("\"what\":\"retire\"") != std::string_view::npos ||
                            ProjectedRights::may_be(line);
@@ -31,8 +30,13 @@ class Projection {
     if (!record) return {};
     RegistryEntry entry;
     if (rules::read_register_act(**record, entry)) return put(entry);
+    if (const auto stepped = rules::read_finding_act(**record)) return step(*stepped);
+    StoredOutcome outcome;
+    if (rules::read_outcome_act(**record, outcome)) {
+      ++done_.outcomes;
+      return catalog_.put_outcomes({outcome});
+    }
     const auto what = (*record)->find("what");
-    if (what == "finding") return step(**record);
     if (what == "agent" || what == "retire") return end_certificate(**record);
     auto moved = rights_.take(**record);
     if (!moved) return ledger::failure(moved);
@@ -51,36 +55,12 @@ class Projection {
     return catalog_.put_entries({entry});
   }
 
-  Result<void> step(const ledger::ParsedRecord& record) {
-    const auto text = [&](std::string_view key) {
-      return std::string(record.find(key).value_or(""));
-    };
-    const auto number = record.find_integer("step");
-    const auto time = ledger::parse_time(text("time"));
-    if (!number || !time) return {};
-    auto known = catalog_.finding(Scope::all(), text("finding"));
+  Result<void> step(const rules::FindingStepped& stepped) {
+    Finding finding = stepped.finding;
+    auto known = catalog_.finding(Scope::all(), finding.id);
     if (!known) return ledger::failure(known);
-    Finding finding{.id = text("finding"),
-                    .host = text("host"),
-                    .unit = text("unit"),
-                    .verdict = text("verdict"),
-                    .state = text("state"),
-                    .month = text("month"),
-                    .due = text("due"),
-                    .stopped_since = text("stopped_since"),
-                    .opened = *known ? (*known)->opened : *time,
-                    .changed = *time};
-    for (const ledger::RecordField& field : record.fields) {
-      if (!field.key.starts_with(field_prefix)) continue;
-      finding.details[std::string(field.key.substr(field_prefix.size()))] = field.value;
-    }
-    const FindingEvent event{.number = *number,
-                             .time = *time,
-                             .act = text("act"),
-                             .who = text("by"),
-                             .state = finding.state,
-                             .reason = text("reason")};
-    auto put = catalog_.put_finding(finding, event);
+    if (*known) finding.opened = (*known)->opened;
+    auto put = catalog_.put_finding(finding, stepped.event);
     if (!put && put.error().kind == ErrorKind::retry) return {};  // its row is there
     if (put) ++done_.findings;
     return put;

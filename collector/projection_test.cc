@@ -6,6 +6,7 @@
 #include "collector/store/own_stream.h"
 #include "collector/store/testing/log_kit.h"
 #include "ledger/testing/temporary_directory.h"
+#include "rules/month/register_fold.h"
 
 namespace yunjian::collector {
 namespace {
@@ -59,6 +60,41 @@ struct Fixture {
                   .month = "2026-10",
                   .details = {{"why_zh", "偏低"}}};
 };
+
+TEST_CASE("how a month was judged, and what a finding really saved, come back from their acts") {
+  Fixture fixture;
+  fixture.enter_inventory();
+  const StoredOutcome judged{.host = "web-01",
+                             .month = "2026-10",
+                             .size = "4x8",
+                             .verdict = "low",
+                             .clears = "high",
+                             .rules = "v1",
+                             .cpu_mean = 320};
+  fixture.act(outcome_act(Act(now, "outcome"), judged));
+  Finding& finding = fixture.finding;
+  fixture.move(finding, 0, "flag");
+  finding.state = "reclaimed";
+  fixture.move(finding, 1, "reclaim");
+  finding.details["actual_month"] = "2026-11";
+  finding.details["actual_vcpus"] = "2";
+  fixture.move(finding, 2, "measure");
+  for (const std::string name : {"catalog.sqlite", "lost.sqlite"}) {
+    fixture.open_catalog(name);
+    const Projected done = fixture.project();
+    CHECK(done.outcomes == 1);
+    CHECK(done.findings == 3);
+    const auto kept = fixture.catalog->outcomes("2026-10", "2026-11");
+    REQUIRE(kept);
+    REQUIRE(kept->size() == 1);
+    CHECK(rules::same_outcome(kept->front(), judged));
+    const auto found = fixture.catalog->finding(Scope::all(), finding.id);
+    REQUIRE(*found);
+    CHECK((*found)->details.at("actual_vcpus") == "2");
+    CHECK(*fixture.catalog->finding_steps() == 3);
+    CHECK(fixture.project().outcomes == 0);
+  }
+}
 
 TEST_CASE_FIXTURE(Fixture,
                   "an act that was durable before a crash gets its row at the next start") {

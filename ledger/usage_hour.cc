@@ -103,14 +103,17 @@ Result<Histogram> read_histogram(const HistogramFields& fields, HourFigure figur
 
 // Cuts off a decimal number of at most 18 digits, without leading zeros, and the `end` behind it;
 // the last number of all stands before ',' or nothing.
-std::optional<std::uint64_t> take_number(std::string_view& rest, char end) {
+inline std::optional<std::uint64_t> take_number(std::string_view& rest, char end) {
+  const char* at = rest.data();
+  const char* const behind = at + rest.size();
   std::uint64_t value = 0;
-  std::size_t digits = 0;
-  while (digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9') {
-    value = value * 10 + static_cast<std::uint64_t>(rest[digits]) - '0';
-    if (++digits > 18) return std::nullopt;
+  for (; at != behind; ++at) {
+    const auto digit = static_cast<unsigned>(*at) - '0';
+    if (digit > 9) break;
+    value = value * 10 + digit;  // of too many digits it is never looked at
   }
-  if (digits == 0 || (digits > 1 && rest[0] == '0')) return std::nullopt;
+  const auto digits = static_cast<std::size_t>(at - rest.data());
+  if (digits == 0 || digits > 18 || (digits > 1 && rest[0] == '0')) return std::nullopt;
   rest.remove_prefix(digits);
   if (rest.empty()) return end == ',' ? std::optional(value) : std::nullopt;
   if (rest[0] != end) return std::nullopt;
@@ -121,6 +124,18 @@ std::optional<std::uint64_t> take_number(std::string_view& rest, char end) {
 using Bin = Histogram::Bins::value_type;
 
 bool is_below(const Bin& bin, std::uint32_t number) { return bin.first < number; }
+
+// The first bin from `at` on that is not below `number`; it is near, so that steps that double find
+// it sooner than halves of all that follow.
+Histogram::Bins::iterator seek(Histogram::Bins::iterator at, Histogram::Bins::iterator end,
+                               std::uint32_t number) {
+  std::ptrdiff_t step = 1;
+  while (end - at > step && is_below(at[step], number)) {
+    at += step;
+    step *= 2;
+  }
+  return std::lower_bound(at, end - at > step ? at + step + 1 : end, number, is_below);
+}
 
 }  // namespace
 
@@ -171,7 +186,7 @@ void Histogram::merge_bins(const Bins& other) {
   std::size_t fresh = 0;
   auto at = bins_.begin();
   for (const Bin& bin : other) {
-    at = std::lower_bound(at, bins_.end(), bin.first, is_below);
+    at = seek(at, bins_.end(), bin.first);
     if (at != bins_.end() && at->first == bin.first) {
       at->second += bin.second;
     } else {

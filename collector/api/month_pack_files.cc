@@ -60,32 +60,12 @@ std::vector<StoredOutcome> outcomes_of_hosts(const std::vector<StoredOutcome>& a
   return found;
 }
 
-// `all_outcomes`: of the months before and all hosts, when they are known already.
-Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope, rules::Month month,
-                               const std::vector<StoredOutcome>* all_outcomes) {
-  PackSources pack{.narrow = !scope.is_all()};
-  for (const KindDef& kind : registry_kinds()) {
-    auto entries = sources.catalog->entries(scope, kind.key);
-    if (!entries) return ledger::failure(entries);
-    pack.entries.emplace(kind.key, std::move(*entries));
+std::vector<Finding> findings_within(const std::vector<Finding>& all, const Scope& scope) {
+  std::vector<Finding> found;
+  for (const Finding& finding : all) {
+    if (scope.allows(finding.unit)) found.push_back(finding);
   }
-  auto findings = sources.catalog->findings(scope, {});
-  if (!findings) return ledger::failure(findings);
-  pack.findings = std::move(*findings);
-  auto hosts = sources.catalog->hosts(scope);
-  if (!hosts) return ledger::failure(hosts);
-  std::vector<StoredOutcome> read;
-  if (all_outcomes == nullptr) {
-    auto outcomes =
-        sources.catalog->outcomes(rules::format_month(month - std::chrono::months(history_months)),
-                                  rules::format_month(month));
-    if (!outcomes) return ledger::failure(outcomes);
-    read = std::move(*outcomes);
-    all_outcomes = &read;
-  }
-  pack.outcomes = outcomes_of_hosts(*all_outcomes, *hosts);
-  pack.evidence = evidence_of(sources, scope);
-  return pack;
+  return found;
 }
 
 // The scope that the request asks for, never more than the credential's.
@@ -136,20 +116,50 @@ Result<MonthPackFiles> MonthPackFiles::read(const MonthSources& sources, const S
                                             rules::Month month) {
   auto table = month_table(sources, scope, month);
   if (!table) return ledger::failure(table);
-  return of_table(sources, scope, std::move(*table));
-}
-
-Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
-                                                UtilizationTable table) {
-  return of_table(sources, scope, std::move(table), nullptr);
+  return of_known(sources, scope, std::move(*table), {});
 }
 
 Result<MonthPackFiles> MonthPackFiles::of_table(const MonthSources& sources, const Scope& scope,
                                                 UtilizationTable table,
-                                                const std::vector<StoredOutcome>* outcomes) {
+                                                const std::vector<Finding>& findings) {
+  return of_known(sources, scope, std::move(table), {.findings = &findings});
+}
+
+Result<PackSources> MonthPackFiles::sources_of(const MonthSources& sources, const Scope& scope,
+                                               rules::Month month, const Known& known) {
+  PackSources pack{.narrow = !scope.is_all()};
+  for (const KindDef& kind : registry_kinds()) {
+    auto entries = sources.catalog->entries(scope, kind.key);
+    if (!entries) return ledger::failure(entries);
+    pack.entries.emplace(kind.key, std::move(*entries));
+  }
+  auto findings = known.findings != nullptr
+                      ? Result<std::vector<Finding>>(findings_within(*known.findings, scope))
+                      : sources.catalog->findings(scope, {});
+  if (!findings) return ledger::failure(findings);
+  pack.findings = std::move(*findings);
+  auto hosts = sources.catalog->hosts(scope);
+  if (!hosts) return ledger::failure(hosts);
+  std::vector<StoredOutcome> read;
+  const std::vector<StoredOutcome>* outcomes = known.outcomes;
+  if (outcomes == nullptr) {
+    auto kept =
+        sources.catalog->outcomes(rules::format_month(month - std::chrono::months(history_months)),
+                                  rules::format_month(month));
+    if (!kept) return ledger::failure(kept);
+    read = std::move(*kept);
+    outcomes = &read;
+  }
+  pack.outcomes = outcomes_of_hosts(*outcomes, *hosts);
+  pack.evidence = evidence_of(sources, scope);
+  return pack;
+}
+
+Result<MonthPackFiles> MonthPackFiles::of_known(const MonthSources& sources, const Scope& scope,
+                                                UtilizationTable table, const Known& known) {
   MonthPackFiles pack;
   pack.table_ = std::move(table);
-  auto read = sources_of(sources, scope, pack.table_.month, outcomes);
+  auto read = sources_of(sources, scope, pack.table_.month, known);
   if (!read) return ledger::failure(read);
   pack.sources_ = std::move(*read);
   auto units = sources.catalog->units(scope);
@@ -167,10 +177,16 @@ Result<MonthPackFiles> MonthPackFiles::narrowed(const MonthSources& sources,
   const bool any_moved = std::any_of(table_.rows.begin(), table_.rows.end(), [&](const auto& row) {
     return scope.allows(row.host.unit) && moved.contains(row.host.id);
   });
-  if (any_moved) return read(sources, scope, table_.month);
+  Known known;
+  if (!sources_.narrow) known = {.outcomes = &sources_.outcomes, .findings = &sources_.findings};
+  if (any_moved) {
+    auto table = month_table(sources, scope, table_.month);
+    if (!table) return ledger::failure(table);
+    return of_known(sources, scope, std::move(*table), known);
+  }
   auto table =
       rules::narrowed(table_, [&](const HostFacts& host) { return scope.allows(host.unit); });
-  return of_table(sources, scope, std::move(table), sources_.narrow ? nullptr : &sources_.outcomes);
+  return of_known(sources, scope, std::move(table), known);
 }
 
 Document MonthPackFiles::document(std::string_view report) const {
@@ -178,6 +194,10 @@ Document MonthPackFiles::document(std::string_view report) const {
   if (report == "operations") return operations_document(table_, sources_, scope_);
   if (report == "security") return security_document(table_, sources_, scope_);
   return utilization_document(table_, sources_, scope_);
+}
+
+bool MonthPackFiles::has_languages(const Form& form) {
+  return form.format != "json" && !(form.report == "utilization" && form.format == "xlsx");
 }
 
 Result<Pdf> MonthPackFiles::made(const Form& form, ledger::FileSystem& files,
@@ -229,14 +249,19 @@ std::optional<std::string> place_of(const Catalog& catalog, const Scope& scope) 
 }
 
 // The file as it was signed, when the month's pack is kept and holds it.
+struct KeptName {
+  std::string language;  // "en/" or ""
+  std::string file;
+};
 Result<std::optional<std::string>> kept_file(const ApiContext& context, const Scope& scope,
-                                             rules::Month month, const std::string& file) {
+                                             rules::Month month, const KeptName& name) {
   const auto place = context.packs == nullptr ? std::nullopt : place_of(*context.catalog, scope);
   if (!place) return std::optional<std::string>();
   auto pack = context.packs->newest(month);
   if (!pack) return ledger::failure(pack);
   if (!*pack) return std::optional<std::string>();
-  auto bytes = context.packs->file(**pack, *place + file, *context.log->suite().hasher());
+  auto bytes = context.packs->file(**pack, name.language + *place + name.file,
+                                   *context.log->suite().hasher());
   if (bytes) return std::optional(std::move(*bytes));
   if (bytes.error().kind == ledger::ErrorKind::reject) return std::optional<std::string>();
   return ledger::failure(bytes);
@@ -295,15 +320,14 @@ Outcome<Response> get_report(const ApiContext& context, const Call& call) {
   if (!is_report(name.report) || media_type(name.format).empty()) return not_found();
   auto scope = narrowed(context, call.credential.scope.for_figures(), *parameters);
   if (!scope) return handed_on(scope);
-  const bool chinese = *language == "zh";
-  auto kept = chinese ? kept_file(context, *scope, *month, file)
-                      : Result<std::optional<std::string>>(std::nullopt);
-  if (!kept) return storage_problem(kept.error());
-  auto bytes = *kept ? Outcome<std::string>(std::move(**kept))
-                     : made_file(context, *scope, *month,
-                                 {.report = name.report,
+  const MonthPackFiles::Form form{.report = name.report,
                                   .format = name.format,
-                                  .language = chinese ? Language::zh : Language::en});
+                                  .language = *language == "zh" ? Language::zh : Language::en};
+  const bool english = form.language == Language::en && MonthPackFiles::has_languages(form);
+  auto kept = kept_file(context, *scope, *month, {english ? "en/" : "", file});
+  if (!kept) return storage_problem(kept.error());
+  auto bytes =
+      *kept ? Outcome<std::string>(std::move(**kept)) : made_file(context, *scope, *month, form);
   if (!bytes) return handed_on(bytes);
   Act act = look(context, call, "report");
   UnitCounts counts;

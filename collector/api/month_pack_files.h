@@ -15,9 +15,11 @@ class MonthPackFiles {
   // Reject: the month has not begun.
   static ledger::Result<MonthPackFiles> read(const MonthSources& sources, const Scope& scope,
                                              rules::Month month);
-  // Of a table that was made before, with what else the catalog holds now.
+  // Of a table that was made before and the findings as they were then, with what else the catalog
+  // holds now.
   static ledger::Result<MonthPackFiles> of_table(const MonthSources& sources, const Scope& scope,
-                                                 UtilizationTable table);
+                                                 UtilizationTable table,
+                                                 const std::vector<Finding>& findings);
   // The pack of some of its units. Folds anew only hosts that had another unit before, whose
   // earlier records are not those units' business.
   ledger::Result<MonthPackFiles> narrowed(const MonthSources& sources, const Scope& scope) const;
@@ -32,15 +34,23 @@ class MonthPackFiles {
     std::string_view format;  // xlsx, pdf, html, json, csv
     Language language = Language::zh;
   };
+  // False: it is the same in all languages.
+  static bool has_languages(const Form& form);
   // `scratch`: directory in which a workbook is made. Reject: no such report or format, or no font
   // for a PDF. `unknown_letters` of the answer is 0 but for a PDF.
   ledger::Result<Pdf> made(const Form& form, ledger::FileSystem& files,
                            const std::string& scratch) const;
 
  private:
-  static ledger::Result<MonthPackFiles> of_table(const MonthSources& sources, const Scope& scope,
-                                                 UtilizationTable table,
-                                                 const std::vector<StoredOutcome>* outcomes);
+  // What is known already of all hosts, and need not be read; null: it is read.
+  struct Known {
+    const std::vector<StoredOutcome>* outcomes = nullptr;  // of the months before
+    const std::vector<Finding>* findings = nullptr;
+  };
+  static ledger::Result<MonthPackFiles> of_known(const MonthSources& sources, const Scope& scope,
+                                                 UtilizationTable table, const Known& known);
+  static ledger::Result<PackSources> sources_of(const MonthSources& sources, const Scope& scope,
+                                                rules::Month month, const Known& known);
   Document document(std::string_view report) const;
   ledger::Result<std::string> bytes(const Form& form, ledger::FileSystem& files,
                                     const std::string& scratch) const;

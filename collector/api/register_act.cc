@@ -28,4 +28,15 @@ std::string finding_act(Act act, const Finding& finding, const FindingEvent& eve
   return act.line();
 }
 
+std::string outcome_act(Act act, const StoredOutcome& outcome) {
+  act.text("host", outcome.host).text("month", outcome.month).text("verdict", outcome.verdict);
+  put(act, "size", outcome.size);
+  put(act, "clears", outcome.clears);
+  put(act, "exempt", outcome.exempt);
+  put(act, "rules", outcome.rules);
+  if (outcome.cpu_mean) act.number("cpu_mean", *outcome.cpu_mean);
+  if (outcome.memory_mean) act.number("memory_mean", *outcome.memory_mean);
+  return act.line();
+}
+
 }  // namespace yunjian::collector

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "collector/catalog/finding.h"
 #include "collector/catalog/hold.h"
 #include "collector/catalog/registry.h"
+#include "collector/catalog/repeated_answer.h"
 #include "collector/store/scope.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/result.h"
@@ -108,19 +110,6 @@ struct Reservation {
   std::string certificate = {};  // PEM once finished
   std::string leaf = {};         // whole leaf once finished
 };
-
-// A request that changes something, known by the Idempotency-Key its sender gave, and the answer it
-// got; kept for a day.
-struct RepeatedKey {
-  std::string credential = {};
-  std::string key = {};
-};
-struct RepeatedAnswer {
-  std::string request_sha256 = {};
-  int status = 200;
-  std::string body = {};
-};
-inline constexpr std::chrono::hours repeated_answers_kept{24};
 
 // The public id of an API or enrol token.
 std::string token_id(std::string_view secret);
@@ -232,6 +221,12 @@ class Catalog {
   // Of the months from `from` to before `until`, by host and month.
   ledger::Result<std::vector<StoredOutcome>> outcomes(const std::string& from,
                                                       const std::string& until) const;
+
+  // Months of which each outcome is an act of the own stream; others were kept by an older program.
+  ledger::Result<std::set<std::string, std::less<>>> sealed_outcome_months() const;
+  ledger::Result<void> set_outcomes_sealed(const std::string& month);
+  // Steps of all findings: as many as there are acts of them.
+  ledger::Result<std::uint64_t> finding_steps() const;
 
   // So many records of the own stream were made good in these tables.
   ledger::Result<std::uint64_t> projected_acts() const;

@@ -216,6 +216,34 @@ Result<std::vector<StoredOutcome>> Catalog::outcomes(const std::string& from,
   });
 }
 
+Result<std::set<std::string, std::less<>>> Catalog::sealed_outcome_months() const {
+  using Months = std::set<std::string, std::less<>>;
+  return with_database(*impl_, [&](soci::session& sql) -> Result<Months> {
+    std::string month;
+    Months months;
+    soci::statement rows = (sql.prepare << "SELECT month FROM sealed_outcomes", into(month));
+    rows.execute();
+    while (rows.fetch()) months.insert(month);
+    return months;
+  });
+}
+
+Result<void> Catalog::set_outcomes_sealed(const std::string& month) {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<void> {
+    sql << "INSERT INTO sealed_outcomes(month) VALUES (:month) ON CONFLICT(month) DO NOTHING",
+        use(month);
+    return {};
+  });
+}
+
+Result<std::uint64_t> Catalog::finding_steps() const {
+  return with_database(*impl_, [&](soci::session& sql) -> Result<std::uint64_t> {
+    long long count = 0;
+    sql << "SELECT count(*) FROM finding_step", into(count);
+    return static_cast<std::uint64_t>(count);
+  });
+}
+
 Result<std::uint64_t> Catalog::projected_acts() const {
   return with_database(*impl_, [&](soci::session& sql) -> Result<std::uint64_t> {
     long long count = 0;

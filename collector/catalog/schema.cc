@@ -60,6 +60,7 @@ constexpr std::array added_tables = {
     "CREATE TABLE IF NOT EXISTS month_mean ("
     " host TEXT NOT NULL, month TEXT NOT NULL, cpu BIGINT NOT NULL, memory BIGINT NOT NULL,"
     " PRIMARY KEY (host, month))",
+    "CREATE TABLE IF NOT EXISTS sealed_outcomes (month TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS projected (acts BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS repeated_request ("
     " credential TEXT NOT NULL, key TEXT NOT NULL, request_sha256 TEXT NOT NULL,"

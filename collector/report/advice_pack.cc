@@ -102,11 +102,9 @@ DocumentTable savings_table(const std::vector<const Finding*>& findings) {
   return savings;
 }
 
-// What was reclaimed or measured again: the size when it was flagged against the size at this
-// month's end, beside what was expected; below 0 it got more. A host that stands no more in the
-// table has given back all.
-DocumentTable outcome_table(const UtilizationTable& table,
-                            const std::vector<const Finding*>& closed) {
+// What was carried out: what was expected beside what was measured by the month in which it was
+// done (rules/month/month_findings.h); below 0 it got more.
+DocumentTable outcome_table(const std::vector<const Finding*>& closed) {
   DocumentTable outcome{.key = "outcome",
                         .name = {"预计与实际节约", "Expected and actual savings"}};
   outcome.columns = {{"finding_id", {"编号", "finding"}, 22},
@@ -117,44 +115,27 @@ DocumentTable outcome_table(const UtilizationTable& table,
                      {"expected_memory_gb", {"预计内存 GB", "memory GB expected"}, 12},
                      {"actual_memory_gb", {"实际内存 GB", "memory GB actual"}, 12},
                      {"expected_month", {"预计每月（元）", "CNY a month expected"}, 14},
-                     {"actual_month", {"实际每月（元）", "CNY a month actual"}, 14}};
-  std::map<std::string_view, const UtilizationRow*> hosts;
-  for (const UtilizationRow& row : table.rows) hosts[row.host.id] = &row;  // its last part
-  const auto left = [&](const Finding& finding) -> const UtilizationRow* {
-    const auto host = hosts.find(finding.host);
-    if (host == hosts.end()) return nullptr;
-    const auto& retired = host->second->host.retired;
-    return retired && *retired <= table.as_of ? nullptr : host->second;
-  };
+                     {"actual_month", {"实际每月（元）", "CNY a month actual"}, 14},
+                     {"measured", {"核定月份", "measured in"}, 10}};
   for (const Finding* finding : closed) {
-    const std::string before = detail(*finding, "vcpus");
     const bool done = finding->state == "reclaimed" || finding->state == "remeasured";
-    if (!done || before.empty()) continue;
-    const UtilizationRow* now = left(*finding);
-    const double vcpus =
-        now == nullptr ? 0 : static_cast<double>(now->vcpus.value_or(now->host.vcpus.value_or(0)));
-    const double memory =
-        now == nullptr
-            ? 0
-            : static_cast<double>(now->memory_bytes.value_or(now->host.memory_bytes.value_or(0))) /
-                  static_cast<double>(1ULL << 30U);
-    const std::string price = detail(*finding, "month_fen");
+    if (!done || detail(*finding, "vcpus").empty()) continue;
+    const auto actual = [&](std::string_view key) {
+      const std::string text = detail(*finding, key);
+      return text.empty() ? CellValue() : CellValue(number_of(text));
+    };
     const std::string saving = detail(*finding, "saving_fen");
+    const std::string saved = detail(*finding, "actual_month_fen");
+    const std::string measured = detail(*finding, "actual_month");
     const auto raised = rules::parse_month(finding->month);
     const unsigned months = raised ? rules::months_left_in_year(*raised) : 0;
-    CellValue actual;
-    if (!price.empty() && (now == nullptr || now->host.month_fen)) {
-      const std::int64_t after =
-          now == nullptr ? 0 : static_cast<std::int64_t>(*now->host.month_fen);
-      actual = Yuan{std::stoll(price) - after};
-    }
     outcome.rows.push_back(
         {finding->id, finding->host, payer_name(detail(*finding, "payer")),
-         number_of(detail(*finding, "saving_vcpus")), number_of(before) - vcpus,
-         number_of(detail(*finding, "saving_memory_gb")),
-         number_of(detail(*finding, "memory_gb")) - memory,
+         number_of(detail(*finding, "saving_vcpus")), actual("actual_vcpus"),
+         number_of(detail(*finding, "saving_memory_gb")), actual("actual_memory_gb"),
          saving.empty() || months == 0 ? CellValue() : CellValue(Yuan{std::stoll(saving) / months}),
-         actual});
+         saved.empty() ? CellValue() : CellValue(Yuan{std::stoll(saved)}),
+         measured.empty() ? CellValue() : CellValue(measured)});
   }
   return outcome;
 }
@@ -202,7 +183,7 @@ Document advice_document(const UtilizationTable& table, const PackSources& sourc
   document.sections.push_back(
       {.name = {"事项闭环", "Closed"},
        .tables = {findings_table(table, closed, {"closed", {"已办结事项", "Closed findings"}}),
-                  outcome_table(table, closed)}});
+                  outcome_table(closed)}});
   return document;
 }
 

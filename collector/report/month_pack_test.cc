@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "collector/report/render.h"
 #include "collector/report/testing/text_parts.h"
 #include "rules/month/hosts_csv.h"
+#include "rules/month/month_findings.h"
 #include "rules/month/testing/sample_table.h"
 
 namespace yunjian::collector {
@@ -148,6 +151,13 @@ TEST_CASE("savings are summed in units too, and what was reclaimed is held again
   grown.details = {
       {"vcpus", "4"}, {"memory_gb", "8.00"}, {"saving_vcpus", "-4"}, {"saving_memory_gb", "-8.00"}};
   pack.findings.push_back(grown);
+  for (const Finding& measured : rules::measured_findings(table, pack.findings)) {
+    *std::ranges::find(pack.findings, measured.id, &Finding::id) = measured;
+  }
+  Finding later = finding("ecs-0003");  // carried out behind this month: not measured yet
+  later.changed = rules::month_end(table.month);
+  CHECK(rules::measured_findings(table, std::vector{later}).empty());
+  pack.findings.push_back(later);
   const Document document = advice_document(table, pack, city);
   const auto& savings = document.sections[0].tables[0];
   CHECK(cell_text(savings.rows[0][5], Language::zh) == "2.00");
@@ -159,10 +169,12 @@ TEST_CASE("savings are summed in units too, and what was reclaimed is held again
     for (const CellValue& cell : row) line += cell_plain(cell, Language::en) + " ";
     told.push_back(line);
   }
-  CHECK(told == std::vector<std::string>{
-                    "ecs-0001:reclaim:2026-06 ecs-0001 city 4.00 4.00 8.00 8.00 300.00  ",
-                    "ecs-gone:reclaim:2026-06 ecs-gone city 4.00 8.00 8.00 16.00 300.00 600.00 ",
-                    "ecs-0005:reclaim:2026-06 ecs-0005 city -4.00 -4.00 -8.00 -8.00   "});
+  CHECK(told ==
+        std::vector<std::string>{
+            "ecs-0001:reclaim:2026-06 ecs-0001 city 4.00 4.00 8.00 8.00 300.00  2026-10 ",
+            "ecs-gone:reclaim:2026-06 ecs-gone city 4.00 8.00 8.00 16.00 300.00 600.00 2026-10 ",
+            "ecs-0003:reclaim:2026-06 ecs-0003 city 4.00  8.00  300.00   ",
+            "ecs-0005:reclaim:2026-06 ecs-0005 city -4.00 -4.00 -8.00 -8.00   2026-10 "});
 }
 
 TEST_CASE("operations hold the month's entries, and flag short notice and missing drills") {
@@ -213,16 +225,25 @@ TEST_CASE("a CSV cell never begins a formula, and numbers stay numbers") {
 
 TEST_CASE("the auditor reads the hosts of the CSV, and finds a cell that was changed") {
   const UtilizationTable table = rules::testing::sample_table();
-  std::string csv = document_csv(utilization_document(table, sources(), city), Language::zh);
-  auto found = rules::hosts_csv_differences(csv, table);
-  REQUIRE_MESSAGE(found, found.error().message);
-  CHECK(found->empty());
-  const auto at = csv.find("test-legacy");
-  REQUIRE(at != std::string::npos);
-  csv.replace(at, 4, "TEST");
-  found = rules::hosts_csv_differences(csv, table);
-  REQUIRE(found->size() == 1);
-  CHECK(rules::describe(found->front()) == "ecs-0002 云主机: TEST-legacy -> test-legacy");
+  for (const Language language : {Language::zh, Language::en}) {
+    const bool chinese = language == Language::zh;
+    const auto read = [&](const std::string& csv) {
+      auto found = rules::hosts_csv_differences(
+          csv, table, chinese ? rules::CsvLanguage::zh : rules::CsvLanguage::en);
+      REQUIRE_MESSAGE(found, found.error().message);
+      return *found;
+    };
+    std::string csv = document_csv(utilization_document(table, sources(), city), language);
+    CHECK(read(csv).empty());
+    const auto at = csv.find("test-legacy");
+    REQUIRE(at != std::string::npos);
+    csv.replace(at, 4, "TEST");
+    const auto found = read(csv);
+    REQUIRE(found.size() == 1);
+    CHECK(rules::describe(found.front()) == (chinese
+                                                 ? "ecs-0002 云主机: TEST-legacy -> test-legacy"
+                                                 : "ecs-0002 host: TEST-legacy -> test-legacy"));
+  }
 }
 
 TEST_CASE("a pack of some units does not deny what is done for the whole cloud") {

@@ -34,9 +34,13 @@ class RowWriter {
     if (!value) return absent();
     number(static_cast<double>(*value) / 10000, CellStyle::percent);
   }
-  void rate(std::optional<std::uint64_t> value, double scale) {
+  // Divided, for the quotient is the number nearest to the decimal fraction: no 0.5002400000000001.
+  void millions(std::optional<std::uint64_t> value) {
     if (!value) return absent();
-    number(static_cast<double>(*value) * scale, CellStyle::rate);
+    number(static_cast<double>(*value) / 1e6, CellStyle::rate);
+  }
+  static std::optional<std::uint64_t> bits(std::optional<std::uint64_t> bytes) {
+    return bytes ? std::optional(*bytes * 8) : std::nullopt;
   }
   void integer(std::optional<std::uint64_t> value) {
     if (!value) return absent();
@@ -157,10 +161,10 @@ void write_load(RowWriter& cells, const UtilizationRow& row) {
   cells.percent(row.memory.p95);
   cells.percent(row.memory.p99);
   cells.percent(row.memory.peak);
-  cells.rate(row.disk_bytes_p95, 1e-6);
+  cells.millions(row.disk_bytes_p95);
   cells.integer(row.disk_iops_p95);
-  cells.rate(row.net_in_p95, 8e-6);
-  cells.rate(row.net_out_p95, 8e-6);
+  cells.millions(RowWriter::bits(row.net_in_p95));
+  cells.millions(RowWriter::bits(row.net_out_p95));
 }
 
 std::string period_text(const UtilizationTable& table) {

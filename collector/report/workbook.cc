@@ -84,7 +84,7 @@ void set_style(lxw_format* format, CellStyle style) {
     case CellStyle::decimal:
       return set_numbers(format, "#,##0.00");
     case CellStyle::rate:
-      return set_numbers(format, "#,##0.000");
+      return set_numbers(format, "[<1]0.000;[<100]0.00;#,##0.0");
     case CellStyle::percent:
       return set_numbers(format, "0.0%");
     case CellStyle::moment:

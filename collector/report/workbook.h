@@ -23,7 +23,7 @@ enum class CellStyle {
   stacked,  // centred, in several lines
   integer,
   decimal,  // two decimals
-  rate,     // three decimals
+  rate,     // three figures: bins of 1 % tell no more; the cell holds the number itself
   percent,  // the cell holds a fraction
   moment,   // date and time in +08:00
   absent,

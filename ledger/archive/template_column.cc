@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "ledger/archive/tokens.h"
 
@@ -178,7 +179,14 @@ Result<TemplateColumn> TemplateColumn::decode(std::string_view bytes, std::uint6
     const std::string_view text = texts.text();
     const auto slots = static_cast<std::size_t>(std::ranges::count(text, template_mark));
     if (slots > template_variables_max) return damaged();
-    column.templates_.push_back({text, slots, 0, 0, false});
+    Template& kept_one = column.templates_.emplace_back();
+    kept_one.text = text;
+    kept_one.slots = slots;
+    kept_one.first_piece = column.piece_ends_.size();
+    for (std::size_t at = text.find(template_mark); at != text.npos;
+         at = text.find(template_mark, at + 1)) {
+      column.piece_ends_.push_back(static_cast<std::uint32_t>(at));
+    }
   }
   if (!texts.at_end()) return damaged();
   Unpacker row_reader(*rows);
@@ -186,7 +194,7 @@ Result<TemplateColumn> TemplateColumn::decode(std::string_view bytes, std::uint6
   Unpacker kind_reader(*kinds);
   Unpacker number_reader(*numbers);
   Unpacker string_reader(column.texts_->strings);
-  auto read = column.read_groups(kind_reader, number_reader, string_reader);
+  auto read = column.read_slots(kind_reader, number_reader, string_reader);
   if (!read) return failure(read);
   return column;
 }
@@ -227,35 +235,67 @@ std::string_view take_line(Unpacker& in, bool& good) {
 
 }  // namespace
 
-Result<void> TemplateColumn::read_groups(Unpacker& kinds, Unpacker& numbers, Unpacker& strings) {
-  bool good = true;
-  for (Template& kept : templates_) {
-    kept.group = groups_.size();
-    for (std::size_t slot = 0; slot < kept.slots && !kept.rare; ++slot) {
-      Group group;
-      const std::uint8_t kind = kinds.byte();
-      if (!kinds.good() || kind > kind_numbers) return damaged();
-      if (kind == kind_numbers) {
-        group.numeric = true;
-        group.form = {kinds.byte(), kinds.byte()};
-        if (group.form.width > number_digits_max || group.form.decimals > 2) return damaged();
-        auto values = get_integers(numbers, kept.rows);
-        if (!values) return failure(values);
-        group.numbers = std::move(*values);
-      } else if (kind == kind_constant) {
-        group.constant = true;
-        group.strings.push_back(take_line(strings, good));
-      } else {
-        if (kept.rows > strings.rest().size()) return damaged();
-        group.strings.reserve(kept.rows);
-        for (std::uint64_t i = 0; i < kept.rows && good; ++i) {
-          group.strings.push_back(take_line(strings, good));
-        }
-      }
-      if (!good) return damaged();
-      groups_.push_back(std::move(group));
+// What each slot of the template holds, and how many values of which kind a row has.
+bool TemplateColumn::read_kinds(Template& of, Unpacker& kinds) {
+  of.first_slot = slots_.size();
+  for (std::size_t i = 0; i < of.slots; ++i) {
+    Slot slot;
+    const std::uint8_t kind = kinds.byte();
+    if (!kinds.good() || kind > kind_numbers) return false;
+    if (kind == kind_numbers) {
+      slot.kind = Kind::numbers;
+      slot.form = {kinds.byte(), kinds.byte()};
+      if (slot.form.width > number_digits_max || slot.form.decimals > 2) return false;
+      slot.place = static_cast<std::uint32_t>(of.row_numbers++);
+    } else if (kind == kind_constant) {
+      slot.kind = Kind::constant;
+    } else {
+      slot.place = static_cast<std::uint32_t>(of.row_strings++);
     }
+    slots_.push_back(slot);
   }
+  return true;
+}
+
+// Values come slot by slot.
+Result<void> TemplateColumn::read_values(const Template& of, Unpacker& numbers, Unpacker& strings) {
+  bool good = true;
+  for (std::size_t i = 0; i < of.slots; ++i) {
+    Slot& slot = slots_[of.first_slot + i];
+    if (slot.kind == Kind::constant) {
+      slot.text = take_line(strings, good);
+    } else if (slot.kind == Kind::numbers) {
+      auto values = get_integers(numbers, of.rows);
+      if (!values) return failure(values);
+      std::uint64_t* to = numbers_.data() + of.numbers + slot.place;
+      for (const std::uint64_t value : *values) {
+        *to = value;
+        to += of.row_numbers;
+      }
+    } else {
+      for (std::uint64_t row = 0; row < of.rows && good; ++row) {
+        strings_[of.strings + row * of.row_strings + slot.place] = take_line(strings, good);
+      }
+    }
+    if (!good) return damaged();
+  }
+  return {};
+}
+
+Result<void> TemplateColumn::read_slots(Unpacker& kinds, Unpacker& numbers, Unpacker& strings) {
+  for (Template& kept : templates_) {
+    if (kept.rare) continue;
+    if (!read_kinds(kept, kinds)) return damaged();
+    // Each value takes a byte at least: no more room is made than there can be values.
+    if (kept.rows * kept.row_numbers > numbers.rest().size()) return damaged();
+    if (kept.rows * kept.row_strings > strings.rest().size()) return damaged();
+    kept.numbers = numbers_.size();
+    kept.strings = strings_.size();
+    numbers_.resize(kept.numbers + kept.rows * kept.row_numbers);
+    strings_.resize(kept.strings + kept.rows * kept.row_strings);
+    if (auto read = read_values(kept, numbers, strings); !read) return read;
+  }
+  bool good = true;
   while (good && !strings.rest().empty()) rest_.push_back(take_line(strings, good));
   std::uint64_t wanted = 0;
   for (const Template& kept : templates_) wanted += kept.rare ? kept.rows * kept.slots : 0;
@@ -263,60 +303,108 @@ Result<void> TemplateColumn::read_groups(Unpacker& kinds, Unpacker& numbers, Unp
   return {};
 }
 
-void TemplateColumn::append_variable(const Group& group, std::size_t ordinal,
-                                     std::string& out) const {
-  if (group.numeric) {
-    append_number(out, group.numbers[ordinal], group.form);
-  } else {
-    out += group.strings[group.constant ? 0 : ordinal];
+namespace {
+
+// Gathers short pieces, for appending each to a string costs more than the piece.
+class Pieces {
+ public:
+  explicit Pieces(std::string& out) : out_(out) {}
+  ~Pieces() { flush(); }
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
+
+  void text(std::string_view piece) {
+    if (piece.size() > kept_.size() - size_) {
+      flush();
+      if (piece.size() > kept_.size()) {
+        out_ += piece;
+        return;
+      }
+    }
+    if (piece.size() == 1) {
+      kept_[size_++] = piece[0];
+      return;
+    }
+    std::memcpy(kept_.data() + size_, piece.data(), piece.size());
+    size_ += piece.size();
   }
-}
+  void number(std::uint64_t value, NumberForm form) {
+    if (kept_.size() - size_ < number_bytes_max) flush();
+    if (value < 100 && form == NumberForm{}) {  // as nearly all are
+      if (value >= 10) kept_[size_++] = static_cast<char>('0' + value / 10);
+      kept_[size_++] = static_cast<char>('0' + value % 10);
+      return;
+    }
+    digits_.clear();
+    append_number(digits_, value, form);
+    text(digits_);
+  }
+
+ private:
+  static constexpr std::size_t number_bytes_max = 64;
+  void flush() {
+    out_.append(kept_.data(), size_);
+    size_ = 0;
+  }
+
+  std::string& out_;
+  std::array<char, 512> kept_{};
+  std::size_t size_ = 0;
+  std::string digits_;
+};
+
+}  // namespace
 
 void TemplateColumn::append(std::size_t row, std::string& out) const {
   const Row& place = rows_[row];
   const Template& kept = templates_[place.which];
-  std::string_view text = kept.text;
-  for (std::size_t slot = 0; slot < kept.slots; ++slot) {
-    const std::size_t mark = text.find(template_mark);
-    out += text.substr(0, mark);
-    text.remove_prefix(mark + 1);
+  const std::string_view text = kept.text;
+  const std::uint32_t* ends = piece_ends_.data() + kept.first_piece;
+  const Slot* slots = kept.rare ? nullptr : slots_.data() + kept.first_slot;
+  Pieces pieces(out);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < kept.slots; ++i) {
+    pieces.text(text.substr(at, ends[i] - at));
+    at = ends[i] + 1U;
     if (kept.rare) {
-      out += rest_[place.ordinal + slot];
+      pieces.text(rest_[place.ordinal + i]);
+    } else if (slots[i].kind == Kind::numbers) {
+      pieces.number(number_of(kept, slots[i], place.ordinal), slots[i].form);
     } else {
-      append_variable(groups_[kept.group + slot], place.ordinal, out);
+      pieces.text(slots[i].kind == Kind::constant ? slots[i].text
+                                                  : string_of(kept, slots[i], place.ordinal));
     }
   }
-  out += text;
+  pieces.text(text.substr(at));
 }
 
-void TemplateColumn::mark_group(const Template& kept, const Group& group, std::string_view token,
-                                std::vector<char>& hit) const {
-  if (group.constant) {
-    if (may_have(group.strings[0], token) && has_token(group.strings[0], token)) {
-      hit.assign(kept.rows, 1);
-    }
+void TemplateColumn::mark_slot(const Template& of, const Slot& slot, std::string_view token,
+                               std::vector<char>& hit) const {
+  if (slot.kind == Kind::constant) {
+    if (may_have(slot.text, token) && has_token(slot.text, token)) hit.assign(of.rows, 1);
     return;
   }
-  if (!group.numeric) {
-    for (std::size_t i = 0; i < group.strings.size(); ++i) {
-      if (may_have(group.strings[i], token) && has_token(group.strings[i], token)) hit[i] = 1;
+  if (slot.kind == Kind::strings) {
+    for (std::size_t i = 0; i < of.rows; ++i) {
+      const std::string_view text = string_of(of, slot, i);
+      if (may_have(text, token) && has_token(text, token)) hit[i] = 1;
     }
     return;
   }
   if (!std::ranges::all_of(token, [](char c) { return c >= '0' && c <= '9'; })) return;
-  if (group.form.decimals != 0) {  // 12.34 has the words 12 and 34
+  if (slot.form.decimals != 0) {  // 12.34 has the words 12 and 34
     std::string text;
-    for (std::size_t i = 0; i < group.numbers.size(); ++i) {
+    for (std::size_t i = 0; i < of.rows; ++i) {
       text.clear();
-      append_number(text, group.numbers[i], group.form);
+      append_number(text, number_of(of, slot, i), slot.form);
       if (has_token(text, token)) hit[i] = 1;
     }
     return;
   }
-  const auto wanted = read_number(token, group.form);
+  const auto wanted = read_number(token, slot.form);
   if (!wanted) return;
-  for (std::size_t i = 0; i < group.numbers.size(); ++i) {
-    if (group.numbers[i] == *wanted) hit[i] = 1;
+  for (std::size_t i = 0; i < of.rows; ++i) {
+    if (number_of(of, slot, i) == *wanted) hit[i] = 1;
   }
 }
 
@@ -331,7 +419,7 @@ void TemplateColumn::mark(std::string_view token, std::vector<char>& marks) cons
     if (kept.rare || kept.slots == 0) continue;
     hits[i].assign(kept.rows, 0);
     for (std::size_t slot = 0; slot < kept.slots; ++slot) {
-      mark_group(kept, groups_[kept.group + slot], token, hits[i]);
+      mark_slot(kept, slots_[kept.first_slot + slot], token, hits[i]);
     }
   }
   for (std::size_t row = 0; row < rows_.size(); ++row) {

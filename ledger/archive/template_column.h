@@ -60,29 +60,40 @@ class TemplateColumn {
   void mark(std::string_view token, std::vector<char>& marks) const;
 
  private:
-  struct Group {  // one slot of one template
-    bool numeric = false;
+  enum class Kind : std::uint8_t { strings, constant, numbers };
+  struct Slot {  // of a template that is not rare
+    Kind kind = Kind::strings;
     NumberForm form;
-    std::vector<std::uint64_t> numbers;
-    std::vector<std::string_view> strings;
-    bool constant = false;  // one string for all rows
+    std::uint32_t place = 0;  // among the template's values of this kind in one row
+    std::string_view text;    // of a constant: the one of all rows
   };
   struct Template {
     std::string_view text;
     std::size_t slots = 0;
-    std::size_t group = 0;  // first of its slots
+    std::size_t first_slot = 0;   // in slots_, when it is not rare
+    std::size_t first_piece = 0;  // in piece_ends_: where the text before each slot ends
     std::uint64_t rows = 0;
     bool rare = false;  // its variables lie in rest_
+    // Row by row, so that a line is put together from neighbours in memory.
+    std::size_t numbers = 0, strings = 0;  // first of its own in numbers_ and strings_
+    std::size_t row_numbers = 0, row_strings = 0;
   };
   struct Row {
     std::uint32_t which;    // template
     std::uint32_t ordinal;  // among its rows, or of its first variable in rest_
   };
   Result<void> read_rows(Unpacker& in, std::uint64_t count);
-  Result<void> read_groups(Unpacker& kinds, Unpacker& numbers, Unpacker& strings);
-  void append_variable(const Group& group, std::size_t ordinal, std::string& out) const;
-  void mark_group(const Template& kept, const Group& group, std::string_view token,
-                  std::vector<char>& hit) const;
+  Result<void> read_slots(Unpacker& kinds, Unpacker& numbers, Unpacker& strings);
+  bool read_kinds(Template& of, Unpacker& kinds);
+  Result<void> read_values(const Template& of, Unpacker& numbers, Unpacker& strings);
+  std::uint64_t number_of(const Template& of, const Slot& slot, std::size_t row) const {
+    return numbers_[of.numbers + row * of.row_numbers + slot.place];
+  }
+  std::string_view string_of(const Template& of, const Slot& slot, std::size_t row) const {
+    return strings_[of.strings + row * of.row_strings + slot.place];
+  }
+  void mark_slot(const Template& of, const Slot& slot, std::string_view token,
+                 std::vector<char>& hit) const;
 
   // The views below point into these; heap blocks, so that a move keeps them.
   struct Texts {
@@ -90,7 +101,10 @@ class TemplateColumn {
   };
   std::unique_ptr<Texts> texts_;
   std::vector<Template> templates_;
-  std::vector<Group> groups_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> piece_ends_;
+  std::vector<std::uint64_t> numbers_;
+  std::vector<std::string_view> strings_;
   std::vector<std::string_view> rest_;
   std::vector<Row> rows_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 
@@ -15,12 +16,28 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-constexpr std::string_view table_name = "云主机明细";
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-constexpr std::string_view columns[] = {"县（区）", "使用单位", "业务系统", "云主机",   "vCPU",
-                                        "内存 GB",  "完整率",   "CPU 均值", "CPU P95",  "CPU P99",
-                                        "CPU 峰值", "内存均值", "内存 P95", "内存峰值", "判定"};
-constexpr std::string_view behind[] = {"连续月数", "标记"};
+
+// How the table is written in one language.
+struct Wording {
+  std::string_view table;
+  std::array<std::string_view, 15> columns;
+  std::array<std::string_view, 2> behind;
+};
+constexpr Wording chinese = {.table = "云主机明细",
+                             .columns = {"县（区）", "使用单位", "业务系统", "云主机", "vCPU",
+                                         "内存 GB", "完整率", "CPU 均值", "CPU P95", "CPU P99",
+                                         "CPU 峰值", "内存均值", "内存 P95", "内存峰值", "判定"},
+                             .behind = {"连续月数", "标记"}};
+constexpr Wording english = {.table = "Hosts",
+                             .columns = {"county", "unit", "system", "host", "vCPU", "memory GB",
+                                         "coverage", "CPU mean", "CPU P95", "CPU P99", "CPU peak",
+                                         "memory mean", "memory P95", "memory peak", "verdict"},
+                             .behind = {"months", "flag"}};
+
+const Wording& wording_of(CsvLanguage language) {
+  return language == CsvLanguage::zh ? chinese : english;
+}
 
 // One row from the front of `text`; absent: a quoted field does not end.
 std::optional<Row> take_row(std::string_view& text) {
@@ -55,14 +72,14 @@ std::optional<Row> take_row(std::string_view& text) {
 
 bool is_blank(const Row& row) { return row.size() == 1 && row[0].empty(); }
 
-Row head_row() {
-  Row head(std::begin(columns), std::end(columns));
-  head.insert(head.end(), std::begin(behind), std::end(behind));
+Row head_row(const Wording& words) {
+  Row head(words.columns.begin(), words.columns.end());
+  head.insert(head.end(), words.behind.begin(), words.behind.end());
   return head;
 }
 
 // The rows behind the head of the one table of that name.
-Result<std::vector<Row>> rows_of_hosts(std::string_view csv) {
+Result<std::vector<Row>> rows_of_hosts(std::string_view csv, const Wording& words) {
   const auto wrong = [](std::string_view what) {
     return ledger::fail(ErrorKind::reject, std::string(what));
   };
@@ -77,16 +94,16 @@ Result<std::vector<Row>> rows_of_hosts(std::string_view csv) {
       rows.push_back(std::move(*row));
       continue;
     }
-    inside = row->size() == 1 && row->front() == table_name;
+    inside = row->size() == 1 && row->front() == words.table;
     if (!inside) continue;
-    if (found) return wrong(fmt::format("it holds two tables {}", table_name));
+    if (found) return wrong(fmt::format("it holds two tables {}", words.table));
     found = true;
     const auto head = take_row(csv);
-    if (!head || *head != head_row()) {
-      return wrong(fmt::format("the columns of {} are not those it has", table_name));
+    if (!head || *head != head_row(words)) {
+      return wrong(fmt::format("the columns of {} are not those it has", words.table));
     }
   }
-  if (!found) return wrong(fmt::format("it holds no table {}", table_name));
+  if (!found) return wrong(fmt::format("it holds no table {}", words.table));
   return rows;
 }
 
@@ -110,7 +127,8 @@ std::string text(const std::string& value) {
   return guarded ? "'" + value : value;
 }
 
-Row cells_of(const UtilizationRow& row, const RuleSet& rules) {
+Row cells_of(const UtilizationRow& row, const RuleSet& rules, CsvLanguage language) {
+  const Words& verdict = rules.verdicts.at(row.judgement.verdict);
   const HostFacts& host = row.host;
   return {text(host.county),
           text(host.unit_name.empty() ? host.unit : host.unit_name),
@@ -126,7 +144,7 @@ Row cells_of(const UtilizationRow& row, const RuleSet& rules) {
           percent(row.memory.mean),
           percent(row.memory.p95),
           percent(row.memory.peak),
-          text(rules.verdicts.at(row.judgement.verdict).zh)};
+          text(language == CsvLanguage::zh ? verdict.zh : verdict.en)};
 }
 
 std::string name_of(const UtilizationRow& row) {
@@ -135,11 +153,15 @@ std::string name_of(const UtilizationRow& row) {
 
 }  // namespace
 
-std::span<const std::string_view> hosts_csv_columns() { return columns; }
+std::span<const std::string_view> hosts_csv_columns(CsvLanguage language) {
+  return wording_of(language).columns;
+}
 
 Result<std::vector<CellDifference>> hosts_csv_differences(std::string_view csv,
-                                                          const UtilizationTable& table) {
-  auto told = rows_of_hosts(csv);
+                                                          const UtilizationTable& table,
+                                                          CsvLanguage language) {
+  const Wording& words = wording_of(language);
+  auto told = rows_of_hosts(csv, words);
   if (!told) return ledger::failure(told);
   std::vector<CellDifference> differences;
   const auto add = [&](CellDifference difference) {
@@ -152,14 +174,17 @@ Result<std::vector<CellDifference>> hosts_csv_differences(std::string_view csv,
       continue;
     }
     const Row& row = (*told)[i];
-    const Row wanted = cells_of(table.rows[i], table.rules);
-    if (row.size() != wanted.size() + std::size(behind)) {
+    const Row wanted = cells_of(table.rows[i], table.rules, language);
+    if (row.size() != wanted.size() + words.behind.size()) {
       add({.host = host, .cell = "row", .first = "of another length", .second = "there"});
       continue;
     }
     for (std::size_t k = 0; k < wanted.size(); ++k) {
       if (row[k] == wanted[k]) continue;
-      add({.host = host, .cell = std::string(columns[k]), .first = row[k], .second = wanted[k]});
+      add({.host = host,
+           .cell = std::string(words.columns[k]),
+           .first = row[k],
+           .second = wanted[k]});
     }
   }
   for (std::size_t i = table.rows.size(); i < told->size(); ++i) {

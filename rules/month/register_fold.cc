@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "ledger/base/bytes.h"
 
 namespace yunjian::rules {
@@ -41,7 +43,38 @@ bool read_register_act(const ledger::ParsedRecord& record, RegistryEntry& entry)
   return !entry.kind.empty() && !entry.id.empty();
 }
 
+bool read_outcome_act(const ledger::ParsedRecord& record, StoredOutcome& outcome) {
+  if (record.find("kind") != "collector" || record.find("what") != "outcome") return false;
+  const auto text = [&](std::string_view key) {
+    return std::string(record.find(key).value_or(""));
+  };
+  outcome = {.host = text("host"),
+             .month = text("month"),
+             .size = text("size"),
+             .verdict = text("verdict"),
+             .clears = text("clears"),
+             .exempt = text("exempt"),
+             .rules = text("rules"),
+             .cpu_mean = record.find_integer("cpu_mean"),
+             .memory_mean = record.find_integer("memory_mean")};
+  return !outcome.host.empty() && parse_month(outcome.month).has_value();
+}
+
+bool same_outcome(const StoredOutcome& one, const StoredOutcome& other) {
+  const auto all = [](const StoredOutcome& each) {
+    return std::tie(each.host, each.month, each.size, each.verdict, each.clears, each.exempt,
+                    each.rules, each.cpu_mean, each.memory_mean);
+  };
+  return all(one) == all(other);
+}
+
 void RegisterFold::add(const ledger::ParsedRecord& record) {
+  StoredOutcome outcome;
+  if (read_outcome_act(record, outcome)) {
+    StoredOutcome& kept = outcomes_[outcome.host][outcome.month];
+    kept = std::move(outcome);
+    return;
+  }
   RegistryEntry entry;
   if (!read_register_act(record, entry)) return;
   RegistryEntry& kept = kinds_[entry.kind][entry_key(entry)];
@@ -64,13 +97,30 @@ std::vector<RegistryEntry> RegisterFold::entries(std::string_view kind) const {
 }
 
 Inventory RegisterFold::inventory() const {
-  return {
-      .entries = [this](std::string_view kind) -> Result<std::vector<RegistryEntry>> {
-        return entries(kind);
-      },
-      .outcomes = [](const std::string&, const std::string&) -> Result<std::vector<StoredOutcome>> {
-        return std::vector<StoredOutcome>();
-      }};
+  return {.entries = [this](std::string_view kind) -> Result<std::vector<RegistryEntry>> {
+            return entries(kind);
+          },
+          .outcomes = [this](const std::string& from, const std::string& until)
+              -> Result<std::vector<StoredOutcome>> { return outcomes(from, until); }};
+}
+
+std::vector<StoredOutcome> RegisterFold::outcomes(const std::string& from,
+                                                  const std::string& until) const {
+  std::vector<StoredOutcome> found;
+  for (const auto& [host, months] : outcomes_) {
+    for (auto at = months.lower_bound(from); at != months.end() && at->first < until; ++at) {
+      found.push_back(at->second);
+    }
+  }
+  return found;
+}
+
+std::set<std::string, std::less<>> RegisterFold::judged_months() const {
+  std::set<std::string, std::less<>> months;
+  for (const auto& [host, of_host] : outcomes_) {
+    for (const auto& [month, outcome] : of_host) months.insert(month);
+  }
+  return months;
 }
 
 Result<std::string> inventory_text(const Inventory& inventory) {

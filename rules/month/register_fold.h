@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,8 @@ namespace yunjian::rules {
 
 // The inventory as the `register` acts of a collector's own stream tell it, in their order: units
 // and hosts (kinds "unit" and "host") and all other entries; a later act about the same entry
-// (entry_key) takes the place of the earlier. One thread.
+// (entry_key) takes the place of the earlier. And how months were judged, by its `outcome` acts.
+// One thread.
 class RegisterFold {
  public:
   // Records of another kind are passed over.
@@ -21,16 +23,26 @@ class RegisterFold {
   // A host that nobody entered before its agent enrolled: known by name and unit.
   void add_enrolled(const std::string& host, const std::string& unit);
   std::vector<RegistryEntry> entries(std::string_view kind) const;  // by id
-  // The fold outlives it; it knows no outcomes.
+  // The fold outlives it.
   Inventory inventory() const;
+  // "yyyy-mm" of each month that some outcome tells of.
+  std::set<std::string, std::less<>> judged_months() const;
 
  private:
+  using ByMonth = std::map<std::string, StoredOutcome, std::less<>>;
+  std::vector<StoredOutcome> outcomes(const std::string& from, const std::string& until) const;
   using Entries = std::map<std::string, RegistryEntry, std::less<>>;
   std::map<std::string, Entries, std::less<>> kinds_;
+  std::map<std::string, ByMonth, std::less<>> outcomes_;  // by host
 };
 
 // The entry that a `register` act tells of; false: the record is no such act.
 bool read_register_act(const ledger::ParsedRecord& record, RegistryEntry& entry);
+
+// What an `outcome` act tells of: a host's month as it was judged; a later one about the same host
+// and month takes its place. False: the record is no such act.
+bool read_outcome_act(const ledger::ParsedRecord& record, StoredOutcome& outcome);
+bool same_outcome(const StoredOutcome& one, const StoredOutcome& other);
 
 // Everything that a month's figures and verdicts are read from, one line an entry, sorted: the same
 // inventory gives the same text.

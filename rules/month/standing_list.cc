@@ -131,6 +131,14 @@ HistorySource StandingHistory::source() const {
   };
 }
 
+std::set<Month> StandingHistory::months() const {
+  std::set<Month> named;
+  for (const auto& [key, months] : months_) {
+    for (const MonthOutcome& outcome : months) named.insert(outcome.month);
+  }
+  return named;
+}
+
 std::vector<StandingDifference> standing_differences(std::string_view told,
                                                      std::string_view wanted) {
   const Lines said = lines_of(told);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ class StandingHistory {
   static ledger::Result<StandingHistory> parse(std::string_view text);
   // The history outlives it.
   HistorySource source() const;
+  std::set<Month> months() const;  // that it names
 
  private:
   std::map<std::string, std::vector<MonthOutcome>, std::less<>> months_;  // by "host size"

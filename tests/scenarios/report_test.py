@@ -104,10 +104,26 @@ def equal(bench, month, pack, planted):
     assert report['hosts'] == len(planted) and report['tables'] > 5, report
     assert report['files_absent'] == 0, report
     assert report['csv_tables'] == report['tables'], report
-    # Each table as JSON and CSV, inputs.list and standings.list.
-    assert report['files_hash_only'] == report['files'] - 2 * report['tables'] - 2, report
+    assert report['advices'] == report['tables'], report
+    # Each table as JSON and CSV, each advice.json, inputs.list, standings.list and findings.list.
+    assert report['files_hash_only'] == report['files'] - 3 * report['tables'] - 3, report
     code, warm = check(bench, '--pack', pack, '--state', bench.dir / 'auditor')
     assert code == 0 and warm['resumed_at'] > 0, warm
+
+
+def english_is_signed(bench, month, pack):
+    """What was made in English is checked with the rest, its table of hosts cell by cell."""
+    assert (pack / 'en' / 'advice.pdf').exists() and not (pack / 'advice.pdf').exists()
+    code, report = check(bench, '--month', month)
+    assert code == 0 and report['tables'] == 1 and report['csv_tables'] == 2, report
+    table = bench.dir / 'collector' / 'reports' / month / 'r1' / 'en' / 'utilization.csv'
+    right = table.read_text()
+    cells = next(line for line in right.splitlines() if ',low,' in line)
+    table.write_text(right.replace(cells, cells.replace(',low,', ',normal,')))
+    code, report = check(bench, '--month', month)
+    assert code == 1 and told(report, 'en/utilization.csv: it is not what'), report
+    assert told(report, 'verdict: normal -> low'), report
+    table.write_text(right)
 
 
 def equal_live(bench, month):
@@ -144,14 +160,18 @@ def changed_by_hand(bench, pack):
 def changed_behind_the_log(bench, month, planted):
     """The provider changes its catalog by hand and has its own program sign the result."""
     host = next(h['host'] for h in planted if h['role'] == 'low')
+    idle = next(h['host'] for h in planted if h['role'] == 'idle')
     with sqlite3.connect(bench.dir / 'collector' / 'catalog.sqlite') as catalog:
         catalog.execute('UPDATE host SET purpose = ?, name = ? WHERE id = ?', ('dr', 'x', host))
+        catalog.execute('UPDATE month_outcome SET verdict = ? WHERE host = ?', ('normal', idle))
     said = build(bench, month, bench.dir / 'forged')
     assert 'revision 2, leaf' in said and f'{host} name: ' in said, said
     code, report = check(bench, '--month', month)
     assert code == 1, report
     assert told(report, 'the inventory (units, hosts'), report
     assert told(report, f'{host} name: "x" ->'), report
+    # The months before are those that were sealed when they were judged.
+    assert told(report, f'standings.list {idle}: outcome and flag must be'), report
 
 
 def left_out(bench, month, planted):
@@ -177,12 +197,14 @@ def main():
         packs = {month: bench.dir / 'packs' / month for month in months}
         (bench.dir / 'packs').mkdir()
         for month in months:
-            build(bench, month, packs[month], *(('--all',) if month == months[-1] else ()))
+            more = {months[0]: ('--lang', 'en'), months[-1]: ('--all',)}.get(month, ())
+            build(bench, month, packs[month], *more)
         last = packs[months[-1]]
         judged_as_planted(bench, planted, last)
         same_again(bench, months[-1], last)
         narrow_packs_are_right(last)
         equal(bench, months[-1], last, planted)
+        english_is_signed(bench, months[0], packs[months[0]])
         equal_live(bench, months[-1])
         changed_by_hand(bench, last)
         changed_behind_the_log(bench, months[-1], planted)

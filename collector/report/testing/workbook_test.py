@@ -79,7 +79,7 @@ def expected_row(row):
     size = row['vcpus'] or row['inventory_vcpus']
     bytes_ = row['memory_bytes'] or row['inventory_memory_bytes']
     share = lambda value: None if value is None else value / 100
-    scaled = lambda value, scale: None if value is None else value * scale
+    millions = lambda value, times=1: None if value is None else value * times / 1e6
     return [
         size, bytes_ / 2**30, 'state', row['expected_s'] / 3600, row['measured_s'] / 3600,
         share(row['coverage_percent']), row['longest_gap_s'] / 3600,
@@ -88,9 +88,9 @@ def expected_row(row):
         share(cpu['busiest_hour_percent']), share(cpu['busiest_day_p95_percent']),
         share(memory['mean_percent']), share(memory['p95_percent']),
         share(memory['p99_percent']), share(memory['peak_percent']),
-        scaled(row['disk']['bytes_per_s_p95'], 1e-6), row['disk']['operations_per_s_p95'],
-        scaled(row['network']['in_bytes_per_s_p95'], 8e-6),
-        scaled(row['network']['out_bytes_per_s_p95'], 8e-6)]
+        millions(row['disk']['bytes_per_s_p95']), row['disk']['operations_per_s_p95'],
+        millions(row['network']['in_bytes_per_s_p95'], 8),
+        millions(row['network']['out_bytes_per_s_p95'], 8)]
 
 
 class WorkbookTest(unittest.TestCase):
@@ -150,6 +150,22 @@ class WorkbookTest(unittest.TestCase):
                 else:
                     self.assertAlmostEqual(cells[column], wanted, 9, (row['host'], column))
             self.assertEqual(cells[30], row['judgement']['explanation']['zh'])
+
+    def test_rates_are_shown_with_three_figures_and_kept_as_they_are(self):
+        styles = ET.fromstring(self.book.zip.read('xl/styles.xml'))
+        formats = {one.get('numFmtId'): one.get('formatCode')
+                   for one in styles.findall('.//m:numFmt', NS)}
+        looks = [formats.get(one.get('numFmtId')) for one in styles.find('m:cellXfs', NS)]
+        sheet = self.book.xml('云资源利用情况表')
+        for column, figure in (('Z', 'disk'), ('AB', 'in'), ('AC', 'out')):
+            cell = sheet.find(f".//m:c[@r='{column}6']", NS)
+            self.assertEqual(looks[int(cell.get('s'))], '[<1]0.000;[<100]0.00;#,##0.0', figure)
+        for number, row in enumerate(self.table['rows'], start=6):
+            bytes_ = row['network']['out_bytes_per_s_p95']
+            if bytes_ is None:
+                continue
+            cell = sheet.find(f".//m:c[@r='AC{number}']/m:v", NS)
+            self.assertEqual(cell.text, '%.16G' % (bytes_ * 8 / 1e6), row['host'])
 
     def test_a_host_without_data_shows_no_number_that_could_be_read_as_0(self):
         silent = [cells for cells in self.rows[5:] if cells[5] == 'ecs-0004']

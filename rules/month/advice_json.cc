@@ -1,0 +1,154 @@
+#include "rules/month/advice_json.h"
+
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "ledger/base/bytes.h"
+#include "rules/findings/finding.h"
+
+namespace yunjian::rules {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+namespace {
+
+using Cells = std::map<std::string, std::string, std::less<>>;      // by column
+using Rows = std::map<std::pair<std::string, std::string>, Cells>;  // by table and finding
+
+std::string_view view_of(const rapidjson::Value& text) {
+  return {text.GetString(), text.GetStringLength()};
+}
+
+const rapidjson::Value* member(const rapidjson::Value& object, const char* name) {
+  if (!object.IsObject()) return nullptr;
+  const auto found = object.FindMember(name);
+  return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
+// Digits and texts as they stand; of two languages the English; null is "".
+std::string cell_of(const rapidjson::Value& value) {
+  if (value.IsString()) return std::string(view_of(value));
+  const auto* en = member(value, "en");
+  return en != nullptr && en->IsString() ? std::string(view_of(*en)) : std::string();
+}
+
+bool holds_findings(std::string_view table) {
+  return table == "reclaim" || table == "expand" || table == "closed" || table == "outcome";
+}
+
+bool take_rows(const rapidjson::Value& table, Rows& rows) {
+  const auto* name = member(table, "table");
+  const auto* list = member(table, "rows");
+  if (name == nullptr || !name->IsString() || list == nullptr || !list->IsArray()) return false;
+  if (!holds_findings(view_of(*name))) return true;
+  for (const auto& row : list->GetArray()) {
+    if (!row.IsObject()) return false;
+    Cells cells;
+    for (const auto& cell : row.GetObject()) {
+      cells[std::string(view_of(cell.name))] = cell_of(cell.value);
+    }
+    const std::string id = cells[view_of(*name) == "outcome" ? "finding_id" : "finding"];
+    if (!rows.emplace(std::pair(view_of(*name), id), std::move(cells)).second) return false;
+  }
+  return true;
+}
+
+Result<Rows> rows_of(std::string_view json) {
+  const auto wrong = ledger::fail(ErrorKind::reject, "it is not a report with tables of findings");
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag>(
+      json.data(), json.size());
+  const auto* sections = document.HasParseError() ? nullptr : member(document, "sections");
+  if (sections == nullptr || !sections->IsArray()) return wrong;
+  Rows rows;
+  for (const auto& section : sections->GetArray()) {
+    const auto* tables = member(section, "tables");
+    if (tables == nullptr || !tables->IsArray()) return wrong;
+    for (const auto& table : tables->GetArray()) {
+      if (!take_rows(table, rows)) return wrong;
+    }
+  }
+  return rows;
+}
+
+std::string detail(const StoredFinding& finding, std::string_view key) {
+  const auto found = finding.details.find(key);
+  return found == finding.details.end() ? std::string() : found->second;
+}
+
+// 1/100 yuan as the report writes yuan.
+std::string yuan(const std::string& fen) {
+  const bool negative = fen.starts_with('-');
+  const auto size = ledger::parse_decimal(std::string_view(fen).substr(negative ? 1 : 0));
+  if (!size) return {};
+  return fmt::format("{}{}.{:02}", negative ? "-" : "", *size / 100, *size % 100);
+}
+
+std::string decimals(const std::string& text) {
+  return text.empty() || text.find('.') != text.npos ? text : text + ".00";
+}
+
+Rows wanted_rows(std::span<const StoredFinding> findings) {
+  Rows rows;
+  for (const StoredFinding& finding : findings) {
+    const auto verdict = parse_verdict(finding.verdict);
+    const auto state = parse_finding_state(finding.state);
+    if (!verdict || !state) continue;
+    const bool expand = road_of(*verdict) == Road::expand;
+    const std::string open = expand ? "expand" : "reclaim";
+    rows[{is_closed(*state) ? "closed" : open, finding.id}] = {
+        {"host", finding.host},
+        {"state", state_name(*state).en},
+        {"due", finding.due},
+        {"recommended", detail(finding, "recommended")},
+        {"saving", yuan(detail(finding, "saving_fen"))},
+        {"why", detail(finding, "why_en")}};
+    const bool done = *state == FindingState::reclaimed || *state == FindingState::remeasured;
+    if (!done || detail(finding, "vcpus").empty()) continue;
+    rows[{"outcome", finding.id}] = {
+        {"host", finding.host},
+        {"actual_vcpus", decimals(detail(finding, "actual_vcpus"))},
+        {"actual_memory_gb", decimals(detail(finding, "actual_memory_gb"))},
+        {"actual_month", yuan(detail(finding, "actual_month_fen"))},
+        {"measured", detail(finding, "actual_month")}};
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<CellDifference>> advice_differences(std::string_view json,
+                                                       std::span<const StoredFinding> findings) {
+  auto told = rows_of(json);
+  if (!told) return ledger::failure(told);
+  const Rows wanted = wanted_rows(findings);
+  std::vector<CellDifference> differences;
+  const auto add = [&](const Rows::key_type& row, const std::string& cell, std::string first,
+                       std::string second) {
+    if (differences.size() == cell_differences_max) return;
+    differences.push_back(
+        {row.second, row.first + "." + cell, std::move(first), std::move(second)});
+  };
+  for (const auto& [key, cells] : wanted) {
+    const auto row = told->find(key);
+    if (row == told->end()) {
+      add(key, "row", "", "there");
+      continue;
+    }
+    for (const auto& [column, value] : cells) {
+      const std::string& said = row->second[column];
+      if (said != value) add(key, column, said, value);
+    }
+  }
+  for (const auto& [key, cells] : *told) {
+    if (!wanted.contains(key)) add(key, "row", "there", "");
+  }
+  return differences;
+}
+
+}  // namespace yunjian::rules

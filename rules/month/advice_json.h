@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "rules/month/finding_fold.h"
+#include "rules/month/table_diff.h"
+
+namespace yunjian::rules {
+
+// Where the findings in advice.json (tables reclaim, expand, closed and outcome) differ from
+// `findings`, those of the report's scope: finding by finding and cell by cell; `host` of a
+// difference is the finding's id, `first` what the file says. At most cell_differences_max. Sums
+// and names are not looked at. Reject: the file is no such report.
+ledger::Result<std::vector<CellDifference>> advice_differences(
+    std::string_view json, std::span<const StoredFinding> findings);
+
+}  // namespace yunjian::rules
