@@ -674,7 +674,7 @@ TEST_CASE("registered limits count, and what comes behind the checkpoint does no
 }
 
 TEST_CASE("a host with two streams is folded as its streams are named, however they came") {
-  for (const std::uint64_t seed : {1, 2, 3, 4}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
     Provider provider(seed);
     auto& host = provider.hosts[0];
     host.streams.push_back(provider.log.enrol("tax", host.name));
