@@ -24,7 +24,7 @@ std::string message_of(const std::string& line) {
   bool canonical = false;
   const auto record = parse_record(line, &canonical).value();
   CHECK(canonical);
-  const std::string message(record->find("message").value());
+  std::string message(record->find("message").value());
   if (record->find("encoding") == "escaped") return unescape_bytes(message).value();
   return message;
 }
