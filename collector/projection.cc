@@ -34,7 +34,8 @@ class Projection {
     StoredOutcome outcome;
     if (rules::read_outcome_act(**record, outcome)) {
       ++done_.outcomes;
-      return catalog_.put_outcomes({outcome});
+      outcomes_.push_back(std::move(outcome));
+      return outcomes_.size() < outcomes_at_once ? Result<void>() : put_outcomes();
     }
     const auto what = (*record)->find("what");
     if (what == "agent" || what == "retire") return end_certificate(**record);
@@ -43,9 +44,18 @@ class Projection {
     if (*moved) ++done_.rights;
     return {};
   }
+  Result<void> finish() { return put_outcomes(); }
   const Projected& done() const { return done_; }
 
  private:
+  // A month has one for each host, and each transaction waits for the disk.
+  static constexpr std::size_t outcomes_at_once = 4096;
+
+  Result<void> put_outcomes() {
+    auto put = catalog_.put_outcomes(outcomes_);
+    if (put) outcomes_.clear();
+    return put;
+  }
   Result<void> put(const RegistryEntry& entry) {
     ++done_.entries;
     if (entry.kind == "unit") return catalog_.put_units({unit_of_entry(entry)});
@@ -84,6 +94,7 @@ class Projection {
 
   Catalog& catalog_;
   ProjectedRights rights_;
+  std::vector<StoredOutcome> outcomes_;  // not in the catalog yet; in no other act's way
   Projected done_;
 };
 
@@ -147,6 +158,7 @@ Result<Projected> project_acts(Catalog& catalog, const EvidenceLog& log) {
     if (sealed + i < *from) continue;
     if (auto taken = projection.take(waiting[i]); !taken) return ledger::failure(taken);
   }
+  if (auto finished = projection.finish(); !finished) return ledger::failure(finished);
   auto hosts = add_enrolled(catalog, log);
   if (!hosts) return ledger::failure(hosts);
   if (auto kept = catalog.set_projected_acts(sealed + waiting.size()); !kept) {
