@@ -5,7 +5,6 @@ Two walks over the same thousand lines, oldest and newest first, begin while all
 WAL. Then so much more comes that their segment becomes parts, and the collector is killed and
 started again. Each walk ends with every line once and in order, whatever came meanwhile.
 """
-import hashlib
 import json
 import sys
 import urllib.parse
@@ -15,20 +14,6 @@ import lab
 LINES = 1000
 MORE = 30000  # what does not compress of them is more than a segment of the WAL
 PAGE = 70
-
-
-def append(log, first, count):
-    with log.open('a') as out:
-        for number in range(first, first + count):
-            salt = hashlib.sha256(f'{log} {number}'.encode()).hexdigest()
-            out.write(f'{number:06d} {salt}\n')
-
-
-def count(bench, log):
-    asked = urllib.parse.urlencode({'q': f'log: "{log}"'})
-    status, body = bench.get(f'/v1/hits?{asked}')
-    assert status == 200, body
-    return sum(item['records'] for item in json.loads(body)['items'])
 
 
 class Walk:
@@ -60,20 +45,21 @@ def main():
         bench.init()
         bench.start_collector()
         log, more = bench.dir / 'a.txt', bench.dir / 'more.txt'
-        append(log, 0, LINES)
+        lab.append_salted(log, 0, LINES)
         agent = bench.enrol('web-01', lab.one_file(log))
         agent.start()
-        lab.wait_until('its lines', 60, lambda: count(bench, log) == LINES)
+        lab.wait_until('its lines', 60, lambda: lab.records_of(bench, log) == LINES)
         first = bench.dir / 'collector/wal/0000000000000000.seg'
         walks = [Walk(bench, log, order) for order in ('asc', 'desc')]
         for walk in walks:
             assert walk.page() and walk.page()
         assert first.exists() and not list((bench.dir / 'collector').glob('parts/*.part'))
 
-        append(more, 0, MORE)
+        lab.append_salted(more, 0, MORE)
         other = bench.enrol('web-02', lab.one_file(more))
         other.start()
-        lab.wait_until('the lines of the other host', 120, lambda: count(bench, more) == MORE)
+        lab.wait_until('the lines of the other host', 120,
+                       lambda: lab.records_of(bench, more) == MORE)
         lab.wait_until('parts instead of the WAL', 120, lambda: not first.exists())
         for walk in walks:
             assert walk.page() and walk.page()

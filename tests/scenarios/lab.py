@@ -4,6 +4,7 @@ directory.
 Nothing here sleeps for luck: every wait is for a condition, with a limit. Every process is stopped
 by its id.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -47,6 +48,22 @@ def write_secret(path, text):
 def one_file(log):
     """Configuration of an agent that follows one file and nothing else."""
     return f'[journal]\nenabled = false\n[usage]\nenabled = false\n[[file]]\npaths = ["{log}"]\n'
+
+
+def append_salted(log, first, count):
+    """Numbered lines that hardly compress, so that the WAL gets long enough to become parts."""
+    with log.open('a') as out:
+        for number in range(first, first + count):
+            salt = hashlib.sha256(f'{log} {number}'.encode()).hexdigest()
+            out.write(f'{number:06d} {salt}\n')
+
+
+def records_of(bench, log):
+    """How many records of this file search can count."""
+    asked = urllib.parse.urlencode({'q': f'log: "{log}"'})
+    status, body = bench.get(f'/v1/hits?{asked}')
+    assert status == 200, body
+    return sum(item['records'] for item in json.loads(body)['items'])
 
 
 class Program:

@@ -7,12 +7,10 @@ go, with a signed leaf that names them, those of the other stay under a legal ho
 while it purges. Records of today are all there, the auditor finds nothing wrong, neither of the
 copy nor of the log as it is served, and when the hold is lifted the other host's bodies go too.
 """
-import hashlib
 import json
 import os
 import pathlib
 import sys
-import urllib.parse
 
 import lab
 
@@ -22,21 +20,6 @@ NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 LINES = 30000  # of each host: what does not compress of them is more than a segment of the WAL
 HOSTS = ('web-01', 'web-02')
 HOLD = 'holds = ["host=web-02"]\n'
-
-
-def append(log, first, count):
-    with log.open('a') as out:
-        for number in range(first, first + count):
-            # What does not compress makes the WAL long enough to become parts.
-            salt = hashlib.sha256(f'{log} {number}'.encode()).hexdigest()
-            out.write(f'{number:06d} {salt}\n')
-
-
-def count(bench, log):
-    asked = urllib.parse.urlencode({'q': f'log: "{log}"'})
-    status, body = bench.get(f'/v1/hits?{asked}')
-    assert status == 200, body
-    return sum(item['records'] for item in json.loads(body)['items'])
 
 
 def log_of(bench, host):
@@ -79,10 +62,11 @@ def year_ago(bench):
     bench.init()
     bench.start_collector()
     for host in HOSTS:
-        append(log_of(bench, host), 0, LINES)
+        lab.append_salted(log_of(bench, host), 0, LINES)
         agent = bench.enrol(host, lab.one_file(log_of(bench, host)))
         agent.start()
-        lab.wait_until('its lines', 180, lambda: count(bench, log_of(bench, host)) == LINES)
+        lab.wait_until('its lines', 180,
+                       lambda: lab.records_of(bench, log_of(bench, host)) == LINES)
         assert agent.stop() == 0, agent.tail()
     first = bench.dir / 'collector/wal/0000000000000000.seg'
     lab.wait_until('parts instead of the WAL', 120, lambda: not first.exists())
@@ -129,7 +113,8 @@ def room(bench):
 
 
 def purged(bench, host):
-    lab.wait_until(f'the purge of {host}', 180, lambda: count(bench, log_of(bench, host)) == 0)
+    lab.wait_until(f'the purge of {host}', 180,
+                   lambda: lab.records_of(bench, log_of(bench, host)) == 0)
 
 
 def first_purge(bench):
@@ -140,14 +125,14 @@ def first_purge(bench):
     bench.start_collector()
     # What closes the segment of the WAL in which the last old records are.
     today_log = log_of(bench, 'web-03')
-    append(today_log, 0, LINES)
+    lab.append_salted(today_log, 0, LINES)
     agent = bench.enrol('web-03', lab.one_file(today_log))
     agent.start()
-    lab.wait_until("today's lines", 180, lambda: count(bench, today_log) == LINES)
+    lab.wait_until("today's lines", 180, lambda: lab.records_of(bench, today_log) == LINES)
     assert agent.stop() == 0, agent.tail()
     purged(bench, 'web-01')
-    assert count(bench, log_of(bench, 'web-02')) == LINES
-    assert count(bench, today_log) == LINES
+    assert lab.records_of(bench, log_of(bench, 'web-02')) == LINES
+    assert lab.records_of(bench, today_log) == LINES
     acts = lab.wait_until('the act', 120, lambda: bench.search('what: purge'))
     assert all(json.loads(act['line'])['batches'] > 0 for act in acts), acts
 
@@ -167,7 +152,7 @@ def main():
         config.write_text(config.read_text().replace(HOLD, ''))
         bench.start_collector()
         purged(bench, 'web-02')
-        assert count(bench, log_of(bench, 'web-03')) == LINES
+        assert lab.records_of(bench, log_of(bench, 'web-03')) == LINES
         leaves = purge_leaves(bench)
         assert len(leaves) >= 2, leaves
         check_audited(bench)
