@@ -1,6 +1,8 @@
 #include "agent/sources/compressed_rotations.h"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 
 namespace yunjian::agent {
 namespace {
@@ -17,7 +19,34 @@ bool is_there(const std::vector<FoundFile>& files, std::string_view name) {
                      [&](const FoundFile& file) { return base_name_of(file.path) == name; });
 }
 
+// The length of what a gzip file holds, modulo 2^32; nothing when it is none, or is not whole.
+std::optional<std::uint32_t> gzip_length(const std::string& path) {
+  constexpr std::streamoff least = 18;  // header and trailer
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 2> magic{};
+  std::array<unsigned char, 4> last{};
+  if (!file.read(magic.data(), magic.size()) || magic != std::array{'\x1f', '\x8b'}) {
+    return std::nullopt;
+  }
+  if (!file.seekg(0, std::ios::end) || file.tellg() < least) return std::nullopt;
+  file.seekg(-4, std::ios::end);
+  if (!file.read(reinterpret_cast<char*>(last.data()), last.size())) return std::nullopt;
+  return static_cast<std::uint32_t>(last[0]) | static_cast<std::uint32_t>(last[1]) << 8 |
+         static_cast<std::uint32_t>(last[2]) << 16 | static_cast<std::uint32_t>(last[3]) << 24;
+}
+
 }  // namespace
+
+CompressedLength length_behind(const std::vector<FoundFile>& copies, std::uint64_t offset) {
+  CompressedLength found;
+  for (const FoundFile& copy : copies) {
+    const auto length = gzip_length(copy.path);
+    if (!length) continue;
+    if (*length == static_cast<std::uint32_t>(offset)) return {.is_whole = true, .beyond = {}};
+    if (copies.size() == 1 && *length > offset) found.beyond = *length - offset;
+  }
+  return found;
+}
 
 CompressedRotations::Path& CompressedRotations::meet(const std::string& path) {
   Path& state = paths_[path];
@@ -63,6 +92,19 @@ std::uint64_t CompressedRotations::unseen(const std::string& path,
   state.newest_ns = newest_ns;
   const std::int64_t missing = -(state.expected + static_cast<std::int64_t>(nameless));
   return missing > 0 ? static_cast<std::uint64_t>(missing) : 0;
+}
+
+std::vector<FoundFile> CompressedRotations::made_since(const std::string& path,
+                                                       const std::vector<FoundFile>& beside) const {
+  std::vector<FoundFile> made;
+  const auto state = paths_.find(path);
+  if (state == paths_.end() || !(state->second.looked || state->second.restored)) return made;
+  for (const FoundFile& file : beside) {
+    const std::string_view plain = plain_name_of(base_name_of(file.path), base_name_of(path));
+    if (plain.empty() || is_there(beside, plain)) continue;
+    if (file.born_ns > state->second.newest_ns) made.push_back(file);
+  }
+  return made;
 }
 
 void CompressedRotations::told(const std::string& path, std::uint64_t count) {

@@ -15,6 +15,16 @@ namespace yunjian::agent {
 
 inline constexpr std::size_t ownerless_paths_max = 64;
 
+// What the compressed copies that may be a file's own tell of how long the file became.
+struct CompressedLength {
+  bool is_whole = false;                // as long as it was read: nothing came behind
+  std::optional<std::uint64_t> beyond;  // bytes that came behind; nothing when it cannot be told
+};
+
+// Of a file that was read up to `offset`, at least one of whose bytes is in one of `copies`. Only
+// gzip (RFC 1952) says in its last four bytes how long the original was, modulo 2^32.
+CompressedLength length_behind(const std::vector<FoundFile>& copies, std::uint64_t offset);
+
 // Notices files that came under a followed path, were compressed and went before anybody looked.
 // Nothing is left of such a file but its compressed copy, which cannot be told from that of a file
 // that was read. But there is one more of these copies than files that may have become one. Counts
@@ -35,6 +45,11 @@ class CompressedRotations {
                        std::uint64_t nameless);
 
   void told(const std::string& path, std::uint64_t count);
+
+  // The compressed copies of files of `path` among `beside` that were made since the last look,
+  // also one before a restart; none when nobody has looked yet.
+  std::vector<FoundFile> made_since(const std::string& path,
+                                    const std::vector<FoundFile>& beside) const;
 
   // What a restart needs, once the path was looked at or restored; files that are still followed
   // are let go by then, or followed again.

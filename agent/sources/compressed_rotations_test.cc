@@ -162,5 +162,66 @@ TEST_CASE("what is known of a path's compressed copies outlasts its last file an
   CHECK(host.sink.messages() == std::vector<std::string>{"1", "3"});
 }
 
+TEST_CASE("what was written behind a file that was read and compressed while the agent was down") {
+  using Strings = std::vector<std::string>;
+  const auto grow_and_compress = [](const testing::TailingHost& host, const std::string& to) {
+    testing::append(host.directory / "app.log.1", "333\n");
+    host.compress("app.log.1", to);
+  };
+  struct Row {
+    const char* title;
+    std::function<void(const testing::TailingHost&)> happens;
+    Strings causes;
+    Strings bytes;
+  };
+  const Row rows[] = {
+      {"is named",
+       [&](const auto& host) { grow_and_compress(host, "app.log.1.gz"); },
+       {"compressed-partly"},
+       {"4"}},
+      {"is named without a number when another file came and went, too",
+       [&](const auto& host) {
+         grow_and_compress(host, "app.log.2.gz");
+         grow_and_compress(host, "app.log.1.gz");
+       },
+       {"compressed-partly", "compressed-unread"},
+       {}},
+      {"is named as possible when the copy does not tell its length",
+       [](const auto& host) {
+         std::filesystem::remove(host.directory / "app.log.1");
+         testing::overwrite(host.directory / "app.log.1.xz", "packed");
+       },
+       {"compressed-partly"},
+       {}},
+      {"is nothing", [](const auto& host) { host.compress("app.log.1", "app.log.1.gz"); }, {}, {}},
+  };
+  for (const Row& row : rows) {
+    for (const bool renamed_before : {true, false}) {
+      CAPTURE(row.title);
+      CAPTURE(renamed_before);
+      testing::TailingHost host;
+      testing::append(host.log(), "1\n22\n");
+      host.poll();
+      if (!renamed_before) host.seal();
+      host.rename("app.log", "app.log.1");
+      if (renamed_before) host.poll();
+      if (renamed_before) host.seal();
+      testing::wait_for_next_tick();
+      row.happens(host);
+      testing::append(host.log(), "5\n");
+      host.start();
+      host.poll();
+      host.poll();
+      CHECK(host.sink.messages() == Strings{"1", "22", "5"});
+      CHECK(host.sink.values("cause") == row.causes);
+      CHECK(host.sink.values("bytes") == row.bytes);
+      CHECK(host.sink.values("offset") == Strings(row.causes.size(), "5"));
+      host.restart();
+      host.poll();
+      CHECK(host.sink.values("cause") == row.causes);  // told once
+    }
+  }
+}
+
 }  // namespace
 }  // namespace yunjian::agent

@@ -60,6 +60,23 @@ void write_cut(std::string& out, ledger::Time now, const FilePlace& place) {
              .offset = place.offset});
 }
 
+void write_compressed(std::string& out, ledger::Time now, const FilePlace& place,
+                      std::optional<std::uint64_t> bytes) {
+  const std::string log = printable(place.path);
+  write_gap(
+      out, now,
+      {.cause = "compressed-partly",
+       .detail = bytes ? "the file was written to behind what was read, and compressed, while "
+                         "the agent did not run: these lines are in the compressed copy only"
+                       : "the file was compressed while the agent did not run; what may have "
+                         "been written to it behind what was read is in the compressed copy "
+                         "only",
+       .source = "file",
+       .log = log,
+       .bytes = bytes,
+       .offset = place.offset});
+}
+
 void write_unseen(std::string& out, ledger::Time now, const UnseenFiles& unseen) {
   const std::string log = printable(unseen.path);
   const std::string detail = fmt::format(

@@ -18,6 +18,9 @@ void write_emptied(std::string& out, ledger::Time now, const FilePlace& place,
                    std::optional<std::uint64_t> copy_size);
 // A copy was read to its end; its original was emptied some time after it was made.
 void write_cut(std::string& out, ledger::Time now, const FilePlace& place);
+// Compressed after it was read to its end, whoever went on writing to it; `bytes` when known.
+void write_compressed(std::string& out, ledger::Time now, const FilePlace& place,
+                      std::optional<std::uint64_t> bytes);
 // `count` files of `path` came and went behind one that ended at `end`.
 struct UnseenFiles {
   const std::string& path;

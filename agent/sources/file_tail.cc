@@ -126,21 +126,34 @@ bool FileTail::resolve_places(ledger::Time now, RecordSink& sink) {
 bool FileTail::resolve(const FilePlace& place, ledger::Time now, RecordSink& sink) {
   const auto here = look_at_file(place.path);
   if (here && is_file_of(place, *here) && attach(*here, place) == 0) return true;
-  for (const auto& found : list_beside(place.path)) {
+  const auto beside = list_beside(place.path);
+  for (const auto& found : beside) {
     if (!is_file_of(place, found)) continue;
     FilePlace moved = place;
     moved.rotated = true;
     if (attach_renamed(found, moved)) return true;
   }
-  const bool all_read = place.copied || (place.rotated && place.size == place.offset);
-  if (!all_read) {
-    write_gone(line_, now, place);
-  } else if (place.cut) {
-    write_cut(line_, now, place);
-  }
-  if ((!all_read || place.cut) && !sink.take(line_)) return false;
+  line_.clear();
+  write_lost(place, beside, now);
+  if (!line_.empty() && !sink.take(line_)) return false;
   compressed_.let_go(place.path, std::max(place.size, place.offset));
   return true;
+}
+
+// What is lost of a restored file that is not there any more, into line_; nothing when all of it
+// was read.
+void FileTail::write_lost(const FilePlace& place, const std::vector<FoundFile>& beside,
+                          ledger::Time now) {
+  const bool read_so_far = place.size <= place.offset;
+  const auto copies =
+      place.copied ? std::vector<FoundFile>() : compressed_.made_since(place.path, beside);
+  if (read_so_far && !copies.empty()) {
+    const CompressedLength length = length_behind(copies, place.offset);
+    if (!length.is_whole) return write_compressed(line_, now, place, length.beyond);
+  } else if (!place.copied && !(place.rotated && read_so_far)) {
+    return write_gone(line_, now, place);
+  }
+  if (place.cut) write_cut(line_, now, place);
 }
 
 // Opens the file and follows it from `place` on; 0 or an errno.

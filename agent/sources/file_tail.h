@@ -56,6 +56,7 @@ class FileTail : public Source {
 
   bool resolve_places(ledger::Time now, RecordSink& sink);
   bool resolve(const FilePlace& place, ledger::Time now, RecordSink& sink);
+  void write_lost(const FilePlace& place, const std::vector<FoundFile>& beside, ledger::Time now);
   int attach(const FoundFile& found, FilePlace place);
   bool attach_renamed(FoundFile found, const FilePlace& place);
   void look_at_elders(std::size_t index);

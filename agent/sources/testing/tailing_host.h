@@ -1,8 +1,10 @@
 #pragma once
 
+#include <doctest/doctest.h>
 #include <time.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -54,6 +56,12 @@ struct TailingHost {
   std::string log() const { return directory / "app.log"; }
   void rename(std::string_view from, std::string_view to) const {
     std::filesystem::rename(directory / from, directory / to);
+  }
+  // As logrotate does it: through standard input, so that the copy tells no name.
+  void compress(const std::string& from, const std::string& to) const {
+    const std::string command = "gzip <" + directory / from + " >" + directory / to;
+    REQUIRE(std::system(command.c_str()) == 0);
+    std::filesystem::remove(directory / from);
   }
 };
 
