@@ -24,7 +24,7 @@ constexpr int runs_per_step = 1;
 constexpr int runs_at_stop = 32;
 // Lines of the agent's own that wait while the disk is full: the minutes of a day.
 constexpr std::size_t own_lines_held_max = 1500;
-constexpr milliseconds status_interval{1000};
+constexpr milliseconds status_interval{250};
 constexpr milliseconds checkpoint_save_interval = seconds(60);
 constexpr milliseconds checkpoint_record_interval = seconds(3600);
 
@@ -35,10 +35,13 @@ class Intake : public RecordSink {
   bool take(std::string_view line) override {
     if (!sealer_->add(masker_->mask(line), true)) return false;
     masker_->taken();
+    any_ = true;
     return true;
   }
+  bool any() const { return any_; }
 
  private:
+  bool any_ = false;
   Sealer* sealer_;
   Masker* masker_;
 };
@@ -223,7 +226,14 @@ Result<void> Agent::poll_sources(ledger::Time now) {
     }
   }
   ++first_source_;
+  if (intake.any()) last_event_ = polled_at_;
   return {};
+}
+
+Waiting Agent::waiting() const {
+  Waiting waiting = sealer_->waiting();
+  waiting.last_event = last_event_;
+  return waiting;
 }
 
 Result<void> Agent::add_own_lines() {
@@ -260,7 +270,7 @@ Result<void> Agent::make_room() {
 
 Result<void> Agent::close_when_due() {
   if (hold_.active()) return {};
-  SealDecision decision = policy_.decide(sealer_->waiting(), sealer_->now());
+  SealDecision decision = policy_.decide(waiting(), sealer_->now());
   if (decision.reason == SealReason::none && seal_now_) decision.reason = SealReason::events;
   if (decision.reason == SealReason::none) return {};
   if (!sealer_->run_has_room()) {
@@ -539,10 +549,12 @@ milliseconds Agent::next_step() const {
   if (more_ && !held() && !hold_.active()) return milliseconds(0);
   const Moment now = sealer_->now();
   const auto second_end = std::chrono::floor<seconds>(now.wall) + seconds(1);
-  const SealDecision decision = policy_.decide(sealer_->waiting(), now);
+  const SealDecision decision = policy_.decide(waiting(), now);
   if (decision.reason != SealReason::none && !hold_.active()) return milliseconds(0);
   if (hold_.active()) return std::chrono::ceil<milliseconds>(second_end - now.wall);
-  const auto wait = std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
+  auto wait = std::min(std::chrono::ceil<milliseconds>(second_end - now.wall), decision.wait);
+  if (status_stale_)
+    wait = std::clamp(status_at_ + status_interval - now.boot, milliseconds(0), wait);
   return held() ? std::min(held_, wait) : wait;
 }
 

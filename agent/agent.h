@@ -102,6 +102,7 @@ class Agent {
   void queue_checkpoint();
   ledger::Result<void> gather(const Moment& now, bool woken);
   ledger::Result<void> poll_sources(ledger::Time now);
+  Waiting waiting() const;
   ledger::Result<void> add_own_lines();
   void bound_own_lines();
   ledger::Result<void> make_room();
@@ -158,6 +159,7 @@ class Agent {
   std::size_t first_source_ = 0;                      // polled first, in turn
   std::int64_t polled_second_ = 0;                    // wall second of the last poll
   std::chrono::milliseconds polled_at_{};             // boot time of it
+  std::chrono::milliseconds last_event_{};            // of the last poll that had something
   std::chrono::milliseconds checkpoint_record_at_{};  // boot times
   std::chrono::milliseconds checkpoint_saved_at_{};
   std::string saved_checkpoint_;

@@ -54,6 +54,7 @@ SealDecision SealPolicy::decide(const Waiting& waiting, Moment now) const {
     if (!is_free && tokens(now.boot) == 0) {
       due = std::max(due, tokens_at_ + rules_.token_returns);
     }
+    if (is_free && in_burst_) due = std::min(due, waiting.last_event + rules_.burst_end);
     if (now.boot >= due) return {.reason = SealReason::events, .takes_token = !is_free};
     wait = std::min(wait, due - now.boot);
   }
@@ -68,6 +69,7 @@ void SealPolicy::sealed(const SealDecision& decision, Moment now) {
     tokens_at_ += rules_.token_returns * static_cast<std::int64_t>(available - tokens_);
   }
   tokens_ = available - (decision.takes_token && available > 0 ? 1 : 0);
+  in_burst_ = decision.reason == SealReason::full;
   if (decision.reason == SealReason::minute) {
     minute_due_ = next_due(second_, now.wall);
     last_minute_ = now.boot;

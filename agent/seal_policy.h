@@ -19,6 +19,8 @@ struct Moment {
 struct SealRules {
   std::chrono::milliseconds event_delay{2000};  // events wait this long for company
   std::uint64_t events_free = 64;               // so many waiting events need no token
+  // So many waiting events behind a full batch are its rest, once nothing came for `burst_end`.
+  std::chrono::milliseconds burst_end{200};
   std::uint64_t tokens_max = 30;
   std::chrono::milliseconds token_returns{120'000};
 };
@@ -27,6 +29,7 @@ struct SealRules {
 struct Waiting {
   std::uint64_t events = 0;                 // records that should not wait for the minute
   std::chrono::milliseconds first_event{};  // boot time when the first of them came
+  std::chrono::milliseconds last_event{};   // boot time when sources last had some
   bool full = false;                        // the batch takes no more
 };
 
@@ -43,8 +46,8 @@ struct SealDecision {
 unsigned own_second(std::string_view agent_id);
 
 // Decides when to seal: with the host's own second of each minute, after a short delay for events
-// as long as tokens last, at once when full. Pure: decide() reads only its arguments and what
-// sealed() noted.
+// as long as tokens last, at once when full, and so the rest of what filled a batch. Pure: decide()
+// reads only its arguments and what sealed() noted.
 //
 // The minute follows the wall clock; one that stands still or steps back is noticed by the boot
 // clock.
@@ -61,6 +64,7 @@ class SealPolicy {
 
   SealRules rules_;
   unsigned second_;
+  bool in_burst_ = false;  // the last batch was full
   ledger::Time minute_due_;
   std::chrono::milliseconds last_minute_;  // boot time of the last seal for the minute
   std::uint64_t tokens_;

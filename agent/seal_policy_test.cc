@@ -93,6 +93,23 @@ TEST_CASE("A full batch is sealed at once") {
   CHECK(policy.decide({.full = true}, at(seconds(0))).reason == SealReason::full);
 }
 
+TEST_CASE("The rest of what filled a batch follows when nothing more comes") {
+  SealPolicy policy(30, at(seconds(0)));
+  const auto rest = [](std::uint64_t count) {
+    Waiting waiting = events(count, milliseconds(100));
+    waiting.last_event = hours(1) + milliseconds(300);
+    return waiting;
+  };
+  CHECK(policy.decide(rest(64), at(milliseconds(500))).wait == milliseconds(1600));
+  policy.sealed({.reason = SealReason::full}, at(milliseconds(100)));
+  CHECK(policy.decide(rest(64), at(milliseconds(499))).wait == milliseconds(1));
+  CHECK(policy.decide(rest(63), at(milliseconds(500))).wait == milliseconds(1600));
+  const SealDecision decision = decide_and_note(policy, rest(64), at(milliseconds(500)));
+  CHECK(decision.reason == SealReason::events);
+  CHECK_FALSE(decision.takes_token);
+  CHECK(policy.decide(rest(64), at(milliseconds(501))).wait == milliseconds(1599));
+}
+
 TEST_CASE("Heartbeats missed while the host was suspended are counted") {
   SealPolicy policy(0, at(milliseconds(1)));
   CHECK(decide_and_note(policy, {}, at(minutes(1))).skipped == 0);
