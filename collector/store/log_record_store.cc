@@ -6,6 +6,7 @@
 #include <compare>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include "collector/store/part_filing.h"
 #include "collector/store/record_gate.h"
@@ -277,19 +278,63 @@ class Sweep {
   std::mutex mutex_;  // protects visit_ from being called twice at once, and the sum of stats
 };
 
-void count_one(const AggregateQuery& query, std::string_view unit, AggregateGroup group,
-               Aggregate& result) {
-  const auto of_unit = result.units.find(unit);
-  ++(of_unit != result.units.end() ? of_unit : result.units.emplace(unit, 0).first)->second;
-  const auto at = result.counts.find(group);
-  if (at != result.counts.end()) {
-    ++at->second;
-  } else if (result.counts.size() < query.groups_max) {
-    result.counts.emplace(std::move(group), 1);
-  } else {
-    result.stats.complete = false;
+// Counts records into an Aggregate. Neighbours are mostly of one unit and one step, and values
+// repeat: the ordered maps are asked once a value and step.
+class Counter {
+ public:
+  Counter(const AggregateQuery& query, Aggregate& result) : query_(query), result_(result) {}
+
+  void count(std::string_view unit, Time step, const std::optional<std::string>& value) {
+    if (of_unit_ == nullptr || *unit_ != unit) find_unit(unit);
+    ++*of_unit_;
+    if (step != step_) {
+      step_ = step;
+      groups_.clear();
+      absent_ = nullptr;
+    }
+    if (std::uint64_t* group = value ? group_of(*value) : group_without()) ++*group;
   }
-}
+
+ private:
+  void find_unit(std::string_view unit) {
+    auto found = result_.units.find(unit);
+    if (found == result_.units.end()) found = result_.units.emplace(unit, 0).first;
+    unit_ = &found->first;
+    of_unit_ = &found->second;
+  }
+
+  std::uint64_t* group_of(const std::string& value) {
+    const auto known = groups_.find(value);
+    if (known != groups_.end()) return known->second;
+    std::uint64_t* group = find_group({step_, value});
+    if (group != nullptr) groups_.emplace(value, group);
+    return group;
+  }
+
+  std::uint64_t* group_without() {
+    if (absent_ == nullptr) absent_ = find_group({step_, std::nullopt});
+    return absent_;
+  }
+
+  // Null when there are too many.
+  std::uint64_t* find_group(AggregateGroup group) {
+    const auto found = result_.counts.find(group);
+    if (found != result_.counts.end()) return &found->second;
+    if (result_.counts.size() < query_.groups_max) {
+      return &result_.counts.emplace(std::move(group), 0).first->second;
+    }
+    result_.stats.complete = false;
+    return nullptr;
+  }
+
+  const AggregateQuery& query_;
+  Aggregate& result_;
+  const std::string* unit_ = nullptr;
+  std::uint64_t* of_unit_ = nullptr;
+  Time step_{};
+  std::unordered_map<std::string, std::uint64_t*> groups_;  // of step_, by value
+  std::uint64_t* absent_ = nullptr;                         // of step_, without a value
+};
 
 // Counts what the chunks hold that are this worker's.
 struct CountingWorker {
@@ -303,14 +348,14 @@ struct CountingWorker {
     ChunkReader::Wish wish;
     wish.with_lines = false;
     if (query.by == CountBy::field) wish.field = query.field;
+    Counter counter(query, result);
     for (std::size_t i = first; i < sources.chunks.size() && done; i += step) {
-      done = reader.read(
-          sources, sources.chunks[i], wish,
-          [&](const FoundRecord& record, std::string_view,
-              const std::optional<std::string>& value) {
-            count_one(query, record.unit,
-                      {step_of(record.time, query.step), value_of(query, record, value)}, result);
-          });
+      done = reader.read(sources, sources.chunks[i], wish,
+                         [&](const FoundRecord& record, std::string_view,
+                             const std::optional<std::string>& value) {
+                           counter.count(record.unit, step_of(record.time, query.step),
+                                         value_of(query, record, value));
+                         });
     }
     const bool complete = result.stats.complete;
     result.stats = reader.stats();

@@ -232,7 +232,8 @@ Result<void> ChunkReader::read_block(const Chunk& chunk, const Wish& wish, const
       stats_.bytes += line.size();
     }
     RecordGate& judge = parse ? gate : short_gate;
-    if (!judge.admits({.key = {record.time, std::string(run.stream), record.number},
+    if (judge.needs_record() &&
+        !judge.admits({.key = {record.time, std::string(run.stream), record.number},
                        .host = record.host,
                        .unit = record.unit,
                        .received = record.received,
