@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "agent/sources/elapsed.h"
@@ -24,7 +23,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
 constexpr auto look_interval = seconds(1);
 // The kernel tells of new names; else, and while something cannot be opened; no directory yet.
 constexpr auto search_interval = seconds(60);
@@ -118,6 +116,7 @@ bool FileTail::resolve_places(ledger::Time now, RecordSink& sink) {
   while (!unresolved_.empty()) {
     if (!resolve(unresolved_.front(), now, sink)) return false;
     unresolved_.erase(unresolved_.begin());
+    if (unresolved_.empty()) note_unread_originals();
   }
   return true;
 }
@@ -241,6 +240,7 @@ bool FileTail::search(ledger::Time now, RecordSink& sink) {
     if (!look_for_unseen(files_[i].file.place().path, now, sink)) return false;
   }
   compressed_known_ = true;
+  if (!restart_emptied_first(now, sink)) return false;
   const FoundFiles found = find_files(options_.patterns, options_.excludes);
   std::set<std::string> unwatched;
   for (const auto& directory : found.directories) {
@@ -295,7 +295,7 @@ bool FileTail::adopt(const FoundFile& found, ledger::Time now, RecordSink& sink)
   if (error == 0) {
     files_.back().matched = true;
     look_at_elders(files_.size() - 1);
-    if (is_copy(files_.back())) files_.back().file.set_copied(true);
+    note_copy(files_.back());
     if (first_start_ && options_.start == FileStart::end) files_.back().file.skip_to_end();
     reported_.erase(found.path);
     return true;
@@ -357,10 +357,7 @@ void FileTail::adopt_born_between(const std::string& path, Span born, bool cut) 
     place.cut = cut;
     if (!attach_renamed(beside, place)) continue;
     look_at_elders(files_.size() - 1);
-    if (is_copy_of_elder(files_.back())) {
-      files_.back().file.set_copied(true);
-      files_.back().file.set_told();
-    }
+    if (note_copy(files_.back())) files_.back().file.set_told();
   }
 }
 
@@ -373,116 +370,6 @@ void FileTail::adopt_missed_without_owner() {
       ownerless.insert(place.path);
   }
   for (const auto& path : ownerless) adopt_missed(path, never_ns);
-}
-
-bool FileTail::is_copy_of_elder(const Tracked& suspect) const {
-  return std::any_of(files_.begin(), files_.end(), [&](const Tracked& tracked) {
-    const FilePlace& place = tracked.file.place();
-    return &tracked != &suspect && place.path == suspect.file.place().path &&
-           is_copy_of(suspect.file.descriptor(), tracked.file.descriptor(), place);
-  });
-}
-
-// Whether a followed file is the original of `suspect`: copytruncate makes a copy just before it
-// empties the original. The lines come, or came, from there.
-bool FileTail::is_copy(const Tracked& suspect) const {
-  const std::string& path = suspect.file.place().path;
-  return std::any_of(files_.begin(), files_.end(), [&](const Tracked& tracked) {
-    const FilePlace& place = tracked.file.place();
-    if (place.rotated || place.copied || directory_of(place.path) != directory_of(path))
-      return false;
-    return is_rotation_name(base_name_of(place.path), base_name_of(path)) &&
-           is_copy_of(suspect.file.descriptor(), tracked.file.descriptor(), place);
-  });
-}
-
-// What only looked like a copy turns out to be a log of its own when it grows differently.
-void FileTail::check_copy(Tracked& tracked) {
-  if (!tracked.file.has_grown()) return;
-  const bool beside_original = tracked.file.place().rotated;
-  tracked.file.set_copied(beside_original ? is_copy_of_elder(tracked) : is_copy(tracked));
-  tracked.dirty = !tracked.file.place().copied;
-}
-
-// The file at `index` was emptied in place. Its copy, when there is one beside it, gives what was
-// not read yet; what was written between the copy and the emptying is lost. False: the sink is
-// full.
-bool FileTail::restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink) {
-  const FilePlace old = files_[index].file.place();
-  std::optional<FoundFile> copy = find_copy(files_[index]);
-  write_emptied(line_, now, old, copy ? std::optional(copy->size) : std::nullopt);
-  if (!sink.take(line_)) return false;
-  FilePlace anew;
-  anew.path = old.path;
-  anew.device = old.device;
-  anew.inode = old.inode;
-  anew.born_ns = old.born_ns;
-  anew.rotated = old.rotated;
-  files_[index].file.go_on_at(std::move(anew));
-  if (copy) read_copies_first(index, *copy, old);
-  return true;
-}
-
-std::optional<FoundFile> FileTail::find_copy(const Tracked& emptied) const {
-  const FilePlace& place = emptied.file.place();
-  if (place.fingerprint.length == 0) return std::nullopt;
-  std::optional<FoundFile> newest;
-  for (auto& file : list_beside(place.path)) {
-    if (!is_rotation_name(base_name_of(place.path), base_name_of(file.path))) continue;
-    const std::size_t known = find_tracked(file);
-    const bool followed = known < files_.size() && !files_[known].file.place().copied;
-    if (file.size < place.offset || followed) continue;
-    const int descriptor = open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (descriptor < 0) continue;
-    if (begins_as(descriptor, place.fingerprint)) newest = std::move(file);
-    close(descriptor);
-  }
-  return newest;
-}
-
-// The copy takes over the place that the original had. Copies that were made after it hold what the
-// original held in between. All of them come in front of the original.
-void FileTail::read_copies_first(std::size_t index, const FoundFile& copy, FilePlace place) {
-  const std::string path = place.path;
-  place.device = copy.device;
-  place.inode = copy.inode;
-  place.born_ns = copy.keeps_birth ? copy.born_ns : 0;
-  place.rotated = true;
-  std::size_t at = find_tracked(copy);
-  if (at < files_.size()) {
-    files_[at].file.go_on_at(std::move(place));
-  } else if (!attach_renamed(copy, place)) {
-    return;
-  }
-  files_[at].dirty = files_[at].silent = true;
-  adopt_born_between(path, {copy.born_ns, never_ns}, true);
-  move_behind_elders(index);
-}
-
-// A file of which nothing was read has no fingerprint, so nothing shows that it was filled, copied
-// and emptied before anyone looked. But then there are copies younger than those that are known.
-// True: some were found and stand in front of the file now.
-bool FileTail::adopt_unseen_copies(std::size_t index) {
-  const FilePlace& place = files_[index].file.place();
-  if (place.offset > 0 || place.rotated || !files_[index].has_elder) return false;
-  // A copy is no older than its original; within one tick of the clock both look alike.
-  std::optional<std::int64_t> youngest_ns;
-  for (std::size_t i = 0; i < index; ++i) {
-    if (files_[i].file.place().path == place.path && files_[i].born_ns >= files_[index].born_ns)
-      youngest_ns = std::max(youngest_ns.value_or(0), files_[i].born_ns);
-  }
-  const std::size_t count = files_.size();
-  if (youngest_ns) adopt_born_between(std::string(place.path), {*youngest_ns, never_ns}, true);
-  if (files_.size() == count) return false;
-  move_behind_elders(index);
-  return true;
-}
-
-void FileTail::move_behind_elders(std::size_t index) {
-  const auto original = files_.begin() + static_cast<std::ptrdiff_t>(index);
-  original->has_elder = true;
-  std::rotate(original, original + 1, files_.end());
-  index_files();
 }
 
 // Its index, or files_.size().

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,6 +46,7 @@ class FileTail : public Source {
   int wake_descriptor() const override { return watch_.descriptor(); }
 
  private:
+  static constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
   struct Tracked {
     TailedFile file;
     std::int64_t born_ns = 0;
@@ -52,6 +54,8 @@ class FileTail : public Source {
     bool silent = false;     // the kernel does not tell when it grows: look every second
     bool matched = false;    // some pattern matched it at the last search
     bool has_elder = false;  // an older file under the same path is, or was, still to be read
+    // Of a copy: the inode of its original, when nothing of that was read yet.
+    std::optional<std::uint64_t> unread_original = {};
   };
 
   bool resolve_places(ledger::Time now, RecordSink& sink);
@@ -61,6 +65,7 @@ class FileTail : public Source {
   bool attach_renamed(FoundFile found, const FilePlace& place);
   void look_at_elders(std::size_t index);
   bool adopt_unseen_copies(std::size_t index);
+  bool read_noted_copies(std::size_t index);
   void move_behind_elders(std::size_t index);
   void follow_events();
   void look_for_news(ledger::Time now);
@@ -76,10 +81,13 @@ class FileTail : public Source {
   void adopt_missed_without_owner();
   bool look_for_unseen(const std::string& path, ledger::Time now, RecordSink& sink);
   std::uint64_t nameless_of(const std::string& path) const;
-  bool is_copy_of_elder(const Tracked& suspect) const;
+  const Tracked* original_among_elders(const Tracked& suspect) const;
   void forget_finished(ledger::Time now);
-  bool is_copy(const Tracked& suspect) const;
+  const Tracked* original_beside(const Tracked& suspect) const;
+  bool note_copy(Tracked& suspect);
+  void note_unread_originals();
   void check_copy(Tracked& tracked);
+  bool restart_emptied_first(ledger::Time now, RecordSink& sink);
   bool restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink);
   std::optional<FoundFile> find_copy(const Tracked& emptied) const;
   void read_copies_first(std::size_t index, const FoundFile& copy, FilePlace place);

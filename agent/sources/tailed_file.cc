@@ -111,6 +111,8 @@ TailedFile::Outcome TailedFile::read_some(ReadContext& context) {
   return outcome;
 }
 
+bool TailedFile::is_emptied() const { return is_emptied(size_of(descriptor_)); }
+
 bool TailedFile::is_emptied(std::uint64_t size) const {
   return size < place_.offset || !begins_as(descriptor_, place_.fingerprint);
 }

@@ -61,6 +61,7 @@ class TailedFile {
   // When the file last had something to read, or its first look.
   ledger::Time last_active() const { return last_active_; }
 
+  bool is_emptied() const;  // as read_some would find it now
   // True when a look at the file's size says that there is something to do.
   bool has_news() const;
   const std::string& log() const { return log_; }  // the path as records carry it

@@ -59,7 +59,7 @@ class Neighbour(threading.Thread):
     def run(self):
         context = ssl.create_default_context(cafile=str(self.bench.ca))
         headers = {'Authorization': f'Bearer {self.bench.token}'}
-        way = http.client.HTTPSConnection('localhost', self.bench.api_port, context=context)
+        way = http.client.HTTPSConnection('127.0.0.1', self.bench.api_port, context=context)
         while not self.done.is_set():
             began = time.monotonic()
             try:
