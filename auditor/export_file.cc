@@ -13,10 +13,10 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::string_view form = "yunjian/export/v1";
+constexpr std::string_view export_form = "yunjian/export/v1";
 constexpr std::uint64_t path_hashes_max = 64;
 constexpr std::uint64_t line_bytes_max = 256;
-constexpr std::uint64_t streams_max = 1'000'000;
+constexpr std::uint64_t export_streams_max = 1'000'000;
 
 void append_part(std::string& out, std::string_view name, std::string_view bytes) {
   out += fmt::format("{} {}\n", name, bytes.size());
@@ -136,8 +136,8 @@ ExportedStream read_stream(Parts& parts) {
 
 std::string format_export(const Export& exported) {
   std::string out =
-      fmt::format("{} {}\nperiod {} {}\n", form, exported.what, ledger::format_time(exported.from),
-                  ledger::format_time(exported.to));
+      fmt::format("{} {}\nperiod {} {}\n", export_form, exported.what,
+                  ledger::format_time(exported.from), ledger::format_time(exported.to));
   append_part(out, "checkpoint", exported.checkpoint);
   out += fmt::format("streams {}\n", exported.streams.size());
   for (const ExportedStream& stream : exported.streams) {
@@ -159,19 +159,19 @@ std::string format_export(const Export& exported) {
 Result<Export> parse_export(std::string_view bytes) {
   Parts parts(bytes);
   Export exported;
-  exported.what = parts.line(form);
+  exported.what = parts.line(export_form);
   const std::string_view period = parts.line("period");
   const std::size_t space = std::min(period.find(' '), period.size());
   exported.from = parts.time("period", period.substr(0, space));
   exported.to = parts.time("period", period.substr(std::min(space + 1, period.size())));
   exported.checkpoint = parts.part("checkpoint", ledger::note_bytes_max);
-  const std::uint64_t streams = parts.number("streams", parts.line("streams"), streams_max);
+  const std::uint64_t streams = parts.number("streams", parts.line("streams"), export_streams_max);
   for (std::uint64_t i = 0; i < streams && !parts.failed(); ++i) {
     exported.streams.push_back(read_stream(parts));
   }
   if (!parts.failed() && format_export(exported) != bytes) parts.refuse("end");
   if (!parts.failed()) return exported;
-  return ledger::fail(ErrorKind::reject, fmt::format("not a {}: {}", form, parts.problem()));
+  return ledger::fail(ErrorKind::reject, fmt::format("not a {}: {}", export_form, parts.problem()));
 }
 
 }  // namespace yunjian::auditor

@@ -40,8 +40,6 @@ std::size_t end_of_text(std::string_view line, std::size_t at) {
   return at;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // Behind a number that begins at `at`; `at` when there is none of the usual form.
 std::size_t end_of_number(std::string_view line, std::size_t at) {
   std::size_t end = at;

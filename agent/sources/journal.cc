@@ -47,7 +47,7 @@ std::string format_place(const JournalPlace& place) {
   return fmt::format("journal/v1 inside {} {}", place.parts, place.cursor);
 }
 
-std::optional<JournalPlace> parse_place(std::string_view text) {
+std::optional<JournalPlace> parse_journal_place(std::string_view text) {
   constexpr std::string_view behind = "journal/v1 behind ";
   constexpr std::string_view inside = "journal/v1 inside ";
   JournalPlace place;
@@ -120,7 +120,7 @@ class Journal : public Source {
 
 void Journal::restore(std::string_view position) {
   if (position.empty()) return;
-  if (auto place = parse_place(position)) {
+  if (auto place = parse_journal_place(position)) {
     place_ = std::move(*place);
   } else {
     bad_position_ = true;

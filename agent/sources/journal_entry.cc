@@ -9,7 +9,7 @@
 namespace yunjian::agent {
 namespace {
 
-constexpr std::size_t fixed_overhead = 512;  // keys, numbers and punctuation
+constexpr std::size_t entry_overhead = 512;  // keys, numbers and punctuation
 constexpr std::size_t name_bytes_max = 1024;
 // SD_MESSAGE_JOURNAL_DROPPED and SD_MESSAGE_JOURNAL_MISSED of sd-messages(3).
 constexpr std::string_view suppressed_id = "a596d6fe7bfa4994828e72309e95d61e";
@@ -117,7 +117,7 @@ void JournalEntry::write(std::string& out, ledger::Time time, std::string_view p
 
 std::size_t JournalEntry::overhead() const {
   // Escaping makes at most 6 characters of one.
-  return fixed_overhead + 6 * (log().size() + std::max(identifier_.size(), command_.size()));
+  return entry_overhead + 6 * (log().size() + std::max(identifier_.size(), command_.size()));
 }
 
 std::optional<CursorNumber> cursor_number(std::string_view cursor) {

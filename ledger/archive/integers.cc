@@ -5,10 +5,10 @@
 #include <bit>
 #include <charconv>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::ledger {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool all_digits(std::string_view text) { return std::ranges::all_of(text, is_digit); }
 

@@ -215,8 +215,8 @@ class Recovery {
   // Files of a longer tree.
   Result<void> remove_beyond() {
     for (unsigned level = 0; level < tile_levels; ++level) {
-      const std::uint64_t hashes = hashes_at(level, size_);
-      auto removed = files_.remove_from(level, (hashes + tile_width - 1) / tile_width);
+      const std::uint64_t count = hashes_at(level, size_);
+      auto removed = files_.remove_from(level, (count + tile_width - 1) / tile_width);
       if (!removed) return removed;
     }
     return {};
@@ -249,17 +249,17 @@ class Recovery {
   // Loads the growing tile of a level and compares it with the tiles below it. What is missing
   // lowers known_ to where it begins.
   Result<void> check_edge(unsigned level) {
-    const std::uint64_t hashes = hashes_at(level, known_);
-    const std::uint64_t first = hashes / tile_width * tile_width;
+    const std::uint64_t count = hashes_at(level, known_);
+    const std::uint64_t first = count / tile_width * tile_width;
     auto bytes = files_.read(level, first / tile_width);
     if (!bytes) return failure(bytes);
-    const std::size_t wanted = (hashes - first) * sizeof(Hash);
+    const std::size_t wanted = (count - first) * sizeof(Hash);
     if (bytes->size() < wanted) {
       known_ = first << (level * tile_height);
       return {};
     }
     edges_.at(level) = tile_tree_of(hasher_, std::string_view(*bytes).substr(0, wanted));
-    for (std::uint64_t index = first; index < hashes; ++index) {
+    for (std::uint64_t index = first; index < count; ++index) {
       auto checked = check_tile({level - 1, index}, edges_.at(level).node(0, index - first));
       if (!checked) return failure(checked);
       if (!*checked) {

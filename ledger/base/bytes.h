@@ -27,6 +27,7 @@ std::string to_base64(std::string_view bytes);  // RFC 4648 section 4, padded
 Result<std::string> from_base64(std::string_view text);
 Result<Hash> hash_from_base64(std::string_view text);
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // Decimal without sign or leading zeros, < 2^63.
 Result<std::uint64_t> parse_decimal(std::string_view text);
 

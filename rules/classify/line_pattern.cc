@@ -6,10 +6,13 @@
 #include <cstring>
 #include <optional>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::rules {
 
 using ledger::ErrorKind;
 using ledger::fail;
+using ledger::is_digit;
 using ledger::Result;
 
 namespace {
@@ -17,7 +20,6 @@ namespace {
 constexpr std::array<std::string_view, slot_count> slot_names = {
     "", "user", "uid", "address", "resource", "operation", "status"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 constexpr auto nowhere = std::string_view::npos;

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::rules {
+
+using ledger::is_digit;
 
 namespace {
 
 constexpr std::size_t program_bytes_max = 64;
 constexpr std::size_t host_bytes_max = 255;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 // "9" stands for any digit, "a" for any letter, "?" for a digit or a blank.
