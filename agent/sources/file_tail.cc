@@ -423,7 +423,11 @@ bool FileTail::read_all(ledger::Time now, RecordSink& sink) {
         more = true;
         break;
       }
+      const bool unread = tracked.file.place().offset == 0;
       auto outcome = tracked.file.read_some(context);
+      if (unread && tracked.file.place().offset > 0) {
+        forget_unread_original(tracked.file.place().inode);
+      }
       if (outcome == TailedFile::Outcome::emptied) {
         // Files may have come in front of this one: the turn begins again.
         if (!restart_emptied(index, now, sink)) return true;

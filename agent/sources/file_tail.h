@@ -86,6 +86,7 @@ class FileTail : public Source {
   const Tracked* original_beside(const Tracked& suspect) const;
   bool note_copy(Tracked& suspect);
   void note_unread_originals();
+  void forget_unread_original(std::uint64_t inode);
   void check_copy(Tracked& tracked);
   bool restart_emptied_first(ledger::Time now, RecordSink& sink);
   bool restart_emptied(std::size_t index, ledger::Time now, RecordSink& sink);

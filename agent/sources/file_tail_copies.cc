@@ -53,6 +53,13 @@ bool FileTail::note_copy(Tracked& suspect) {
   return original != nullptr;
 }
 
+// From then on the original's beginning tells of what becomes of it.
+void FileTail::forget_unread_original(std::uint64_t inode) {
+  for (Tracked& tracked : files_) {
+    if (tracked.unread_original == inode) tracked.unread_original.reset();
+  }
+}
+
 // What only looked like a copy turns out to be a log of its own when it grows differently.
 void FileTail::check_copy(Tracked& tracked) {
   if (!tracked.file.has_grown()) return;
@@ -89,9 +96,7 @@ bool FileTail::restart_emptied(std::size_t index, ledger::Time now, RecordSink& 
   anew.born_ns = old.born_ns;
   anew.rotated = old.rotated;
   files_[index].file.go_on_at(std::move(anew));
-  for (Tracked& tracked : files_) {
-    if (tracked.unread_original == old.inode) tracked.unread_original.reset();
-  }
+  forget_unread_original(old.inode);
   if (copy) read_copies_first(index, *copy, old);
   return true;
 }

@@ -32,10 +32,10 @@ if(YUNJIAN_PCH)
   target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_COLD_OPTIONS})
 endif()
 
-# In the release build twelve sources of a library are compiled as one, which halves the time their
+# In the release build eight sources of a library are compiled as one, which halves the time their
 # headers take. ALONE names sources whose file-local names others have too.
 option(YUNJIAN_UNITY "compile several sources at once" ${YUNJIAN_RELEASE})
-set(YUNJIAN_UNITY_SIZE 12)
+set(YUNJIAN_UNITY_SIZE 8)
 
 function(yunjian_target name pch)
   target_link_libraries(${name} PRIVATE yunjian_options)
