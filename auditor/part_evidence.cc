@@ -174,7 +174,7 @@ void PartEvidence::give_bodies(std::shared_ptr<const PartReader> part, EvidenceV
     }
     if (!*more) return;
     const ledger::PartRow& row = cursor.row();
-    if (row.hollow || (row.records == 0 && !row.fill)) continue;
+    if (row.hollow) continue;
     lines.clear();
     for (const ledger::PartLine& line : cursor.lines()) {
       if (!lines.empty() || &line != &cursor.lines().front()) lines.push_back('\n');

@@ -64,6 +64,21 @@ TEST_CASE("an honest log is good, and everything in it was counted") {
   CHECK(verify(log, head_of(log)).findings.count(FindingKind::notice) == 2);
 }
 
+TEST_CASE("a batch without records is whole in the WAL and in a part") {
+  SampleLog log;
+  const std::size_t stream = log.enrol("water-bureau", "web-01");
+  log.seal(stream, {log.random_line(60)});
+  log.seal(stream, {});
+  log.seal(stream, {log.random_line(60)});
+  for (std::size_t filed = 0; filed <= log.entries().size(); ++filed) {
+    CAPTURE(filed);
+    log.write_with_part(filed);
+    const VerifyResult result = verify(log);
+    CHECK(result.findings.exit_code(false) == 0);
+    CHECK(result.counts.batches.bodies == 3);
+  }
+}
+
 TEST_CASE("a record that was changed with all checksums made anew is named") {
   SampleLog log;
   fill(log);
