@@ -163,7 +163,8 @@ bool PartEvidence::give_leaves(const PartReader& part, EvidenceVisitor& visitor,
   return false;
 }
 
-void PartEvidence::give_bodies(std::shared_ptr<const PartReader> part, EvidenceVisitor& visitor) {
+void PartEvidence::give_bodies(const std::shared_ptr<const PartReader>& part,
+                               EvidenceVisitor& visitor) {
   ledger::PartCursor cursor(part);
   std::string lines;
   for (;;) {

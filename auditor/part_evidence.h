@@ -30,7 +30,7 @@ class PartEvidence {
   bool visit_part(const ledger::PartManifest::Part& named, EvidenceVisitor& visitor,
                   const TakeLeaf& take);
   bool give_leaves(const ledger::PartReader& part, EvidenceVisitor& visitor, const TakeLeaf& take);
-  void give_bodies(std::shared_ptr<const ledger::PartReader> part, EvidenceVisitor& visitor);
+  void give_bodies(const std::shared_ptr<const ledger::PartReader>& part, EvidenceVisitor& visitor);
   ledger::Result<void> check_names(EvidenceVisitor& visitor);
   void check_streams(EvidenceVisitor& visitor);
 

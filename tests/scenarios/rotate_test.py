@@ -233,6 +233,11 @@ def annoy(agent, chance, until):
     return count
 
 
+def has_sealed(bench):
+    status = bench.dir / 'web-01' / 'status.json'
+    return status.exists() and json.loads(status.read_text())['sealed'] > 0
+
+
 def records(bench, query):
     items = sorted(bench.search(query), key=lambda item: item['number'])
     return [json.loads(item['line']) for item in items]
@@ -318,7 +323,8 @@ def main():
         for scheme in schemes:
             scheme.path.touch()
         agent.start()
-        lab.wait_until('the agent', 60, lambda: 'runs as' in agent.tail())
+        # What is rotated before an agent's very first look is none of its business.
+        lab.wait_until('the first batch', 60, lambda: has_sealed(bench))
         for scheme in schemes:
             scheme.start()
         chance = random.Random(options.seed)
