@@ -13,6 +13,9 @@ using namespace block_format;
 
 namespace {
 
+// A column of more different values is likely to have each once.
+constexpr std::size_t line_fields_max = 256;
+
 Failure damaged(std::string_view what) {
   return fail(ErrorKind::corrupt, "a block is damaged: " + std::string(what));
 }
@@ -257,8 +260,37 @@ Result<void> LaneBlock::load_lines() {
   for (Stored& stored : columns_) {
     if ((stored.flags & flag_derived) != 0) continue;
     if (auto field = load(stored); !field) return failure(field);
+    if (stored.line_key.empty()) encode_fields(stored);
   }
   return {};
+}
+
+void LaneBlock::encode_fields(Stored& stored) {
+  append_json_string(stored.line_key, stored.key);
+  stored.line_key.push_back(':');
+  const std::vector<std::string>& distinct = stored.column->distinct();
+  if (distinct.size() > line_fields_max) return;
+  for (const std::string& value : distinct) {
+    std::string& field = stored.line_fields.emplace_back(stored.line_key);
+    if ((stored.flags & flag_string) != 0) {
+      append_json_string(field, value);
+    } else {
+      field += value;
+    }
+  }
+}
+
+void LaneBlock::append_field(const Stored& stored, std::size_t row, std::string& out) const {
+  const std::uint32_t at = (*stored.places)[row];
+  if (!stored.line_fields.empty()) {
+    out += stored.line_fields[stored.column->code(at)];
+    return;
+  }
+  out += stored.line_key;
+  if ((stored.flags & flag_string) == 0) return stored.column->append(at, out);
+  value_.clear();
+  stored.column->append(at, value_);
+  append_json_string(out, value_);
 }
 
 void LaneBlock::append_line(std::size_t row, std::string& out) const {
@@ -267,7 +299,6 @@ void LaneBlock::append_line(std::size_t row, std::string& out) const {
     const Stored& stored = columns_[*whole_column_];
     return stored.column->append((*stored.places)[row], out);
   }
-  std::string value;
   bool first = true;
   out.push_back('{');
   for (const std::uint16_t index : shape) {
@@ -280,16 +311,7 @@ void LaneBlock::append_line(std::size_t row, std::string& out) const {
       out.push_back('"');
       continue;
     }
-    const Stored& stored = columns_[index - 1U];
-    append_json_string(out, stored.key);
-    out.push_back(':');
-    if ((stored.flags & flag_string) == 0) {
-      stored.column->append((*stored.places)[row], out);
-      continue;
-    }
-    value.clear();
-    stored.column->append((*stored.places)[row], value);
-    append_json_string(out, value);
+    append_field(columns_[index - 1U], row, out);
   }
   out.push_back('}');
 }

@@ -157,6 +157,9 @@ class LaneBlock {
     std::uint64_t checksum = 0;
     std::unique_ptr<Column> column;
     std::unique_ptr<std::vector<std::uint32_t>> places;
+    // For lines: "key": and, of a column of few values, "key":value by code.
+    std::string line_key;
+    std::vector<std::string> line_fields;
   };
   Result<void> read_head(std::string_view head);
   Result<void> read_runs(Unpacker& in);
@@ -165,6 +168,8 @@ class LaneBlock {
   Result<void> check_shapes() const;
   Result<Field> load(Stored& stored);
   Result<void> place(Stored& stored);
+  static void encode_fields(Stored& stored);
+  void append_field(const Stored& stored, std::size_t row, std::string& out) const;
 
   Fetch fetch_;
   BlockFacts facts_;
@@ -176,6 +181,7 @@ class LaneBlock {
   std::vector<std::uint16_t> row_shapes_;
   std::vector<Stored> columns_;
   std::optional<std::size_t> whole_column_;
+  mutable std::string value_;  // of the field that is being appended; reused
 };
 
 }  // namespace yunjian::ledger
