@@ -1,6 +1,8 @@
 #include "auditor/verifier.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "auditor/directory_evidence.h"
@@ -153,6 +155,19 @@ TEST_CASE("a removed batch, stream or tail is named, whoever signed the checkpoi
     if (resigned) CHECK(with_removed(tail, false) == 0);
     if (!resigned) CHECK(with_removed(stream, false) != 0);
   }
+}
+
+TEST_CASE("a roster that stands there twice is tampering, also at the end") {
+  SampleLog log;
+  fill(log);
+  log.add_roster(log.agents());
+  log.write();
+  CHECK(verdict(log) == 0);
+  const auto head = head_of(log);
+  const std::string place = fmt::format("leaf {}", log.entries().size());
+  log.entries().push_back(log.entries().back());
+  log.write();
+  CHECK(names(verify(log, head), FindingKind::tampered, place));
 }
 
 TEST_CASE("a missing middle batch is named by stream and number") {
