@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "auditor/words.h"
 #include "ledger/statement_leaves.h"
@@ -151,6 +152,14 @@ void AgentBook::roster(std::uint64_t leaf, const ledger::Roster& roster, std::st
     return found(FindingKind::tampered, leaf, "名册所指的日志大小不合理",
                  "the roster names a tree that is not the one it was made for");
   }
+  // A roster is made when the one before is in the log.
+  if (const auto before = std::exchange(last_roster_, leaf); before && roster.size <= *before) {
+    return found(FindingKind::tampered, leaf,
+                 fmt::format("名册所指的日志还没有叶子 {} 的前一份名册", *before),
+                 fmt::format("the roster is for a tree without the roster before it, leaf {}: "
+                             "it was put there again, or late",
+                             *before));
+  }
   at_size_ = positions_since(roster.size);
   std::set<std::string, std::less<>> named;
   while (!lines.empty()) {
@@ -266,6 +275,7 @@ std::string AgentBook::save() const {
                   time(own_start_), time(last_all_), time(log_time_), counts_.rosters,
                   counts_.roster_lines, counts_.retirements, counts_.endorsements);
   if (!successor_.empty()) out += fmt::format("successor {}\n", successor_);
+  if (last_roster_) out += fmt::format("roster {}\n", *last_roster_);
   for (const auto& [id, agent] : agents_) {
     out += fmt::format(
         "agent {} {} {} {} {} {} {} {} {}\n", id, agent.unit, agent.host, agent.at.incarnation,
@@ -324,6 +334,8 @@ bool AgentBook::load_line(std::string_view line) {
     agent.told = told;
   } else if (name == "successor") {
     successor_ = words.word();
+  } else if (name == "roster") {
+    last_roster_ = words.number();
   } else if (name == "enrolment") {
     const std::uint64_t leaf = words.number();
     enrolments_[leaf] = words.hash();

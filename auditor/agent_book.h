@@ -126,6 +126,7 @@ class AgentBook {
   std::string successor_;
   std::optional<ledger::Time> own_start_;
   std::optional<ledger::Time> last_all_;
+  std::optional<std::uint64_t> last_roster_;  // its leaf
   std::optional<ledger::Time> log_time_;
   bool gap_told_ = false;
   Counts counts_;

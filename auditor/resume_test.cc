@@ -136,6 +136,16 @@ TEST_CASE("what comes behind the resumed point is held against what lies before 
   CHECK_FALSE(rest.saved);
 }
 
+TEST_CASE("a roster from before the resumed point that is put there again is tampering") {
+  Fleet fleet;
+  fleet.hour();
+  const Run first = verify(fleet, std::nullopt);
+  const ledger::TreeHead pinned = fleet.head();
+  const SampleLog::Entry roster = fleet.log.last();
+  fleet.log.entries().push_back(roster);
+  CHECK(verify(fleet, pinned, first.saved).result.findings.exit_code(false) == 1);
+}
+
 // A check that stops when the collector does not answer any more; what it kept until then.
 std::optional<SavedCheck> interrupted(Fleet& fleet, std::optional<ledger::TreeHead> pinned,
                                       std::uint64_t fails_at,

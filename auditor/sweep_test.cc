@@ -66,6 +66,7 @@ struct Damage {
   std::vector<std::size_t> entries;
   // The order of the leaves alone is another: only a root can tell, over the leaves up to there.
   bool root_only = false;
+  bool twins = false;  // the entry stands beside its double: either is the one too many
 };
 
 // One thread's copy of the directory, damaged and restored again and again.
@@ -124,6 +125,7 @@ class Patient {
     const testing::NamedPlace place(finding.place);
     const auto entry = [&](std::size_t at) {
       if (objects_.names_entry(finding, at)) return true;
+      if (damage.twins && place.leaves.from == at + 1 && place.leaves.to == at + 1) return true;
       // Without an entry that no stream misses the log is only shorter.
       const bool shorter =
           damage.kind == "drop an entry" && !place.leaves.is_empty() && place.leaves.from >= at;
@@ -213,6 +215,7 @@ class Patient {
       case 2:
         damage.kind = "double an entry";
         damage.entries.push_back(other);
+        damage.twins = at == other;
         entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(other), entries[at]);
         break;
       case 3: {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "auditor/tile_reader.h"
 #include "auditor/words.h"
 #include "ledger/leaves.h"
@@ -248,9 +246,6 @@ void LogVerifier::take_leaf(std::string_view bytes, const Hash& leaf_hash,
   auto note = ledger::open_note(bytes, {log_});
   if (!note) return wrong("叶子没有日志密钥的有效签名", "the leaf is not signed by the log's key");
   if (*name == "endorsement") return book_.endorsement(leaf_, bytes);
-  if (*name == "roster" && std::exchange(last_roster_, leaf_hash) == leaf_hash) {
-    return wrong("名册与前一份逐字节相同", "the roster repeats the one before byte for byte");
-  }
   signed_leaf(*name, note->text);
 }
 

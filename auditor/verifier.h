@@ -134,7 +134,6 @@ class LogVerifier : public EvidenceVisitor {
   std::multimap<std::uint64_t, KeptRoot> history_;  // by tree size
   Evidence* evidence_ = nullptr;                    // during run()
   std::uint64_t leaf_ = 0;                          // that is being checked
-  ledger::Hash last_roster_{};                      // hash of the newest roster's leaf
   bool root_holds_ = false;
   std::chrono::steady_clock::time_point saved_at_;
   std::chrono::duration<double> notes_took_{};

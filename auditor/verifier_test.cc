@@ -157,17 +157,22 @@ TEST_CASE("a removed batch, stream or tail is named, whoever signed the checkpoi
   }
 }
 
-TEST_CASE("a roster that stands there twice is tampering, also at the end") {
+TEST_CASE("a roster that is put there again is tampering, also behind a newer one") {
   SampleLog log;
   fill(log);
+  const std::size_t older = log.add_roster(log.agents());
   log.add_roster(log.agents());
   log.write();
   CHECK(verdict(log) == 0);
   const auto head = head_of(log);
   const std::string place = fmt::format("leaf {}", log.entries().size());
-  log.entries().push_back(log.entries().back());
-  log.write();
-  CHECK(names(verify(log, head), FindingKind::tampered, place));
+  for (const std::size_t again : {older, older + 1}) {
+    const SampleLog::Entry roster = log.entries().at(again);
+    log.entries().push_back(roster);
+    log.write();
+    CHECK(names(verify(log, head), FindingKind::tampered, place));
+    log.entries().pop_back();
+  }
 }
 
 TEST_CASE("a missing middle batch is named by stream and number") {
