@@ -7,16 +7,15 @@
 namespace yunjian::agent {
 namespace {
 
-// app.log.1 of app.log.1.gz, when that is a rotation of `base`; else empty.
-std::string_view plain_name_of(std::string_view name, std::string_view base) {
-  if (!is_compressed_name(name)) return {};
+// Whether `name` is app.log.1.gz for a rotation app.log.1 of `base`, and whole: while its original
+// is still there it is being made.
+bool is_compressed_copy(std::string_view name, std::string_view base,
+                        const std::vector<FoundFile>& beside) {
+  if (!is_compressed_name(name)) return false;
   const std::string_view plain = name.substr(0, name.rfind('.'));
-  return is_rotation_name(base, plain) ? plain : std::string_view();
-}
-
-bool is_there(const std::vector<FoundFile>& files, std::string_view name) {
-  return std::any_of(files.begin(), files.end(),
-                     [&](const FoundFile& file) { return base_name_of(file.path) == name; });
+  return is_rotation_name(base, plain) &&
+         std::none_of(beside.begin(), beside.end(),
+                      [&](const FoundFile& file) { return base_name_of(file.path) == plain; });
 }
 
 // The length of what a gzip file holds, modulo 2^32; nothing when it is none, or is not whole.
@@ -78,9 +77,7 @@ std::uint64_t CompressedRotations::unseen(const std::string& path,
     const std::string_view name = base_name_of(file.path);
     // Older rotations that were never followed.
     if (first && is_rotation_name(base, name) && !is_followed(file)) ++state.expected;
-    const std::string_view plain = plain_name_of(name, base);
-    // While its original is still there it is being made.
-    if (plain.empty() || is_there(beside, plain)) continue;
+    if (!is_compressed_copy(name, base, beside)) continue;
     present.insert(file.inode);
     newest_ns = std::max(newest_ns, file.born_ns);
     const bool known = first || state.seen.contains(file.inode) ||
@@ -100,9 +97,10 @@ std::vector<FoundFile> CompressedRotations::made_since(const std::string& path,
   const auto state = paths_.find(path);
   if (state == paths_.end() || !(state->second.looked || state->second.restored)) return made;
   for (const FoundFile& file : beside) {
-    const std::string_view plain = plain_name_of(base_name_of(file.path), base_name_of(path));
-    if (plain.empty() || is_there(beside, plain)) continue;
-    if (file.born_ns > state->second.newest_ns) made.push_back(file);
+    if (file.born_ns > state->second.newest_ns &&
+        is_compressed_copy(base_name_of(file.path), base_name_of(path), beside)) {
+      made.push_back(file);
+    }
   }
   return made;
 }

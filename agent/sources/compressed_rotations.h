@@ -21,8 +21,8 @@ struct CompressedLength {
   std::optional<std::uint64_t> beyond;  // bytes that came behind; nothing when it cannot be told
 };
 
-// Of a file that was read up to `offset`, at least one of whose bytes is in one of `copies`. Only
-// gzip (RFC 1952) says in its last four bytes how long the original was, modulo 2^32.
+// Of a file that was read up to `offset` and is in one of `copies` now. Only gzip (RFC 1952) says
+// how long the original was, modulo 2^32, in its last four bytes.
 CompressedLength length_behind(const std::vector<FoundFile>& copies, std::uint64_t offset);
 
 // Notices files that came under a followed path, were compressed and went before anybody looked.
