@@ -6,7 +6,6 @@ namespace yunjian::ledger {
 namespace {
 
 constexpr std::string_view proof_form = "c2sp.org/tlog-proof@v1\n";
-constexpr std::size_t path_hashes_max = 64;
 
 Failure bad_checkpoint(std::string_view why) {
   return fail(ErrorKind::reject, "not a checkpoint: " + std::string(why));

@@ -9,6 +9,8 @@
 
 namespace yunjian::ledger {
 
+inline constexpr std::size_t path_hashes_max = 64;  // of a proof, in a tree of any size
+
 // RFC 6962 section 2.1 tree by its right-hand frontier: root of n leaves in O(log n) memory. One
 // thread.
 class MerkleFrontier {

@@ -8,7 +8,6 @@ namespace yunjian::ledger {
 namespace {
 
 constexpr std::string_view form = "yunjian/proof/v1";
-constexpr std::uint64_t hashes_of_path_max = 64;
 
 Failure refused(std::string_view why) { return fail(ErrorKind::reject, std::string(why)); }
 
@@ -167,7 +166,7 @@ Result<RecordProof> parse_proof(std::string_view bytes) {
   read_record(reader, proof);
   proof.line = reader.field("line");
   proof.line_path =
-      reader.hashes("path", reader.number("path", reader.field("path"), hashes_of_path_max));
+      reader.hashes("path", reader.number("path", reader.field("path"), path_hashes_max));
   proof.header = reader.note("header");
   proof.previous = reader.note("previous");
   proof.enrolment = reader.note("enrolment");
@@ -176,7 +175,7 @@ Result<RecordProof> parse_proof(std::string_view bytes) {
   proof.enrolment_index = reader.number("enrolled", enrolled.substr(0, space), INT64_MAX);
   const std::string_view count = enrolled.substr(std::min(space + 1, enrolled.size()));
   proof.enrolment_path =
-      reader.hashes("enrolled", reader.number("enrolled", count, hashes_of_path_max));
+      reader.hashes("enrolled", reader.number("enrolled", count, path_hashes_max));
   if (reader.line("log") != "log") reader.refuse("log");
   if (reader.failed()) return refused(fmt::format("not a {}: {}", form, reader.problem()));
   auto log = parse_tlog_proof(reader.rest());

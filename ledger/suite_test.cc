@@ -85,6 +85,21 @@ TEST_CASE("in each suite a signature holds for its key and message only") {
   }
 }
 
+TEST_CASE(
+    "any 32 bytes are taken for an Ed25519 key; what is another key or no point verifies nothing") {
+  testing::SeededRandom random(9);
+  const Suite& suite = default_suite();
+  const auto key = suite.generate(random).value();
+  const std::string signature = key->sign("message").value();
+  for (std::size_t bit = 0; bit < 256; ++bit) {
+    std::string bytes = key->public_key();
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    CHECK(suite.is_public_key(bytes));
+    CHECK_FALSE(suite.verify(bytes, "message", signature));
+  }
+  CHECK_FALSE(suite.is_public_key(key->public_key() + "x"));
+}
+
 TEST_CASE("a vkey says its suite and kind") {
   for (const Suite* suite : all_suites()) {
     testing::SeededRandom random(8);

@@ -3,10 +3,13 @@
 #include <array>
 #include <chrono>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::agent {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using ledger::is_digit;
+
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_word(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "agent/sources/proc_text.h"
+#include "ledger/base/bytes.h"
 
 namespace yunjian::agent {
 namespace {
@@ -18,8 +19,7 @@ namespace {
 constexpr std::uint64_t sector_bytes = 512;  // whatever the device's own sector size is
 
 bool is_digits(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::ranges::all_of(text, ledger::is_digit);
 }
 
 double next_decimal(std::string_view& rest) {

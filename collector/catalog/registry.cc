@@ -28,8 +28,7 @@ bool is_decimal(std::string_view text) {
   if (!whole || *whole > whole_max) return false;
   if (point == std::string_view::npos) return true;
   const std::string_view places = text.substr(point + 1);
-  return !places.empty() && places.size() <= 3 &&
-         std::all_of(places.begin(), places.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !places.empty() && places.size() <= 3 && std::ranges::all_of(places, ledger::is_digit);
 }
 
 bool is_choice(std::string_view text, std::string_view choices) {

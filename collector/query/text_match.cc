@@ -6,13 +6,15 @@
 #include <charconv>
 #include <cstring>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::collector {
+
+using ledger::is_digit;
 
 namespace {
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 constexpr bool is_word(char c) {
   const char l = to_lower(c);

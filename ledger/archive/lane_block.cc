@@ -13,9 +13,6 @@ using namespace block_format;
 
 namespace {
 
-// A column of more different values is likely to have each once.
-constexpr std::size_t line_fields_max = 256;
-
 Failure damaged(std::string_view what) {
   return fail(ErrorKind::corrupt, "a block is damaged: " + std::string(what));
 }
@@ -260,36 +257,31 @@ Result<void> LaneBlock::load_lines() {
   for (Stored& stored : columns_) {
     if ((stored.flags & flag_derived) != 0) continue;
     if (auto field = load(stored); !field) return failure(field);
-    if (stored.line_key.empty()) encode_fields(stored);
+    if (!stored.line_key.empty()) continue;
+    append_json_string(stored.line_key, stored.key);
+    stored.line_key.push_back(':');
+    stored.line_fields.resize(stored.column->distinct().size());
   }
   return {};
 }
 
-void LaneBlock::encode_fields(Stored& stored) {
-  append_json_string(stored.line_key, stored.key);
-  stored.line_key.push_back(':');
-  const std::vector<std::string>& distinct = stored.column->distinct();
-  if (distinct.size() > line_fields_max) return;
-  for (const std::string& value : distinct) {
-    std::string& field = stored.line_fields.emplace_back(stored.line_key);
-    if ((stored.flags & flag_string) != 0) {
-      append_json_string(field, value);
-    } else {
-      field += value;
-    }
+void LaneBlock::append_field(const Stored& stored, std::uint32_t place, std::string& out) const {
+  if (stored.line_fields.empty()) {
+    out += stored.line_key;
+    return append_value(stored, place, out);
   }
+  std::string& field = stored.line_fields[stored.column->code(place)];
+  if (field.empty()) {
+    field = stored.line_key;
+    append_value(stored, place, field);
+  }
+  out += field;
 }
 
-void LaneBlock::append_field(const Stored& stored, std::size_t row, std::string& out) const {
-  const std::uint32_t at = (*stored.places)[row];
-  if (!stored.line_fields.empty()) {
-    out += stored.line_fields[stored.column->code(at)];
-    return;
-  }
-  out += stored.line_key;
-  if ((stored.flags & flag_string) == 0) return stored.column->append(at, out);
+void LaneBlock::append_value(const Stored& stored, std::uint32_t place, std::string& out) const {
+  if ((stored.flags & flag_string) == 0) return stored.column->append(place, out);
   value_.clear();
-  stored.column->append(at, value_);
+  stored.column->append(place, value_);
   append_json_string(out, value_);
 }
 
@@ -311,7 +303,8 @@ void LaneBlock::append_line(std::size_t row, std::string& out) const {
       out.push_back('"');
       continue;
     }
-    append_field(columns_[index - 1U], row, out);
+    const Stored& stored = columns_[index - 1U];
+    append_field(stored, (*stored.places)[row], out);
   }
   out.push_back('}');
 }

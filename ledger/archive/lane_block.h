@@ -157,9 +157,9 @@ class LaneBlock {
     std::uint64_t checksum = 0;
     std::unique_ptr<Column> column;
     std::unique_ptr<std::vector<std::uint32_t>> places;
-    // For lines: "key": and, of a column of few values, "key":value by code.
+    // For lines: "key": and, of a column of few values, "key":value by code, once it was needed.
     std::string line_key;
-    std::vector<std::string> line_fields;
+    mutable std::vector<std::string> line_fields;
   };
   Result<void> read_head(std::string_view head);
   Result<void> read_runs(Unpacker& in);
@@ -168,8 +168,8 @@ class LaneBlock {
   Result<void> check_shapes() const;
   Result<Field> load(Stored& stored);
   Result<void> place(Stored& stored);
-  static void encode_fields(Stored& stored);
-  void append_field(const Stored& stored, std::size_t row, std::string& out) const;
+  void append_field(const Stored& stored, std::uint32_t place, std::string& out) const;
+  void append_value(const Stored& stored, std::uint32_t place, std::string& out) const;
 
   Fetch fetch_;
   BlockFacts facts_;

@@ -391,7 +391,7 @@ void TemplateColumn::mark_slot(const Template& of, const Slot& slot, std::string
     }
     return;
   }
-  if (!std::ranges::all_of(token, [](char c) { return c >= '0' && c <= '9'; })) return;
+  if (!std::ranges::all_of(token, is_digit)) return;
   if (slot.form.decimals != 0) {  // 12.34 has the words 12 and 34
     std::string text;
     for (std::size_t i = 0; i < of.rows; ++i) {

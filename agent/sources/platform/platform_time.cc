@@ -2,16 +2,16 @@
 #include <cmath>
 
 #include "agent/sources/platform/platform_form.h"
+#include "ledger/base/bytes.h"
 
 namespace yunjian::agent {
 namespace {
 
+using ledger::is_digit;
 using std::chrono::microseconds;
 
 constexpr ledger::Time earliest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};
 constexpr ledger::Time latest{std::chrono::sys_days{std::chrono::year{2200} / 1 / 1}};
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Takes exactly `count` digits off the front.
 bool take_digits(std::string_view& rest, std::size_t count, unsigned& value) {

@@ -4,13 +4,14 @@
 #include <charconv>
 
 #include "agent/sources/utf8_cut.h"
+#include "ledger/base/bytes.h"
 
 namespace yunjian::agent {
 namespace {
 
-constexpr std::size_t count_digits_max = 7;  // 9 999 999 bytes; more is no count
+using ledger::is_digit;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr std::size_t count_digits_max = 7;  // 9 999 999 bytes; more is no count
 
 }  // namespace
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ledger/base/bytes.h"
+
 namespace yunjian::agent {
 namespace {
+
+using ledger::is_digit;
 
 constexpr std::uint64_t priority_max = 191;  // facility 23, severity 7
 constexpr std::size_t name_bytes_max = 128;
 constexpr std::uint64_t pid_max = (1ULL << 63) - 1;
 constexpr std::string_view stamp_form = "Aaa 00 00:00:00 ";  // of RFC 3164
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_printable(char c) { return c > ' ' && c < '\x7F'; }
 
