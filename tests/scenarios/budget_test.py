@@ -2,7 +2,6 @@
 """A flood meets an agent that may take a twentieth of a core: it reads more slowly, stays in its
 share over the whole flood, drops nothing, and every line arrives.
 """
-import json
 import os
 import sys
 import time
@@ -18,10 +17,6 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def status(bench):
-    return json.loads((bench.dir / 'web-01' / 'status.json').read_text())
-
-
 def main():
     with lab.Lab(lab.bin_directory()) as bench:
         bench.init()
@@ -35,10 +30,8 @@ def main():
         agent.start()
 
         def done():
-            if not (bench.dir / 'web-01' / 'status.json').exists():
-                return False
-            now = status(bench)
-            return now['records'] >= LINES and now['receipted'] == now['sealed']
+            now = bench.status()
+            return now.get('records', 0) >= LINES and now['receipted'] == now['sealed']
 
         lab.wait_until('the whole flood', 300, done)
         took, cpu = time.monotonic() - began, cpu_seconds(agent.process)

@@ -12,10 +12,6 @@ import sys
 import lab
 
 
-def status(bench, name):
-    return json.loads((bench.dir / name / 'status.json').read_text())
-
-
 def config(log):
     return f'[journal]\nenabled = false\n[usage]\nenabled = false\n[[file]]\npaths = ["{log}"]\n'
 
@@ -67,13 +63,13 @@ def main():
 
         def loser():
             for name, program in (('web-01', first), ('clone', second)):
-                if status(bench, name)['state'] == 'forked':
+                if bench.status(name)['state'] == 'forked':
                     return program
             return None
 
         forked = lab.wait_until('the fork', 90, loser)
         winner = second if forked is first else first
-        assert status(bench, 'clone' if winner is second else 'web-01')['state'] == 'shipping'
+        assert bench.status('clone' if winner is second else 'web-01')['state'] == 'shipping'
         code, report = bench.audit_live()
         assert code == 0 and report['counts']['forks'] >= 1, report
         assert any('forked at batch' in finding['en'] for finding in report['findings']), report

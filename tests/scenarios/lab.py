@@ -275,6 +275,11 @@ class Lab:
         path.write_text(f'state = "{state}"\n{config}')
         return self.add(name, [self.bin / 'yunjian-agent', 'run', '--config', path])
 
+    def status(self, name='web-01'):
+        """What an agent tells people of itself; {} before it first does."""
+        path = self.dir / name / 'status.json'
+        return json.loads(path.read_text()) if path.exists() else {}
+
     def enrol_again(self, name, *token_options, host=None):
         """Enrols the stopped agent `name` with a new token made with `token_options`."""
         options = token_options or ('--unit', UNIT)

@@ -20,11 +20,6 @@ IN_POSTS = (5 << 20) // (LINE_BYTES * 3 // 4)
 SPOOL_SLACK_MIB, MEMORY_SLACK_MIB = 5.5, 16
 
 
-def status(bench):
-    path = bench.dir / 'web-01' / 'status.json'
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
 def write_lines(log, first, count):
     with log.open('a') as out:
         for number in range(first, first + count):
@@ -58,7 +53,7 @@ def flood(bench, agent):
         nonlocal largest
         assert agent.alive(), agent.tail()
         largest = max(largest, spool_mib(bench))
-        return status(bench).get('records', 0) >= LINES
+        return bench.status().get('records', 0) >= LINES
 
     lab.wait_until('the flood', 300, sealed)
     return largest
@@ -68,7 +63,7 @@ def check_limits(bench, agent, largest):
     assert largest <= SPOOL_MIB + SPOOL_SLACK_MIB, f'the spool had {largest:.1f} MiB'
     memory = peak_memory_mib(agent.process)
     assert memory <= MEMORY_MIB + MEMORY_SLACK_MIB, f'the agent had {memory:.1f} MiB'
-    now = status(bench)
+    now = bench.status()
     assert now['dropped'] > 0 and now['dropped_cause'] == 'spool-full', now
     told = bench.run(bench.bin / 'yunjian-agent', 'status', '--config', bench.dir / 'web-01.toml')
     assert re.search(r'dropped\s+the bodies of \d+ batches.*spool-full', told), told
@@ -116,7 +111,7 @@ def main():
         bench.start_collector()
 
         def shipped():
-            now = status(bench)
+            now = bench.status()
             return now['receipted'] == now['sealed']
 
         lab.wait_until('everything', 240, shipped)

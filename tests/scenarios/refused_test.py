@@ -14,11 +14,6 @@ import lab
 HOSTS = {'sold-01': 'revoked', 'gone-01': 'retired'}
 
 
-def status(bench, host):
-    path = bench.dir / host / 'status.json'
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
 def identity(bench, host):
     return json.loads((bench.dir / host / 'identity.json').read_text())
 
@@ -49,15 +44,15 @@ def end(bench, host):
 def says_so(bench, agent, host):
     """In its status file, its log, to people, and to those who read its stop record later."""
     append(bench, host, 'sealed though nobody takes it')
-    lab.wait_until('the state', 60, lambda: status(bench, host).get('state') == 'refused')
-    now = status(bench, host)
+    lab.wait_until('the state', 60, lambda: bench.status(host).get('state') == 'refused')
+    now = bench.status(host)
     assert 'enrol again with a new token' in now['last_error'], now
     told = bench.run(bench.bin / 'yunjian-agent', 'status', '--config', bench.dir / f'{host}.toml')
     assert 'running, refused' in told and 'new token' in told, told
     # Another seal does not make it ask again.
     append(bench, host, 'sealed a while later')
     lab.wait_until(
-        'a later seal', 30, lambda: status(bench, host)['records'] > now['records']
+        'a later seal', 30, lambda: bench.status(host)['records'] > now['records']
     )
     said = agent.log.read_text().count('not shipped:')
     assert said == 1, f'said {said} times: {agent.tail()}'

@@ -18,10 +18,6 @@ def fingerprint(bench):
     return bench.run('openssl', 'x509', '-in', path, '-noout', '-fingerprint', '-sha256').strip()
 
 
-def status(bench):
-    return json.loads((bench.dir / 'web-01' / 'status.json').read_text())
-
-
 def messages(bench, log):
     return [json.loads(item['line'])['message'] for item in bench.search(f'log: "{log}"')]
 

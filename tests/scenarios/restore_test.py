@@ -15,15 +15,11 @@ import sys
 import lab
 
 
-def status(bench):
-    return json.loads((bench.dir / 'web-01' / 'status.json').read_text())
-
-
 def start(bench, agent):
     """Starts it without the status of the run before."""
     (bench.dir / 'web-01' / 'status.json').unlink(missing_ok=True)
     agent.start()
-    lab.wait_until('status', 30, lambda: (bench.dir / 'web-01' / 'status.json').exists())
+    lab.wait_until('status', 30, bench.status)
 
 
 def identity(bench):
@@ -54,7 +50,7 @@ def put_back(bench, agent, log):
     shutil.rmtree(bench.dir / 'web-01')
     shutil.copytree(bench.dir / 'snapshot', bench.dir / 'web-01')
     start(bench, agent)
-    lab.wait_until('the fork', 90, lambda: status(bench)['state'] == 'forked')
+    lab.wait_until('the fork', 90, lambda: bench.status()['state'] == 'forked')
     assert 'another history' in agent.tail(40), agent.tail(40)
     assert forks(bench) == 1
 
@@ -63,8 +59,8 @@ def stays_down(bench, agent):
     """A restart repeats nothing: the fork is known."""
     assert agent.stop() == 0, agent.tail()
     start(bench, agent)
-    lab.wait_until('the state', 30, lambda: status(bench)['state'] == 'forked')
-    assert 'enrol with a new token' in status(bench)['last_error'], status(bench)
+    lab.wait_until('the state', 30, lambda: bench.status()['state'] == 'forked')
+    assert 'enrol with a new token' in bench.status()['last_error'], bench.status()
     assert agent.stop() == 0, agent.tail()
     assert forks(bench) == 1
 
@@ -90,8 +86,8 @@ def in_good_order(bench, agent, log):
     """The third incarnation: what the second sealed while the collector was away arrives first."""
     bench.collector.stop()
     append(log, 'sealed while nobody listened')
-    sealed = status(bench)['sealed']
-    lab.wait_until('a seal', 60, lambda: status(bench)['sealed'] > sealed)
+    sealed = bench.status()['sealed']
+    lab.wait_until('a seal', 60, lambda: bench.status()['sealed'] > sealed)
     assert agent.stop() == 0, agent.tail()
     bench.start_collector()
     before = identity(bench)
@@ -104,13 +100,13 @@ def in_good_order(bench, agent, log):
     ])
 
     def delivered():
-        return status(bench)['receipted'] == status(bench)['sealed']
+        return bench.status()['receipted'] == bench.status()['sealed']
 
     lab.wait_until('all receipts', 60, delivered)
     assert agent.stop() == 0, agent.tail()
     bench.enrol_again('web-01', '--agent', before['agent'])
     start(bench, agent)
-    lab.wait_until('the fourth incarnation', 60, lambda: status(bench)['receipted'] > 0)
+    lab.wait_until('the fourth incarnation', 60, lambda: bench.status()['receipted'] > 0)
     assert agent.stop() == 0, agent.tail()
     report = bench.audit_live()[1]
     unendorsed = [f['en'] for f in report['findings'] if 'unendorsed' in f['en']]

@@ -233,11 +233,6 @@ def annoy(agent, chance, until):
     return count
 
 
-def has_sealed(bench):
-    status = bench.dir / 'web-01' / 'status.json'
-    return status.exists() and json.loads(status.read_text())['sealed'] > 0
-
-
 def records(bench, query):
     items = sorted(bench.search(query), key=lambda item: item['number'])
     return [json.loads(item['line']) for item in items]
@@ -324,7 +319,7 @@ def main():
             scheme.path.touch()
         agent.start()
         # What is rotated before an agent's very first look is none of its business.
-        lab.wait_until('the first batch', 60, lambda: has_sealed(bench))
+        lab.wait_until('the first batch', 60, lambda: bench.status().get('sealed'))
         for scheme in schemes:
             scheme.start()
         chance = random.Random(options.seed)

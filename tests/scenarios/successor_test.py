@@ -16,11 +16,6 @@ import lab
 HOSTS = ('web-01', 'db-01')
 
 
-def status(bench, host):
-    path = bench.dir / host / 'status.json'
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
 def identity(bench, host):
     path = bench.dir / host / 'identity.json'
     return json.loads(path.read_text()) if path.exists() else {}
@@ -44,7 +39,7 @@ def found(bench):
 def receipted(bench):
     return all(
         now.get('sealed', 0) > 0 and now['sealed'] == now['receipted']
-        for now in (status(bench, host) for host in HOSTS)
+        for now in (bench.status(host) for host in HOSTS)
     )
 
 

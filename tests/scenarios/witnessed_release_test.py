@@ -16,10 +16,6 @@ import witness_test
 
 
 class Bench(witness_test.Bench):
-    def agent_status(self):
-        path = self.dir / 'web-01' / 'status.json'
-        return json.loads(path.read_text()) if path.exists() else {}
-
     def start_witness(self):
         (self.dir / 'logs').write_text(f'{self.url} {self.ca} {self.dir}/token {self.vkey}\n')
         service = self.add('witness-service', [
@@ -36,19 +32,19 @@ class Bench(witness_test.Bench):
             self.lines += 1
 
     def shipped(self):
-        status = self.agent_status()
+        status = self.status()
         return status.get('receipted') and status['receipted'] == status['sealed']
 
 
 def check_release(bench, agent):
     bench.write(40)
     lab.wait_until('receipts', 60, bench.shipped)
-    assert bench.agent_status()['witnessed'] == 0, bench.agent_status()
+    assert bench.status()['witnessed'] == 0, bench.status()
     service = bench.start_witness()
 
     def witnessed():
         bench.write(1)
-        return bench.agent_status()['witnessed'] > 0
+        return bench.status()['witnessed'] > 0
 
     lab.wait_until('a witnessed receipt', 150, witnessed)
     metrics = bench.get('/metrics')[1].decode()
