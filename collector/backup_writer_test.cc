@@ -26,7 +26,7 @@ std::string checkpoint_note() {
 }
 
 // A data directory, and where copies of it go.
-struct Fixture {
+struct BackupWriterFixture {
   MemoryFileSystem files;
   ledger::testing::ManualClock clock{
       ledger::Time(std::chrono::microseconds(1'790'000'000'000'000))};
@@ -35,7 +35,7 @@ struct Fixture {
   bool kept = true;
   std::string tail = "tail, and more";
 
-  Fixture() {
+  BackupWriterFixture() {
     files.overwrite("/data/log.json", "{\"origin\":\"log.test\"}\n");
     files.overwrite("/data/keys/log.key", "secret");
     files.overwrite("/data/checkpoint", checkpoint_note());
@@ -99,7 +99,7 @@ struct Fixture {
 };
 
 TEST_CASE("a backup is the data directory as the plan names it") {
-  Fixture backup;
+  BackupWriterFixture backup;
   const auto copy = backup.must();
   CHECK(backup.at(copy, "keys/log.key") == "secret");
   CHECK(backup.at(copy, "parts/manifest") == "names part 3");
@@ -122,7 +122,7 @@ TEST_CASE("a backup is the data directory as the plan names it") {
 }
 
 TEST_CASE("what a backup has already is not copied again, what changed is") {
-  Fixture backup;
+  BackupWriterFixture backup;
   const auto first = backup.must();
   CHECK(first.copied_files == first.files);
   backup.files.overwrite("/data/wal/0000000000000004.seg", "tall, and more");
@@ -139,7 +139,7 @@ TEST_CASE("what a backup has already is not copied again, what changed is") {
 }
 
 TEST_CASE("a disk without second names gets whole copies") {
-  Fixture backup;
+  BackupWriterFixture backup;
   backup.has_links = false;
   backup.must();
   const auto second = backup.must();
@@ -148,7 +148,7 @@ TEST_CASE("a disk without second names gets whole copies") {
 }
 
 TEST_CASE("only so many copies stay, and nothing that is not a copy goes") {
-  Fixture backup;
+  BackupWriterFixture backup;
   const auto first = backup.must();
   const auto second = backup.must();
   const auto third = backup.must();
@@ -158,7 +158,7 @@ TEST_CASE("only so many copies stay, and nothing that is not a copy goes") {
 }
 
 TEST_CASE("copies of another log, or within the data, are refused") {
-  Fixture backup;
+  BackupWriterFixture backup;
   backup.must();
   backup.files.overwrite("/data/log.json", "{\"origin\":\"other\"}\n");
   auto done = backup.run(backup.options());
@@ -170,7 +170,7 @@ TEST_CASE("copies of another log, or within the data, are refused") {
 }
 
 TEST_CASE("files that were not kept to the end make no copy") {
-  Fixture backup;
+  BackupWriterFixture backup;
   backup.kept = false;
   CHECK_FALSE(backup.run(backup.options()));
   for (const auto& name : backup.copies()) CHECK(name.ends_with(".new"));
@@ -182,7 +182,7 @@ TEST_CASE("files that were not kept to the end make no copy") {
 
 TEST_CASE("a stop at any step leaves the copies before, and the next run makes its own") {
   const auto run_until = [](std::uint64_t nth, Fault fault) {
-    Fixture backup;
+    BackupWriterFixture backup;
     const auto first = backup.must();
     const std::string sums = backup.at(first, "SHA256SUMS");
     backup.files.fail_nth(nth, fault, true);

@@ -35,7 +35,7 @@ TEST_CASE("a month is built from 00:30 on the 1st and late from the 3rd on") {
 }
 
 // A collector whose log was begun on 20 September, on a clock that is set.
-struct Fixture {
+struct PackKeeperFixture {
   ledger::testing::TemporaryDirectory directory;
   ledger::PosixFileSystem files;
   ledger::testing::ManualClock clock{china("2026-09-20T10:00")};
@@ -50,7 +50,7 @@ struct Fixture {
   std::unique_ptr<PackKeeper> keeper;
   std::mutex acts;
 
-  Fixture() {
+  PackKeeperFixture() {
     const DataDirectory data{directory.path() + "/data"};
     REQUIRE(init_collector(tools, {.data = data.root,
                                    .origin = "log.test/yunjian",
@@ -110,7 +110,7 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "the pack is built by itself on the 1st, once") {
+TEST_CASE_FIXTURE(PackKeeperFixture, "the pack is built by itself on the 1st, once") {
   CHECK_FALSE(step("2026-09-30T12:00").month);  // the log did not exist in August
   CHECK(step("2026-10-01T00:29").revision == 0);
   const auto built = step("2026-10-01T00:30");
@@ -125,7 +125,7 @@ TEST_CASE_FIXTURE(Fixture, "the pack is built by itself on the 1st, once") {
   CHECK(keeper->metrics().find("yunjian_report_built 1\n") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a build ends when the collector stops, and keeps nothing") {
+TEST_CASE_FIXTURE(PackKeeperFixture, "a build ends when the collector stops, and keeps nothing") {
   packs->cancel();
   const auto now = step("2026-10-01T00:30");
   CHECK(now.failed == 1);
@@ -136,7 +136,7 @@ TEST_CASE_FIXTURE(Fixture, "a build ends when the collector stops, and keeps not
   CHECK_FALSE(packs->store().newest(2026y / 9)->has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PackKeeperFixture,
                   "a build that fails is tried again; from the 3rd on it is late, an alarm a day") {
   // A directory stands where the packs' directory would be made.
   REQUIRE(ledger::replace_file(files, directory.path() + "/data/reports", "in the way", 0600));
@@ -162,7 +162,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(now.late);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PackKeeperFixture,
                   "a finding whose deadline has passed becomes overdue, and no more than that") {
   Finding finding{.id = "web-01:reclaim:2026-08",
                   .host = "web-01",
@@ -182,7 +182,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(step("2026-10-20T00:00").expired == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PackKeeperFixture,
                   "a step of the provider or the authority that is late is an alarm a day") {
   const auto put = [&](const std::string& host, const std::string& state, const std::string& due) {
     REQUIRE(catalog->put_finding({.id = host + ":reclaim:2026-08",
@@ -214,7 +214,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK((*catalog->finding(Scope::all(), "a:reclaim:2026-08"))->state == "flagged");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a deadline that the calendar did not know gets its date when it does") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "a deadline that the calendar did not know gets its date when it does") {
   const auto put = [&](const std::string& host, std::string_view changed) {
     REQUIRE(catalog->put_finding({.id = host + ":reclaim:2026-08",
                                   .host = host,
@@ -239,7 +240,7 @@ TEST_CASE_FIXTURE(Fixture, "a deadline that the calendar did not know gets its d
   CHECK(recorded(R"("act":"set_due")") == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PackKeeperFixture,
                   "months that an outage left without a pack are built, the oldest first") {
   auto now = step("2026-12-02T09:00");  // nothing ran since September
   CHECK(now.month == 2026y / 11);
@@ -260,7 +261,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(step("2026-12-02T09:30").built == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "letters that no font has are told before somebody opens the print") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "letters that no font has are told before somebody opens the print") {
   REQUIRE(catalog->put_units({{"tax", "税务局\xf4\x8f\xbf\xbd", ""}}));
   RegistryEntry incident{.kind = "incident", .id = "I-1"};
   incident.fields = {{"title", "\xf4\x8f\xbf\xbd"},
@@ -276,7 +278,8 @@ TEST_CASE_FIXTURE(Fixture, "letters that no font has are told before somebody op
   CHECK(keeper->status_line() == "2026-09 revision 1, NOT WHOLE (see report-incomplete)");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a pack that was made without a font is not whole, also after a start") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "a pack that was made without a font is not whole, also after a start") {
   ledger::ReportManifest manifest{.origin = "log.test/yunjian",
                                   .month = "2026-09",
                                   .as_of = rules::month_end(2026y / 9),
@@ -300,7 +303,8 @@ TEST_CASE_FIXTURE(Fixture, "a pack that was made without a font is not whole, al
   CHECK(keeper->metrics().find("yunjian_report_incomplete 1\n") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the pack of a unit holds the drills and changes of the whole cloud") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "the pack of a unit holds the drills and changes of the whole cloud") {
   RegistryEntry drill{.kind = "drill", .id = "D-1"};
   drill.fields = {{"date", "2026-09-22"}, {"scenario", "断电演练"}, {"result", "好"}};
   RegistryEntry change{.kind = "change", .id = "C-1"};
@@ -326,7 +330,8 @@ TEST_CASE_FIXTURE(Fixture, "the pack of a unit holds the drills and changes of t
   CHECK(city->find("见全市报告") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "English forms are in the manifest, and stay in later revisions") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "English forms are in the manifest, and stay in later revisions") {
   REQUIRE(catalog->put_units({{"tax", "税务局", "east"}}));
   CHECK(step("2026-10-01T00:30").revision == 1);
   auto built = packs->build({.month = 2026y / 9, .english = true, .who = "test"});
@@ -350,7 +355,7 @@ TEST_CASE_FIXTURE(Fixture, "English forms are in the manifest, and stay in later
   CHECK_FALSE(built->fresh);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PackKeeperFixture,
                   "outcomes that an older program kept get their acts before a pack is made") {
   REQUIRE(catalog->put_outcomes({{.host = "web-01", .month = "2026-08", .verdict = "low"},
                                  {.host = "web-01", .month = "2025-08", .verdict = "low"}}));
@@ -362,7 +367,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(recorded(R"("what":"outcome")") == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a finding really saved is an act, once it was carried out") {
+TEST_CASE_FIXTURE(PackKeeperFixture,
+                  "what a finding really saved is an act, once it was carried out") {
   Finding finding{.id = "web-01:reclaim:2026-08", .host = "web-01", .unit = "tax"};
   finding.verdict = "low";
   finding.month = "2026-08";

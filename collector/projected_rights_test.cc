@@ -12,8 +12,8 @@ using testing::ApiKit;
 
 // The acts are made by the office, as behind the API; then an older copy of the catalog takes the
 // place of the one that knows them.
-struct Fixture : ApiKit {
-  Fixture() { project(); }
+struct ProjectedRightsFixture : ApiKit {
+  ProjectedRightsFixture() { project(); }
 
   Projected project() {
     auto done = project_acts(*catalog, *log);
@@ -49,7 +49,8 @@ struct Fixture : ApiKit {
   bool reads_messages() { return credential("provider").scope.allows_messages("tax"); }
 };
 
-TEST_CASE_FIXTURE(Fixture, "what was revoked since stays revoked in an older copy of the catalog") {
+TEST_CASE_FIXTURE(ProjectedRightsFixture,
+                  "what was revoked since stays revoked in an older copy of the catalog") {
   let_read();
   const std::string enrol_token = *catalog->add_enrol_token(
       "enrol-secret", {.unit = "tax", .expires = log.clock.wall() + std::chrono::days(1)},
@@ -80,7 +81,8 @@ TEST_CASE_FIXTURE(Fixture, "what was revoked since stays revoked in an older cop
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "accounts and grants that an older copy does not know come back") {
+TEST_CASE_FIXTURE(ProjectedRightsFixture,
+                  "accounts and grants that an older copy does not know come back") {
   const std::string older = copy();
   REQUIRE(office->add_account(doer("security"), "zhao", "赵"));
   const auto wish =
@@ -115,7 +117,7 @@ TEST_CASE_FIXTURE(Fixture, "accounts and grants that an older copy does not know
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ProjectedRightsFixture,
                   "a catalog that was lost knows accounts and grants again, and no token") {
   const auto before = *catalog->grants();
   put_back(directory.path() + "/anew.sqlite");
@@ -125,7 +127,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(is_good("security"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "acts whose rows are there change nothing; a revoked grant stays so") {
+TEST_CASE_FIXTURE(ProjectedRightsFixture,
+                  "acts whose rows are there change nothing; a revoked grant stays so") {
   const std::string grant = let_read();
   REQUIRE(office->revoke_grant(doer("tax"), grant));
   REQUIRE(catalog->set_projected_acts(0));
@@ -133,7 +136,8 @@ TEST_CASE_FIXTURE(Fixture, "acts whose rows are there change nothing; a revoked 
   CHECK_FALSE(reads_messages());
 }
 
-TEST_CASE_FIXTURE(Fixture, "an act that names a token's maker revokes what it names and not him") {
+TEST_CASE_FIXTURE(ProjectedRightsFixture,
+                  "an act that names a token's maker revokes what it names and not him") {
   // Over the API `credential` is who revoked it.
   REQUIRE(office->revoke_token(doer("security"), credential("police").id));
   REQUIRE(catalog->set_projected_acts(0));

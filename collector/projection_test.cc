@@ -19,8 +19,8 @@ using testing::TestLog;
 const ledger::Time now = testing::test_start;
 
 // A log whose own stream holds acts, and a catalog that may have missed them.
-struct Fixture {
-  Fixture() {
+struct ProjectionFixture {
+  ProjectionFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     open_catalog("catalog.sqlite");
@@ -62,7 +62,7 @@ struct Fixture {
 };
 
 TEST_CASE("how a month was judged, and what a finding really saved, come back from their acts") {
-  Fixture fixture;
+  ProjectionFixture fixture;
   fixture.enter_inventory();
   const StoredOutcome judged{.host = "web-01",
                              .month = "2026-10",
@@ -96,7 +96,7 @@ TEST_CASE("how a month was judged, and what a finding really saved, come back fr
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ProjectionFixture,
                   "an act that was durable before a crash gets its row at the next start") {
   CHECK(project().entries == 0);
   enter_inventory();
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(kept->details.at("why_zh") == "偏低");
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ProjectionFixture,
                   "acts whose rows are there change nothing, however often they are read") {
   enter_inventory();
   move(finding, 0, "flag");
@@ -132,7 +132,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(catalog->entries(Scope::all(), "spec")->size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a certificate that was taken away stays so in an older catalog") {
+TEST_CASE_FIXTURE(ProjectionFixture,
+                  "a certificate that was taken away stays so in an older catalog") {
   const std::vector<std::string> agents = {std::string(32, 'a'), std::string(32, 'b'),
                                            std::string(32, 'c')};
   for (const std::string& id : agents) {
@@ -159,7 +160,8 @@ TEST_CASE_FIXTURE(Fixture, "a certificate that was taken away stays so in an old
   CHECK(catalog->revoked_agents()->at(agents[1]).reason == "retired");
 }
 
-TEST_CASE_FIXTURE(Fixture, "what was read once is not read again; the later of two acts wins") {
+TEST_CASE_FIXTURE(ProjectionFixture,
+                  "what was read once is not read again; the later of two acts wins") {
   enter_inventory();
   CHECK(project().entries == 3);
   CHECK(project().entries == 0);
@@ -168,7 +170,7 @@ TEST_CASE_FIXTURE(Fixture, "what was read once is not read again; the later of t
   CHECK((*catalog->entry(Scope::all(), "spec", "s4"))->field("name") == "新四核");
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ProjectionFixture,
                   "a lost catalog is made again from sealed and unsealed acts and enrolments") {
   TestAgent agent{std::string(32, 'a'), 1, 7};
   enter_inventory();

@@ -73,7 +73,7 @@ void write_journal(const std::string& path, const Export& entries) {
   std::filesystem::remove(input);
 }
 
-struct Host {
+struct JournalHost {
   testing::TemporaryDirectory directory;
   JournalOptions options;
   std::unique_ptr<Source> journal;
@@ -81,7 +81,7 @@ struct Host {
   std::string sealed;
   ledger::Time now{std::chrono::hours(24 * 365 * 57)};
 
-  Host() {
+  JournalHost() {
     options.directory = directory / "journal";
     std::filesystem::create_directory(options.directory);
     start();
@@ -105,7 +105,7 @@ struct Host {
 
 TEST_CASE("journal entries become records with what the journal knows about them") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   entries.entry({{"MESSAGE", "Accepted publickey for root 云"},
                  {"PRIORITY", "6"},
@@ -135,7 +135,7 @@ TEST_CASE("journal entries become records with what the journal knows about them
 
 TEST_CASE("a restart goes on behind the last sealed entry, and new entries are found") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export first;
   first.message("1").message("2").message("3");
   write_journal(host.file(), first);
@@ -162,7 +162,7 @@ TEST_CASE("a restart goes on behind the last sealed entry, and new entries are f
 
 TEST_CASE("a journal that appears later is found") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   host.options.directory = host.directory / "later";
   host.options.start = FileStart::end;
   host.start();
@@ -178,7 +178,7 @@ TEST_CASE("a journal that appears later is found") {
 
 TEST_CASE("a position is kept while the journal cannot be found") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   write_journal(host.file(), entries.message("1"));
   host.poll();
@@ -192,7 +192,7 @@ TEST_CASE("a position is kept while the journal cannot be found") {
 
 TEST_CASE("at the end means behind what is there") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   host.options.start = FileStart::end;
   host.start();
   Export entries;
@@ -207,7 +207,7 @@ TEST_CASE("at the end means behind what is there") {
 
 TEST_CASE("the audit's and the agent's own entries are left out") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   entries.entry({{"MESSAGE", "audit"}, {"_TRANSPORT", "audit"}});
   entries.entry({{"MESSAGE", "own"}, {"_SYSTEMD_UNIT", "yunjian-agent.service"}});
@@ -222,7 +222,7 @@ TEST_CASE("the audit's and the agent's own entries are left out") {
 
 TEST_CASE("entries that were vacuumed before they were read are counted") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   for (int i = 1; i <= 5; ++i) entries.message(fmt::format("{}", i));
   write_journal(host.file(), entries);
@@ -243,7 +243,7 @@ TEST_CASE("entries that were vacuumed before they were read are counted") {
 
 TEST_CASE("a long message is split and goes on after a restart in its middle") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   std::string text(150'000, 'x');
   for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 25);
   Export entries;
@@ -264,7 +264,7 @@ TEST_CASE("a long message is split and goes on after a restart in its middle") {
 
 TEST_CASE("damaged journal files never stop or crash the source") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   for (int i = 0; i < 200; ++i) entries.message(fmt::format("message number {}", i));
   write_journal(host.file(), entries);
@@ -303,7 +303,7 @@ TEST_CASE("damaged journal files never stop or crash the source") {
 
 TEST_CASE("a journal file whose beginning is damaged is named once, and the others are read") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   write_journal(host.file("bad.journal"), Export().message("of the bad file"));
   write_journal(host.file("good.journal"), Export().message("of the good file"));
   testing::overwrite(host.file("empty.journal"), "");
@@ -326,7 +326,7 @@ TEST_CASE("a journal file whose beginning is damaged is named once, and the othe
 
 TEST_CASE("units and severities that are not wanted are left out, which is no gap") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   host.options.units = {"app*.service", "init.scope"};
   host.options.exclude_units = {"app-debug*"};
   host.options.severity_max = 5;
@@ -352,7 +352,7 @@ TEST_CASE("units and severities that are not wanted are left out, which is no ga
 
 TEST_CASE("what journald says it threw away is a gap, told once and only by journald") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   const auto add = [&](const char* text, const char* id, const char* transport) {
     entries.entry({{"MESSAGE", text},
@@ -379,7 +379,7 @@ TEST_CASE("what journald says it threw away is a gap, told once and only by jour
 
 TEST_CASE("what the kernel says its audit lost is a gap with the number that is new") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   const auto add = [&](const char* text, const char* transport) {
     entries.entry({{"MESSAGE", text}, {"_TRANSPORT", transport}, {"SYSLOG_IDENTIFIER", "kernel"}});
@@ -399,7 +399,7 @@ TEST_CASE("what the kernel says its audit lost is a gap with the number that is 
 
 TEST_CASE("a position that cannot be understood starts anew and says so") {
   if (!can_write_journals()) return;
-  Host host;
+  JournalHost host;
   Export entries;
   write_journal(host.file(), entries.message("1"));
   host.sealed = "journal/v1 inside x";

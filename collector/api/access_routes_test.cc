@@ -12,7 +12,7 @@ namespace {
 using testing::ApiKit;
 using testing::Parameters;
 
-struct Fixture : ApiKit {
+struct AccessRoutesFixture : ApiKit {
   // The looks that somebody is told of, newest first, over all pages.
   std::vector<std::string> looks(const std::string& who, Parameters parameters = {}) {
     std::vector<std::string> told;
@@ -37,7 +37,8 @@ struct Fixture : ApiKit {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "a unit sees who looked at its data, the authority too, and how much") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "a unit sees who looked at its data, the authority too, and how much") {
   REQUIRE(get("authority", "/v1/search", {{"q", "tax and login"}}).status == 200);
   for (int round = 0; round < 2; ++round) {
     const auto told = looks("tax", {{"who", "authority"}});
@@ -53,7 +54,8 @@ TEST_CASE_FIXTURE(Fixture, "a unit sees who looked at its data, the authority to
   CHECK(looks("east", {{"who", "authority"}}).size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a look at several units tells each of them its own part alone") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "a look at several units tells each of them its own part alone") {
   REQUIRE(get("authority", "/v1/search", {{"q", "login or case-01"}}).status == 200);
   REQUIRE(get("authority", "/v1/hosts/case-01/usage").status == 200);
   REQUIRE(get("police", "/v1/search", {{"q", "secret-of-police"}}).status == 200);
@@ -74,7 +76,8 @@ TEST_CASE_FIXTURE(Fixture, "a look at several units tells each of them its own p
   CHECK_FALSE(says(theirs, "tax"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a search that found nothing is told to those it went over") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "a search that found nothing is told to those it went over") {
   REQUIRE(get("authority", "/v1/search", {{"q", "no-such-word"}}).status == 200);
   const auto told = looks("tax", {{"who", "authority"}});
   REQUIRE(told.size() == 1);
@@ -82,7 +85,8 @@ TEST_CASE_FIXTURE(Fixture, "a search that found nothing is told to those it went
   CHECK_FALSE(says(told[0], "no-such-word"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "administrators for audit see every look with its sealed line") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "administrators for audit see every look with its sealed line") {
   REQUIRE(get("tax", "/v1/search", {{"q", "login"}}).status == 200);
   REQUIRE(get("provider", "/v1/hosts").status == 200);
   const auto told = looks("audit");
@@ -99,7 +103,8 @@ TEST_CASE_FIXTURE(Fixture, "administrators for audit see every look with its sea
   CHECK(says(grants.front(), R"("kind":"token")"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "acts are canonical records: no key twice, whoever reads them") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "acts are canonical records: no key twice, whoever reads them") {
   REQUIRE(get("tax", "/v1/search", {{"q", "login"}}).status == 200);
   const auto lines = unsealed();
   REQUIRE(lines.size() > 20);
@@ -111,7 +116,8 @@ TEST_CASE_FIXTURE(Fixture, "acts are canonical records: no key twice, whoever re
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "who may not see looks is refused, foreign and absent units alike") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "who may not see looks is refused, foreign and absent units alike") {
   for (const std::string who : {"provider", "system", "security"}) {
     CHECK(get(who, "/v1/access").status == 403);
   }
@@ -122,7 +128,8 @@ TEST_CASE_FIXTURE(Fixture, "who may not see looks is refused, foreign and absent
   CHECK(foreign.body == absent.body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "pages give every look once while new ones come and are sealed") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "pages give every look once while new ones come and are sealed") {
   for (int i = 0; i < 25; ++i) {
     REQUIRE(get("authority", "/v1/hosts", {{"limit", std::to_string(i + 1)}}).status == 200);
     log.clock.advance(std::chrono::seconds(1));
@@ -148,7 +155,8 @@ TEST_CASE_FIXTURE(Fixture, "pages give every look once while new ones come and a
   CHECK(get("audit", "/v1/access", {{"limit", "1001"}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an export is recorded before it begins and with its hash at the end") {
+TEST_CASE_FIXTURE(AccessRoutesFixture,
+                  "an export is recorded before it begins and with its hash at the end") {
   const Response response = get("authority", "/v1/exports", {{"q", "login"}});
   REQUIRE(response.status == 200);
   REQUIRE(looks("audit", {{"what", "export"}}).size() == 1);
@@ -163,7 +171,7 @@ TEST_CASE_FIXTURE(Fixture, "an export is recorded before it begins and with its 
   CHECK(says(seen[0], R"("units":{"tax":20},"results":20)"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an answer whose look cannot be recorded is not given") {
+TEST_CASE_FIXTURE(AccessRoutesFixture, "an answer whose look cannot be recorded is not given") {
   acts_fail = true;
   for (const std::string path : {"/v1/hosts", "/v1/streams", "/v1/search"}) {
     CAPTURE(path);

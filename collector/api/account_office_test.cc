@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Two units, an authority with a token of no account, an operator at the machine.
-struct Fixture {
+struct AccountOfficeFixture {
   ledger::testing::TemporaryDirectory directory;
   ledger::testing::ManualClock clock{ledger::Time(std::chrono::hours(24 * 20'000))};
   ledger::testing::SeededRandom random{1};
@@ -30,7 +30,7 @@ struct Fixture {
                         }}};
   const Doer local{.who = "uid 0 (root)", .credential = {}};
 
-  Fixture() {
+  AccountOfficeFixture() {
     REQUIRE(catalog->put_units({{"tax", "税务局", "east"}, {"police", "公安局", "west"}}));
   }
 
@@ -102,7 +102,8 @@ TEST_CASE("account ids are short, lower case, and never look like the id of a to
   CHECK_FALSE(is_account_id(std::string(65, 'x')));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a role takes two people, and neither of them is who gets it") {
+TEST_CASE_FIXTURE(AccountOfficeFixture,
+                  "a role takes two people, and neither of them is who gets it") {
   const Doer li = security("li");
   const Doer wang = security("wang");
   REQUIRE(office.add_account(li, "zhao", "赵"));
@@ -121,7 +122,8 @@ TEST_CASE_FIXTURE(Fixture, "a role takes two people, and neither of them is who 
   CHECK(status(office.propose(wang, wish("zhao", Role::system))) == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a person holds one role, and an administrator's shows no data") {
+TEST_CASE_FIXTURE(AccountOfficeFixture,
+                  "a person holds one role, and an administrator's shows no data") {
   const Doer li = security("li");
   const Doer wang = security("wang");
   CHECK(status(office.propose(wang, wish("li", Role::audit))) == 409);
@@ -133,7 +135,7 @@ TEST_CASE_FIXTURE(Fixture, "a person holds one role, and an administrator's show
   CHECK(status(office.propose(zhao, wish("wang", Role::system))) == 403);
 }
 
-TEST_CASE_FIXTURE(Fixture, "two tokens of one name are one person's") {
+TEST_CASE_FIXTURE(AccountOfficeFixture, "two tokens of one name are one person's") {
   const Doer one = authority();
   const TokenSpec spec{
       .name = "authority", .role = Role::authority, .county = "", .expires = clock.wall() + 24h};
@@ -146,7 +148,8 @@ TEST_CASE_FIXTURE(Fixture, "two tokens of one name are one person's") {
   CHECK(status(office.approve(plain("inspector", Role::authority), grant)) == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what was revoked, closed or has ended is worth nothing at once") {
+TEST_CASE_FIXTURE(AccountOfficeFixture,
+                  "what was revoked, closed or has ended is worth nothing at once") {
   const Doer li = security("li");
   const Doer wang = security("wang");
   const Doer zhao = appointed(wish("zhao", Role::unit, {"tax"}), {li, wang});
@@ -183,7 +186,8 @@ TEST_CASE_FIXTURE(Fixture, "what was revoked, closed or has ended is worth nothi
   CHECK_FALSE(valid());
 }
 
-TEST_CASE_FIXTURE(Fixture, "log messages are granted by their unit, for a time and a reason") {
+TEST_CASE_FIXTURE(AccountOfficeFixture,
+                  "log messages are granted by their unit, for a time and a reason") {
   const Doer tax = plain("tax", Role::unit, {"tax"});
   const Doer police = plain("police", Role::unit, {"police"});
   const Doer provider = plain("operator", Role::provider);
@@ -224,7 +228,7 @@ TEST_CASE_FIXTURE(Fixture, "log messages are granted by their unit, for a time a
   CHECK_FALSE(sees("tax"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an act that cannot be sealed is not done") {
+TEST_CASE_FIXTURE(AccountOfficeFixture, "an act that cannot be sealed is not done") {
   REQUIRE(office.add_account(local, "li", "李"));
   const std::string grant = proposed(local, wish("li", Role::security));
   acts_fail = true;
@@ -241,7 +245,7 @@ TEST_CASE_FIXTURE(Fixture, "an act that cannot be sealed is not done") {
   CHECK(catalog->tokens()->size() == 1);  // the authority's
 }
 
-TEST_CASE_FIXTURE(Fixture, "every act says who did what to whom") {
+TEST_CASE_FIXTURE(AccountOfficeFixture, "every act says who did what to whom") {
   security("li");
   REQUIRE(acts.size() == 6);  // open, propose, approve, make a token, propose it, approve it
   std::vector<std::string> seen;
@@ -260,7 +264,7 @@ TEST_CASE_FIXTURE(Fixture, "every act says who did what to whom") {
                                  "grant propose uid 0 (root) li", "grant approve " + who + " li"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is out of its limits is refused") {
+TEST_CASE_FIXTURE(AccountOfficeFixture, "what is out of its limits is refused") {
   REQUIRE(office.add_account(local, "li", "李"));
   CHECK(status(office.add_account(local, "li", "again")) == 409);
   CHECK(status(office.add_account(local, "x y", "x")) == 422);

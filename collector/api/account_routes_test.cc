@@ -9,7 +9,7 @@ namespace {
 
 using testing::ApiKit;
 
-struct Fixture : ApiKit {
+struct AccountRoutesFixture : ApiKit {
   std::string id_of(const Response& response) {
     REQUIRE_MESSAGE(response.status < 300, response.body);
     return json(response)["id"].GetString();
@@ -21,7 +21,8 @@ struct Fixture : ApiKit {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "from nothing to a working account over the API, two people all along") {
+TEST_CASE_FIXTURE(AccountRoutesFixture,
+                  "from nothing to a working account over the API, two people all along") {
   CHECK(post("security", "/v1/accounts", R"({"id":"zhao","name":"赵"})").status == 201);
   const std::string grant = id_of(
       post("security", "/v1/grants",
@@ -49,7 +50,8 @@ TEST_CASE_FIXTURE(Fixture, "from nothing to a working account over the API, two 
   CHECK(get("zhao", "/v1/me").status == 401);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an operator reads a unit's messages while the unit lets him") {
+TEST_CASE_FIXTURE(AccountRoutesFixture,
+                  "an operator reads a unit's messages while the unit lets him") {
   const std::string operator_id = credential("provider").id;
   const std::string body = R"({"kind":"messages","to":")" + operator_id +
                            R"(","units":["tax"],"reason":"incident 7","days":1})";
@@ -89,7 +91,7 @@ TEST_CASE_FIXTURE(Fixture, "an operator reads a unit's messages while the unit l
   CHECK(messages("provider", "tax") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a change that is sent again is made once") {
+TEST_CASE_FIXTURE(AccountRoutesFixture, "a change that is sent again is made once") {
   const std::string body = R"({"id":"zhao","name":"赵"})";
   const Response first = post("security", "/v1/accounts", body, "key-1");
   CHECK(first.status == 201);
@@ -104,7 +106,8 @@ TEST_CASE_FIXTURE(Fixture, "a change that is sent again is made once") {
   CHECK(post("guard", "/v1/tokens", R"({"account":"zhao"})", "key-9").status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "tokens are listed to whom they belong, without their secrets") {
+TEST_CASE_FIXTURE(AccountRoutesFixture,
+                  "tokens are listed to whom they belong, without their secrets") {
   const Response all = get("audit", "/v1/tokens");
   CHECK(json(all)["items"].Size() == 10);
   for (const auto& [name, secret] : secrets) {
@@ -118,7 +121,8 @@ TEST_CASE_FIXTURE(Fixture, "tokens are listed to whom they belong, without their
   CHECK(get("police", "/v1/me").status == 401);
 }
 
-TEST_CASE_FIXTURE(Fixture, "bodies that are not understood are told, and nothing changes") {
+TEST_CASE_FIXTURE(AccountRoutesFixture,
+                  "bodies that are not understood are told, and nothing changes") {
   const std::vector<std::string> bad = {
       "",
       "{}",

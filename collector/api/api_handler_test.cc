@@ -30,7 +30,7 @@ std::string kind_of(const std::string& line) {
 
 // The audit API over a log of two units: tax with web-01, police with case-01, each with twenty
 // events, a minute of usage and an hour.
-struct Fixture {
+struct ApiHandlerFixture {
   TestLog log;
   ledger::testing::TemporaryDirectory directory;
   std::unique_ptr<Catalog> catalog;
@@ -42,7 +42,7 @@ struct Fixture {
   bool acts_fail = false;
   std::vector<std::string> acts;
 
-  Fixture() {
+  ApiHandlerFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     catalog = std::move(*Catalog::open(directory.path() + "/catalog.sqlite"));
@@ -144,7 +144,8 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "without a valid token every address answers 401, known or not") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "without a valid token every address answers 401, known or not") {
   auto paths = every_path();
   paths.emplace_back("/no/such/address");
   for (const auto& path : paths) {
@@ -158,7 +159,7 @@ TEST_CASE_FIXTURE(Fixture, "without a valid token every address answers 401, kno
   CHECK(get("", "/healthz").status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an expired or revoked token is worth nothing at once") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "an expired or revoked token is worth nothing at once") {
   REQUIRE(get("tax", "/v1/hosts").status == 200);
   const auto tokens = catalog->tokens();
   REQUIRE(tokens);
@@ -171,7 +172,8 @@ TEST_CASE_FIXTURE(Fixture, "an expired or revoked token is worth nothing at once
   CHECK(get("police", "/v1/hosts").status == 401);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a search finds the records of the credential's units and no others") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "a search finds the records of the credential's units and no others") {
   CHECK(hosts_found("authority").size() == 44);
   CHECK(hosts_found("tax") == std::vector<std::string>(22, "web-01"));
   CHECK(hosts_found("east") == std::vector<std::string>(22, "web-01"));
@@ -181,7 +183,8 @@ TEST_CASE_FIXTURE(Fixture, "a search finds the records of the credential's units
   CHECK(hosts_found("authority", {{"q", "host: web-01 and login"}}).size() == 20);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the provider sees usage of all units and not one log message") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "the provider sees usage of all units and not one log message") {
   const auto document = json(get("provider", "/v1/search"));
   CHECK(document["items"].Size() == 4);
   for (const auto& item : document["items"].GetArray()) {
@@ -194,7 +197,8 @@ TEST_CASE_FIXTURE(Fixture, "the provider sees usage of all units and not one log
   CHECK(get("provider", "/v1/hosts/web-01/usage").status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is foreign and what does not exist answer alike, byte for byte") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "what is foreign and what does not exist answer alike, byte for byte") {
   const std::vector<std::pair<std::string, std::string>> foreign_and_absent = {
       {"/v1/records/" + tax.stream() + "/0", "/v1/records/" + std::string(32, 'f') + ".1/0"},
       {"/v1/records/" + tax.stream() + "/0", "/v1/records/" + police.stream() + "/999"},
@@ -218,7 +222,7 @@ TEST_CASE_FIXTURE(Fixture, "what is foreign and what does not exist answer alike
   CHECK(get("police", "/metrics").status == 403);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ApiHandlerFixture,
                   "pages in either order give every record once, whatever arrives meanwhile") {
   for (const std::string order : {"asc", "desc"}) {
     CAPTURE(order);
@@ -246,7 +250,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ApiHandlerFixture,
                   "a cursor that was made up, changed or given for another question is refused") {
   const auto page = json(get("tax", "/v1/search", {{"limit", "3"}}));
   const std::string cursor = page["cursor"].GetString();
@@ -265,7 +269,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(hosts_found("police", {{"cursor", cursor}}).size() <= 22);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a page ends at its limits") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a page ends at its limits") {
   CHECK(hosts_found("tax", {{"limit", "22"}}).size() == 22);
   CHECK(json(get("tax", "/v1/search", {{"limit", "22"}}))["cursor"].IsNull());
   CHECK(get("tax", "/v1/search", {{"limit", "10000"}}).status == 200);
@@ -273,7 +277,7 @@ TEST_CASE_FIXTURE(Fixture, "a page ends at its limits") {
   CHECK(get("tax", "/v1/search", {{"limit", "0"}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a time range is half-open and read in any offset") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a time range is half-open and read in any offset") {
   const auto at = [](ledger::Time time) { return ledger::format_time(time); };
   CHECK(hosts_found("tax", {{"from", at(test_start)}, {"to", at(test_start + 5s)}}).size() == 5);
   CHECK(hosts_found("tax", {{"from", at(test_start)}, {"to", at(test_start)}}).empty());
@@ -281,7 +285,7 @@ TEST_CASE_FIXTURE(Fixture, "a time range is half-open and read in any offset") {
         22);
 }
 
-TEST_CASE_FIXTURE(Fixture, "mistakes in parameters are told and nothing is guessed") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "mistakes in parameters are told and nothing is guessed") {
   const std::vector<Parameters> wrong = {
       {{"x", "1"}},
       {{"q", "a"}, {"q", "b"}},
@@ -307,7 +311,7 @@ TEST_CASE_FIXTURE(Fixture, "mistakes in parameters are told and nothing is guess
   CHECK(api->handle(post).status == 405);
 }
 
-TEST_CASE_FIXTURE(Fixture, "NDJSON is the same answer, one item a line") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "NDJSON is the same answer, one item a line") {
   const Response lines = get("tax", "/v1/search", {{"limit", "3"}}, "application/x-ndjson");
   CHECK(lines.content_type == "application/x-ndjson");
   CHECK(std::count(lines.body.begin(), lines.body.end(), '\n') == 4);
@@ -322,7 +326,8 @@ TEST_CASE_FIXTURE(Fixture, "NDJSON is the same answer, one item a line") {
   CHECK(object["items"].Size() == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a line that is not UTF-8 is given escaped, in an answer that is JSON") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "a line that is not UTF-8 is given escaped, in an answer that is JSON") {
   REQUIRE(log->commit(
       testing::only(testing::batch_entry(tax.seal({"bad \xff\\ line"}), "tax", "web-01"))));
   const auto found = json(get("tax", "/v1/search", {{"q", "bad"}}));
@@ -331,7 +336,7 @@ TEST_CASE_FIXTURE(Fixture, "a line that is not UTF-8 is given escaped, in an ans
   CHECK(*ledger::unescape_bytes(found["items"][0]["line"].GetString()) == "bad \xff\\ line");
 }
 
-TEST_CASE_FIXTURE(Fixture, "who looked at what is durable before the answer is given") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "who looked at what is durable before the answer is given") {
   const std::vector<std::string> looks = {
       "/v1/search", "/v1/records/" + tax.stream() + "/0", "/v1/hosts/web-01/usage",
       "/v1/streams/" + tax.stream() + "/batches/0", "/v1/reports/2026-09/utilization.json"};
@@ -355,7 +360,7 @@ TEST_CASE_FIXTURE(Fixture, "who looked at what is durable before the answer is g
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a recorded look says who, from where, what and how much") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a recorded look says who, from where, what and how much") {
   REQUIRE(get("tax", "/v1/search", {{"q", "login"}, {"from", "2026-01-01"}}).status == 200);
   bool canonical = false;
   const auto act = ledger::parse_record(acts.at(0), &canonical);
@@ -373,7 +378,8 @@ TEST_CASE_FIXTURE(Fixture, "a recorded look says who, from where, what and how m
   CHECK((*act)->find_integer("results") == 20);
 }
 
-TEST_CASE_FIXTURE(Fixture, "batches of a stream are recorded together, twice as many each time") {
+TEST_CASE_FIXTURE(ApiHandlerFixture,
+                  "batches of a stream are recorded together, twice as many each time") {
   const std::string path = "/v1/streams/" + tax.stream() + "/batches/0";
   for (int i = 0; i < 5; ++i) REQUIRE(get("tax", path).status == 200);
   REQUIRE(acts.size() == 3);  // one, two and four batches
@@ -386,7 +392,7 @@ TEST_CASE_FIXTURE(Fixture, "batches of a stream are recorded together, twice as 
   CHECK(acts.size() == 5);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a batch is the frame that came over the wire") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a batch is the frame that came over the wire") {
   const Response response = get("tax", "/v1/streams/" + tax.stream() + "/batches/0");
   CHECK(response.content_type == "application/octet-stream");
   const auto frames = ledger::split_frames(response.body);
@@ -399,7 +405,7 @@ TEST_CASE_FIXTURE(Fixture, "a batch is the frame that came over the wire") {
   CHECK(get("tax", "/v1/streams/x/batches/0").status == 404);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ApiHandlerFixture,
                   "batches of leaves come in the order of the log, as far as one may see") {
   const auto given = [&](const std::string& who, std::uint64_t first) {
     const Response response = get(who, "/v1/log/batches/" + std::to_string(first));
@@ -434,7 +440,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(given("provider", 0).empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "usage of a host comes in minutes or hours") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "usage of a host comes in minutes or hours") {
   const auto minutes = json(get("tax", "/v1/hosts/web-01/usage"));
   REQUIRE(minutes["items"].Size() == 1);
   CHECK(kind_of(minutes["items"][0]["line"].GetString()) == "usage");
@@ -443,7 +449,7 @@ TEST_CASE_FIXTURE(Fixture, "usage of a host comes in minutes or hours") {
   CHECK(kind_of(hours["items"][0]["line"].GetString()) == "usage_hour");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a host is live, silent, or never was heard of") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a host is live, silent, or never was heard of") {
   const auto state = [&](const std::string& host) {
     const auto hosts = json(get("authority", "/v1/hosts"));
     for (const auto& item : hosts["items"].GetArray()) {
@@ -457,7 +463,7 @@ TEST_CASE_FIXTURE(Fixture, "a host is live, silent, or never was heard of") {
   CHECK(state("web-01") == "silent");
 }
 
-TEST_CASE_FIXTURE(Fixture, "hosts and streams come in pages") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "hosts and streams come in pages") {
   std::vector<std::string> ids;
   Parameters parameters{{"limit", "2"}};
   for (bool more = true; more;) {
@@ -470,7 +476,7 @@ TEST_CASE_FIXTURE(Fixture, "hosts and streams come in pages") {
   CHECK(ids == std::vector<std::string>{"case-01", "new-01", "web-01"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "the log is served as the tile protocol asks") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "the log is served as the tile protocol asks") {
   const Response checkpoint = get("tax", "/checkpoint");
   CHECK(checkpoint.content_type == "text/plain; charset=utf-8");
   CHECK(checkpoint.body == log->checkpoint());
@@ -488,7 +494,7 @@ TEST_CASE_FIXTURE(Fixture, "the log is served as the tile protocol asks") {
   CHECK(json(get("tax", "/v1/log"))["size"].GetUint64() == log->size());
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ApiHandlerFixture,
                   "log and metrics can be opened to all by configuration, records cannot") {
   open_api({.log_open = true, .metrics_open = true});
   for (const auto& path : {"/checkpoint", "/v1/log", "/tile/0/000.p/1", "/metrics"}) {
@@ -498,7 +504,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(get("", "/v1/streams").status == 401);
 }
 
-TEST_CASE_FIXTURE(Fixture, "metrics count answers and streams") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "metrics count answers and streams") {
   REQUIRE(get("tax", "/v1/search", {{"x", "1"}}).status == 400);
   const Response metrics = get("authority", "/metrics");
   CHECK(metrics.body.find("yunjian_api_answers_total{status=\"4xx\"} 1\n") != std::string::npos);
@@ -511,7 +517,7 @@ TEST_CASE_FIXTURE(Fixture, "metrics count answers and streams") {
   CHECK(metrics.body.find("yunjian_streams_silent 0\n") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a month's table holds the hosts of the credential's units") {
+TEST_CASE_FIXTURE(ApiHandlerFixture, "a month's table holds the hosts of the credential's units") {
   log.clock.advance(24h);
   token("tax again", Role::unit, {"tax"});
   const auto table = json(get("tax again", "/v1/reports/2026-09/utilization.json"));

@@ -5,8 +5,8 @@ namespace {
 
 using testing::SmallApi;
 
-struct Fixture : SmallApi {
-  Fixture() {
+struct FindingRoutesFixture : SmallApi {
+  FindingRoutesFixture() {
     put("web-01:reclaim:2026-10", "web-01", "tax", "low");
     put("case-01:expand:2026-10", "case-01", "police", "high");
   }
@@ -29,7 +29,8 @@ struct Fixture : SmallApi {
   std::string state() { return (*catalog->finding(Scope::all(), "web-01:reclaim:2026-10"))->state; }
 };
 
-TEST_CASE_FIXTURE(Fixture, "a finding goes its road act by act, each sealed before it moves") {
+TEST_CASE_FIXTURE(FindingRoutesFixture,
+                  "a finding goes its road act by act, each sealed before it moves") {
   const Response reviewed = act("provider", R"({"act":"review"})");
   REQUIRE(reviewed.status == 200);
   const auto answer = json(reviewed);
@@ -48,7 +49,8 @@ TEST_CASE_FIXTURE(Fixture, "a finding goes its road act by act, each sealed befo
   CHECK(state() == "disputed");
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is not allowed now or to this role is refused with the reason") {
+TEST_CASE_FIXTURE(FindingRoutesFixture,
+                  "what is not allowed now or to this role is refused with the reason") {
   const Response early = act("tax", R"({"act":"agree"})");
   CHECK(early.status == 409);
   CHECK(early.body.find("allowed: review, withdraw") != std::string::npos);
@@ -67,7 +69,8 @@ TEST_CASE_FIXTURE(Fixture, "what is not allowed now or to this role is refused w
   CHECK(recorded(R"("what":"finding")") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the same key is one act; an act that cannot be recorded is not done") {
+TEST_CASE_FIXTURE(FindingRoutesFixture,
+                  "the same key is one act; an act that cannot be recorded is not done") {
   const Response first = act("provider", R"({"act":"review"})", "k-1");
   const Response again = act("provider", R"({"act":"review"})", "k-1");
   CHECK(first.status == 200);
@@ -81,7 +84,8 @@ TEST_CASE_FIXTURE(Fixture, "the same key is one act; an act that cannot be recor
   CHECK(state() == "reviewed");
 }
 
-TEST_CASE_FIXTURE(Fixture, "lists show what is one's own, with what one may do, page by page") {
+TEST_CASE_FIXTURE(FindingRoutesFixture,
+                  "lists show what is one's own, with what one may do, page by page") {
   const auto ids = [&](const std::string& who, SmallApi::Parameters parameters) {
     std::string all;
     const auto answer = json(get(who, "/v1/findings", std::move(parameters)));

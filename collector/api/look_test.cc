@@ -23,11 +23,11 @@ struct Asked {
   Parameters parameters = {};
 };
 
-struct Fixture : ApiKit {
+struct LookFixture : ApiKit {
   std::vector<std::string> lines;  // of the own stream
   bool fails = false;
 
-  Fixture() {
+  LookFixture() {
     const Finding finding{.id = "web-01:x",
                           .host = "web-01",
                           .unit = "tax",
@@ -117,7 +117,7 @@ struct Fixture : ApiKit {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "every route is known to give data or to give none") {
+TEST_CASE_FIXTURE(LookFixture, "every route is known to give data or to give none") {
   std::set<std::string> told = exempt;
   for (const Asked& each : data()) told.insert(each.pattern);
   std::set<std::string> answered;
@@ -127,7 +127,7 @@ TEST_CASE_FIXTURE(Fixture, "every route is known to give data or to give none") 
   CHECK(told == answered);
 }
 
-TEST_CASE_FIXTURE(Fixture, "no data leaves before the look at it was recorded") {
+TEST_CASE_FIXTURE(LookFixture, "no data leaves before the look at it was recorded") {
   for (const Asked& each : data()) {
     CAPTURE(each.path);
     lines.clear();
@@ -146,7 +146,7 @@ TEST_CASE_FIXTURE(Fixture, "no data leaves before the look at it was recorded") 
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(LookFixture,
                   "when looks cannot be recorded nothing leaves, however often it is asked") {
   fails = true;
   for (const Asked& each : data()) {
@@ -165,7 +165,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(lines.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "an answer under way breaks off when what it gives cannot be recorded") {
+TEST_CASE_FIXTURE(LookFixture,
+                  "an answer under way breaks off when what it gives cannot be recorded") {
   for (const Parameters& parameters : std::vector<Parameters>{{}, {{"format", "csv"}}}) {
     const Response given = get("authority", "/v1/exports", parameters);
     REQUIRE(given.source);
@@ -184,7 +185,7 @@ TEST_CASE_FIXTURE(Fixture, "an answer under way breaks off when what it gives ca
   CHECK(piece.bytes.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a look at a list says of which units it told something") {
+TEST_CASE_FIXTURE(LookFixture, "a look at a list says of which units it told something") {
   REQUIRE(get("authority", "/v1/findings").status == 200);
   CHECK(lines.back().find(R"("units":"tax=1")") != std::string::npos);
   REQUIRE(get("authority", "/v1/inventory/system", {{"format", "csv"}}).status == 200);

@@ -15,10 +15,10 @@ bool is_of_the_api(std::string_view path) {
   return !path.starts_with("/enrol/") && !path.starts_with("/ingest/");
 }
 
-struct Fixture : ApiKit {
+struct OpenapiFixture : ApiKit {
   rapidjson::Document document;
 
-  Fixture() {
+  OpenapiFixture() {
     const Response response = get("", "/openapi.json");
     REQUIRE(response.status == 200);
     document = json(response);
@@ -78,7 +78,7 @@ struct Fixture : ApiKit {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "the document and the route table name the same addresses") {
+TEST_CASE_FIXTURE(OpenapiFixture, "the document and the route table name the same addresses") {
   std::set<std::string> documented;
   for (const auto& [key, operation] : operations()) documented.insert(key);
   std::set<std::string> answered;
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "the document and the route table name the same addre
   CHECK(operations().size() == api->route_table().size());
 }
 
-TEST_CASE_FIXTURE(Fixture, "the document names the roles that a route lets in") {
+TEST_CASE_FIXTURE(OpenapiFixture, "the document names the roles that a route lets in") {
   const auto documented = operations();
   for (const auto& route : api->route_table()) {
     CAPTURE(key_of(route));
@@ -104,7 +104,8 @@ TEST_CASE_FIXTURE(Fixture, "the document names the roles that a route lets in") 
 }
 
 // A route tells the parameters it knows when it is asked for one that it does not.
-TEST_CASE_FIXTURE(Fixture, "the document names the parameters that a route reads, and no others") {
+TEST_CASE_FIXTURE(OpenapiFixture,
+                  "the document names the parameters that a route reads, and no others") {
   const std::set<std::string> reads_none = {"/healthz", "/openapi.json"};
   const auto documented = operations();
   std::size_t checked = 0;
@@ -136,7 +137,8 @@ TEST_CASE_FIXTURE(Fixture, "the document names the parameters that a route reads
   CHECK(checked + reads_none.size() == api->route_table().size());
 }
 
-TEST_CASE_FIXTURE(Fixture, "the document is whole: references lead somewhere, names are unique") {
+TEST_CASE_FIXTURE(OpenapiFixture,
+                  "the document is whole: references lead somewhere, names are unique") {
   CHECK(std::string(document["openapi"].GetString()) == "3.1.0");
   resolve_all(document);
   std::set<std::string> ids;

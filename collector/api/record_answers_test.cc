@@ -27,7 +27,7 @@ std::string sshd_line(ledger::Time time, const std::string& message) {
 }
 
 // The audit API over thirty logins, one a second, two of three failed.
-struct Fixture {
+struct RecordAnswersFixture {
   TestLog log;
   ledger::testing::TemporaryDirectory directory;
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
@@ -39,7 +39,7 @@ struct Fixture {
   std::atomic<bool> cancelled{false};
   std::vector<std::string> acts;
 
-  Fixture() {
+  RecordAnswersFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     catalog = std::move(*Catalog::open(directory.path() + "/catalog.sqlite"));
@@ -132,7 +132,7 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "an item says what was derived from its line") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "an item says what was derived from its line") {
   const auto found = ask("/v1/search", {{"limit", "1"}, {"order", "asc"}});
   const auto& item = found["items"][0];
   CHECK(item["class_uid"].GetUint() == 3002);
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "an item says what was derived from its line") {
   CHECK(ask("/v1/search", {{"q", "class_uid: 3002 and status_id: 2"}})["items"].Size() == 20);
 }
 
-TEST_CASE_FIXTURE(Fixture, "explain tells what the store can look up") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "explain tells what the store can look up") {
   const auto found = ask("/v1/search", {{"q", "status_id: 2 and password"}, {"explain", "true"}});
   CHECK(std::string(found["explain"]["fields"][0].GetString()) == "status_id");
   CHECK(std::string(found["explain"]["words"][0][0].GetString()) == "password");
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture, "explain tells what the store can look up") {
   CHECK_FALSE(ask("/v1/search", {{"q", "status_id: 2"}}).HasMember("explain"));
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(RecordAnswersFixture,
                   "hits count by time and value, and the steps begin at the given midnight") {
   const auto by_time = ask("/v1/hits", {{"step", "10s"}});
   REQUIRE(by_time["items"].Size() >= 3);
@@ -172,7 +172,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(get("/v1/hits", {{"field", "number"}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(RecordAnswersFixture,
                   "hits count by host, unit and stream, and the look says whose they were") {
   for (const auto& [field, value] : {std::pair<std::string, std::string>{"host", "web-01"},
                                      {"unit", "tax"},
@@ -195,7 +195,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(acts.at(0).find(R"("units":"tax=30")") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "facets give the most frequent values, and what has none") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "facets give the most frequent values, and what has none") {
   const auto found = ask("/v1/facets", {{"fields", "status_id,audit.type"}, {"limit", "1"}});
   const auto& status = found["items"][0];
   CHECK(status["distinct"].GetUint64() == 2);
@@ -208,7 +208,7 @@ TEST_CASE_FIXTURE(Fixture, "facets give the most frequent values, and what has n
   CHECK(get("/v1/facets", {{"fields", ""}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "fields tells which fields there are and of what type") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "fields tells which fields there are and of what type") {
   const auto found = ask("/v1/fields");
   const auto of = [&](std::string_view name) -> const rapidjson::Value& {
     for (const auto& item : found["items"].GetArray()) {
@@ -223,7 +223,8 @@ TEST_CASE_FIXTURE(Fixture, "fields tells which fields there are and of what type
   CHECK(of("process.name")["records"].GetUint64() == 30);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an export gives every record once in order and says what it gave") {
+TEST_CASE_FIXTURE(RecordAnswersFixture,
+                  "an export gives every record once in order and says what it gave") {
   commit({sshd_line(test_start + 40s, "Failed password for x from 10.20.0.1 port 1 ssh2")});
   const auto lines = all_lines(get("/v1/exports"));
   REQUIRE(lines.size() == 32);
@@ -243,7 +244,8 @@ TEST_CASE_FIXTURE(Fixture, "an export gives every record once in order and says 
   CHECK(acts[1].find(R"("results":31)") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an export goes on behind the last record that the client holds") {
+TEST_CASE_FIXTURE(RecordAnswersFixture,
+                  "an export goes on behind the last record that the client holds") {
   const auto rest = all_lines(get("/v1/exports", {{"after", agent.stream() + "/27"}}));
   REQUIRE(rest.size() == 3);
   CHECK(json(rest[0])["number"].GetUint64() == 28);
@@ -254,7 +256,7 @@ TEST_CASE_FIXTURE(Fixture, "an export goes on behind the last record that the cl
   CHECK(get("/v1/exports", {{"after", "x"}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an export of a query tells which numbers it left out") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "an export of a query tells which numbers it left out") {
   const auto lines = all_lines(get("/v1/exports", {{"q", "status_id: 1"}, {"to", "2999-01-01"}}));
   const auto end = json(lines.back());
   CHECK(end["records"].GetUint64() == 10);
@@ -263,7 +265,8 @@ TEST_CASE_FIXTURE(Fixture, "an export of a query tells which numbers it left out
   CHECK(end["streams"][0]["absent"][0][1].GetUint64() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "CSV guards what a spreadsheet would run, and ends with the statement") {
+TEST_CASE_FIXTURE(RecordAnswersFixture,
+                  "CSV guards what a spreadsheet would run, and ends with the statement") {
   commit({sshd_line(test_start + 40s, "=cmd|' /C calc'!A0, \"quoted\"")});
   const auto lines = all_lines(get("/v1/exports", {{"format", "csv"}}));
   REQUIRE(lines.size() == 33);
@@ -273,14 +276,15 @@ TEST_CASE_FIXTURE(Fixture, "CSV guards what a spreadsheet would run, and ends wi
   CHECK(lines[32].starts_with("#complete,\"{"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an export whose client has gone ends, and does not look whole") {
+TEST_CASE_FIXTURE(RecordAnswersFixture,
+                  "an export whose client has gone ends, and does not look whole") {
   const Response response = get("/v1/exports");
   REQUIRE(response.source);
   cancelled = true;
   CHECK(response.source->next().broken);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(RecordAnswersFixture,
                   "a search whose client has gone, or that took too long, is told as such") {
   cancelled = true;
   const Response response = get("/v1/search", {{"q", "password"}});
@@ -288,7 +292,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(response.body.find("too-long") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(RecordAnswersFixture,
                   "a tail gives what is committed after it began, once, and goes on by cursor") {
   const Response response = get("/v1/tail", {{"q", "late"}, {"seconds", "60"}});
   REQUIRE(response.source);
@@ -315,7 +319,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(get("/v1/tail", {{"q", "other"}, {"cursor", cursor}}).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "there are only so many tails at once, and an ended one makes room") {
+TEST_CASE_FIXTURE(RecordAnswersFixture,
+                  "there are only so many tails at once, and an ended one makes room") {
   std::vector<Response> running;
   for (std::uint64_t i = 0; i < tails_max; ++i) running.push_back(get("/v1/tail"));
   const Response refused = get("/v1/tail");
@@ -324,7 +329,7 @@ TEST_CASE_FIXTURE(Fixture, "there are only so many tails at once, and an ended o
   CHECK(get("/v1/tail").status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "another unit and the provider get none of it") {
+TEST_CASE_FIXTURE(RecordAnswersFixture, "another unit and the provider get none of it") {
   CHECK(json(get("/v1/hits", {}, "police").body)["items"].Size() == 0);
   CHECK(json(get("/v1/hits", {}, "provider").body)["items"].Size() == 0);
   CHECK(json(get("/v1/fields", {}, "police").body)["items"].Size() == 0);

@@ -5,7 +5,7 @@ namespace {
 
 using testing::SmallApi;
 
-struct Fixture : SmallApi {
+struct RegisterRoutesFixture : SmallApi {
   Response send(const std::string& who, const std::string& path, const std::string& body,
                 const std::string& type = "application/json") {
     Request asked = request(who, "POST", path);
@@ -20,7 +20,8 @@ const std::string incident =
     R"({"id":"I-1","unit":"tax","title":"无法登录","level":"3","began":"2026-10-13 09:12",)"
     R"("responsible":"云服务商"})";
 
-TEST_CASE_FIXTURE(Fixture, "the provider keeps its register; units see what is theirs") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "the provider keeps its register; units see what is theirs") {
   const Response put = send("provider", "/v1/operations/incident", incident);
   REQUIRE_MESSAGE(put.status == 200, put.body);
   CHECK(json(put)["new"].GetInt() == 1);
@@ -39,7 +40,8 @@ TEST_CASE_FIXTURE(Fixture, "the provider keeps its register; units see what is t
   CHECK(json(get("tax", "/v1/operations"))["items"].Size() == 8);
 }
 
-TEST_CASE_FIXTURE(Fixture, "registers come as CSV too, and a mistake is told with its place") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "registers come as CSV too, and a mistake is told with its place") {
   const std::string head = "id,date,scenario,result\n";
   CHECK(send("provider", "/v1/operations/drill", head + "D-1,2026-10-22,切换,成功\n", "text/csv")
             .status == 200);
@@ -56,7 +58,8 @@ TEST_CASE_FIXTURE(Fixture, "registers come as CSV too, and a mistake is told wit
   CHECK(catalog->entries(Scope::all(), "drill")->size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "exemptions are the authority's and the county's, for their own hosts") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "exemptions are the authority's and the county's, for their own hosts") {
   const std::string mine =
       R"({"id":"HM-1","host":"web-01","type":"declared_cycle","reason":"年终决算",)"
       R"("approver":"王局长",)"
@@ -73,7 +76,8 @@ TEST_CASE_FIXTURE(Fixture, "exemptions are the authority's and the county's, for
   CHECK(send("authority", "/v1/exemptions", endless).status == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an id that another county's entry has is as free as any other") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "an id that another county's entry has is as free as any other") {
   const std::string mine =
       R"({"id":"HM-1","host":"web-01","type":"declared_cycle","reason":"年终决算",)"
       R"("approver":"王局长","from":"2026-11-01","until":"2027-01-31"})";
@@ -101,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "an id that another county's entry has is as free as 
   CHECK(json(get("police", "/v1/exemptions"))["items"][0]["until"] == "2027-01-31");
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
                   "a host, unit or system of somebody else answers as an absent one does") {
   REQUIRE(send("authority", "/v1/inventory/system",
                R"([{"id":"case-files","unit":"police","name":"档案","mlps_level":"3"}])")
@@ -149,7 +153,8 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "units and hosts are lists like the others, kept by two roles") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "units and hosts are lists like the others, kept by two roles") {
   const std::string units = R"([{"id":"parks","name":"园林局","county":"east"}])";
   CHECK(send("tax", "/v1/inventory/unit", units).status == 403);
   CHECK(send("east", "/v1/inventory/unit", units).status == 403);
@@ -182,7 +187,8 @@ TEST_CASE_FIXTURE(Fixture, "units and hosts are lists like the others, kept by t
   CHECK(get("tax", "/v1/inventory/unit").body.find("parks") == std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the inventory is kept over the API, and nothing is done unrecorded") {
+TEST_CASE_FIXTURE(RegisterRoutesFixture,
+                  "the inventory is kept over the API, and nothing is done unrecorded") {
   const std::string system = R"([{"id":"portal","unit":"tax","name":"门户","mlps_level":"3"}])";
   CHECK(send("authority", "/v1/inventory/system", system).status == 200);
   CHECK(std::string(json(get("tax", "/v1/inventory/system"))["items"][0]["name"].GetString()) ==

@@ -17,8 +17,8 @@ using testing::TestAgent;
 using testing::TestLog;
 
 // The log's routes over one enrolled host, with one witness and one authority configured.
-struct Fixture {
-  Fixture() {
+struct WitnessRoutesFixture {
+  WitnessRoutesFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     catalog = std::move(*Catalog::open(directory.path() + "/catalog.sqlite"));
@@ -115,7 +115,7 @@ struct Fixture {
 };
 
 TEST_CASE("a cosigned candidate becomes the witnessed checkpoint") {
-  Fixture fixture;
+  WitnessRoutesFixture fixture;
   CHECK(fixture.ask("GET", "/v1/log/witnessed").status == 404);
   const Response candidate = fixture.ask("GET", "/v1/log/candidate");
   CHECK(candidate.status == 200);
@@ -129,7 +129,7 @@ TEST_CASE("a cosigned candidate becomes the witnessed checkpoint") {
 }
 
 TEST_CASE("a second history under the log's key is told as such and becomes an alarm") {
-  Fixture fixture;
+  WitnessRoutesFixture fixture;
   const std::string text = ledger::format_checkpoint(
       {std::string(testing::test_origin), {2, ledger::sha256("another")}, {}});
   const auto key = testing::log_key();
@@ -141,7 +141,7 @@ TEST_CASE("a second history under the log's key is told as such and becomes an a
 }
 
 TEST_CASE("an endorsement of an enrolment becomes a leaf; others are refused") {
-  Fixture fixture;
+  WitnessRoutesFixture fixture;
   const std::string stream = fixture.host.stream();
   CHECK_FALSE(fixture.log->stream(stream)->endorsed);
   const std::string note = fixture.endorsement(1);
@@ -162,7 +162,7 @@ TEST_CASE("an endorsement of an enrolment becomes a leaf; others are refused") {
 }
 
 TEST_CASE("the proof of a record holds without the collector, and is for who may read it") {
-  Fixture fixture;
+  WitnessRoutesFixture fixture;
   const std::string path = "/v1/records/" + fixture.host.stream() + "/3";
   const Response proof = fixture.ask("GET", path + "/proof");
   REQUIRE(proof.status == 200);
@@ -175,7 +175,7 @@ TEST_CASE("the proof of a record holds without the collector, and is for who may
 }
 
 TEST_CASE("a list is served under its leaf, other leaves have none") {
-  Fixture fixture;
+  WitnessRoutesFixture fixture;
   const std::string line = fixture.host.id() + " 1 0 live\n";
   const auto head = fixture.lists->keep(line, fixture.log->suite()).value();
   const std::string text =

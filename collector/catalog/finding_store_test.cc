@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 const ledger::Time now = ledger::parse_time("2026-11-22T08:00:00.000000Z").value();
 
-struct Fixture {
-  Fixture() {
+struct FindingStoreFixture {
+  FindingStoreFixture() {
     std::string pattern = std::filesystem::temp_directory_path() / "finding-test-XXXXXX";
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     directory = pattern;
@@ -24,7 +24,7 @@ struct Fixture {
     REQUIRE(
         catalog->put_hosts({{.id = "web-01", .unit = "tax"}, {.id = "db-01", .unit = "water"}}));
   }
-  ~Fixture() { std::filesystem::remove_all(directory); }
+  ~FindingStoreFixture() { std::filesystem::remove_all(directory); }
   void open() {
     catalog.reset();
     auto opened = Catalog::open(directory / "catalog.sqlite");
@@ -48,7 +48,7 @@ Finding finding_of(const std::string& host, const std::string& unit) {
 }
 
 TEST_CASE("entries are found again by kind, id and scope, also by another process") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   REQUIRE(fixture.catalog->put_entries(
       {{.kind = "system", .id = "portal", .unit = "tax", .fields = {{"name", "门户"}}},
        {.kind = "system", .id = "dam", .unit = "water", .fields = {{"name", "水库 \"甲\""}}},
@@ -70,7 +70,7 @@ TEST_CASE("entries are found again by kind, id and scope, also by another proces
 }
 
 TEST_CASE("an exemption's id is its unit's own, also in a catalog from when it was the city's") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   const auto entry = [](const std::string& unit) {
     return RegistryEntry{
         .kind = "exemption", .id = "HM-1", .unit = unit, .fields = {{"host", unit + "-01"}}};
@@ -94,7 +94,7 @@ TEST_CASE("an exemption's id is its unit's own, also in a catalog from when it w
 }
 
 TEST_CASE("the owner of a unit, a host and an entry is known, and absence too") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   REQUIRE(fixture.catalog->put_entries({{.kind = "system", .id = "portal", .unit = "tax"}}));
   CHECK(fixture.catalog->owner(Scope::all(), "unit", "tax").value() == "tax");
   CHECK(fixture.catalog->owner(Scope::all(), "host", "db-01").value() == "water");
@@ -109,7 +109,7 @@ TEST_CASE("the owner of a unit, a host and an entry is known, and absence too") 
 }
 
 TEST_CASE("a finding keeps every step, and two at once cannot both be taken") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   Finding finding = finding_of("web-01", "tax");
   REQUIRE(fixture.catalog->put_finding(
       finding, {.number = 0, .time = now, .act = "flag", .who = "collector", .state = "flagged"}));
@@ -138,7 +138,7 @@ TEST_CASE("a finding keeps every step, and two at once cannot both be taken") {
 }
 
 TEST_CASE("findings are seen within the scope and found by what they are") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   Finding closed = finding_of("db-01", "water");
   closed.state = "reclaimed";
   REQUIRE(fixture.catalog->put_finding(finding_of("web-01", "tax"), {.act = "flag"}));
@@ -153,7 +153,7 @@ TEST_CASE("findings are seen within the scope and found by what they are") {
 }
 
 TEST_CASE("months are kept as they were judged, and a month judged again takes its place") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   REQUIRE(fixture.catalog->put_outcomes(
       {{.host = "web-01", .month = "2026-09", .size = "4x8", .verdict = "low", .clears = "high"},
        {.host = "web-01", .month = "2026-08", .size = "4x8", .verdict = "normal"},
@@ -172,7 +172,7 @@ TEST_CASE("months are kept as they were judged, and a month judged again takes i
 }
 
 TEST_CASE("a repeated request gets the answer it got before, for a day") {
-  Fixture fixture;
+  FindingStoreFixture fixture;
   const RepeatedKey key{.credential = "5f0c", .key = "k-1"};
   CHECK_FALSE(fixture.catalog->repeated_answer(key)->has_value());
   REQUIRE(fixture.catalog->keep_answer(

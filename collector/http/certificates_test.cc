@@ -26,12 +26,13 @@ std::string csr_with(KeyHandle key, const EVP_MD* digest) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-struct Fixture {
+struct CertificatesFixture {
   ledger::testing::SeededRandom random{1};
   CertificateAuthority authority = *CertificateAuthority::create("log.example", random, now);
 };
 
-TEST_CASE_FIXTURE(Fixture, "a client certificate names agent and incarnation and lasts 90 days") {
+TEST_CASE_FIXTURE(CertificatesFixture,
+                  "a client certificate names agent and incarnation and lasts 90 days") {
   auto issued =
       authority.issue_client(make_csr().csr, {"0123456789abcdef0123456789abcdef", 3}, now);
   REQUIRE(issued);
@@ -43,13 +44,14 @@ TEST_CASE_FIXTURE(Fixture, "a client certificate names agent and incarnation and
   CHECK(facts->sha256.size() == 64);
 }
 
-TEST_CASE_FIXTURE(Fixture, "two certificates for one request differ in their serial") {
+TEST_CASE_FIXTURE(CertificatesFixture, "two certificates for one request differ in their serial") {
   const auto made = make_csr();
   CHECK(*authority.issue_client(made.csr, {"a", 1}, now) !=
         *authority.issue_client(made.csr, {"a", 1}, now));
 }
 
-TEST_CASE_FIXTURE(Fixture, "keys other than P-256 and Ed25519 and weak signatures are refused") {
+TEST_CASE_FIXTURE(CertificatesFixture,
+                  "keys other than P-256 and Ed25519 and weak signatures are refused") {
   CHECK(check_csr(csr_with(KeyHandle(EVP_EC_gen("P-256")), EVP_sha256())));
   CHECK(check_csr(csr_with(KeyHandle(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), nullptr)));
   CHECK_FALSE(check_csr(csr_with(KeyHandle(EVP_EC_gen("P-384")), EVP_sha384())));
@@ -57,7 +59,7 @@ TEST_CASE_FIXTURE(Fixture, "keys other than P-256 and Ed25519 and weak signature
   CHECK_FALSE(check_csr(csr_with(KeyHandle(EVP_RSA_gen(2048)), EVP_sha256())));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a request that is not one intact PEM block is refused") {
+TEST_CASE_FIXTURE(CertificatesFixture, "a request that is not one intact PEM block is refused") {
   const std::string csr = make_csr().csr;
   CHECK_FALSE(check_csr(""));
   CHECK_FALSE(check_csr("x" + csr));
@@ -73,7 +75,8 @@ TEST_CASE_FIXTURE(Fixture, "a request that is not one intact PEM block is refuse
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a server certificate needs names that are DNS names or addresses") {
+TEST_CASE_FIXTURE(CertificatesFixture,
+                  "a server certificate needs names that are DNS names or addresses") {
   CHECK(authority.issue_server({"collector.example", "localhost", "127.0.0.1", "::1"}, now));
   CHECK_FALSE(authority.issue_server({}, now));
   CHECK_FALSE(authority.issue_server({"a,DNS:b"}, now));
@@ -81,7 +84,7 @@ TEST_CASE_FIXTURE(Fixture, "a server certificate needs names that are DNS names 
   CHECK_FALSE(authority.issue_server({""}, now));
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(CertificatesFixture,
                   "an authority comes back from its files and its key is for the owner only") {
   ledger::testing::MemoryFileSystem files;
   REQUIRE(files.make_directory("/tls", 0700));
@@ -94,7 +97,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(again->fingerprint() == read_certificate(authority.certificate_pem())->sha256);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a certificate that is no authority, or a foreign key, is not loaded") {
+TEST_CASE_FIXTURE(CertificatesFixture,
+                  "a certificate that is no authority, or a foreign key, is not loaded") {
   auto server = authority.issue_server({"a"}, now);
   REQUIRE(server);
   CHECK_FALSE(CertificateAuthority::load(*server, random));

@@ -75,11 +75,11 @@ class StreamHandler : public Handler {
   std::uint64_t body_bytes_max(std::string_view, std::string_view) const override { return 0; }
 };
 
-struct Fixture {
+struct ServerStreamFixture {
   const TestAuthority authority;
   StreamHandler handler;
   std::unique_ptr<TestServer> server;
-  Fixture() { start({}); }
+  ServerStreamFixture() { start({}); }
   void start(const HttpLimits& limits) {
     auto options = loopback_listener(authority, handler);
     options.limits = limits;
@@ -87,7 +87,8 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "A body made in pieces arrives whole and the connection goes on") {
+TEST_CASE_FIXTURE(ServerStreamFixture,
+                  "A body made in pieces arrives whole and the connection goes on") {
   auto client = server->client();
   for (int round = 0; round < 2; ++round) {
     const auto answer = client.exchange(request_text("GET", "/three"));
@@ -98,7 +99,8 @@ TEST_CASE_FIXTURE(Fixture, "A body made in pieces arrives whole and the connecti
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "HEAD gets the head of such an answer and asks for no piece") {
+TEST_CASE_FIXTURE(ServerStreamFixture,
+                  "HEAD gets the head of such an answer and asks for no piece") {
   auto client = server->client();
   REQUIRE(client.send(request_text("HEAD", "/three")));
   const auto answer = client.receive(true);
@@ -108,7 +110,7 @@ TEST_CASE_FIXTURE(Fixture, "HEAD gets the head of such an answer and asks for no
   CHECK(client.exchange(request_text("GET", "/three"))->body == "0\n1\n2\n");
 }
 
-TEST_CASE_FIXTURE(Fixture, "HTTP/1.0 gets the pieces without chunks, up to the end") {
+TEST_CASE_FIXTURE(ServerStreamFixture, "HTTP/1.0 gets the pieces without chunks, up to the end") {
   auto client = server->client();
   REQUIRE(client.send("GET /three HTTP/1.0\r\nHost: localhost\r\n\r\n"));
   const auto answer = client.receive();
@@ -117,12 +119,13 @@ TEST_CASE_FIXTURE(Fixture, "HTTP/1.0 gets the pieces without chunks, up to the e
   CHECK(client.closed_by_server());
 }
 
-TEST_CASE_FIXTURE(Fixture, "A body that breaks ends the connection without its last chunk") {
+TEST_CASE_FIXTURE(ServerStreamFixture,
+                  "A body that breaks ends the connection without its last chunk") {
   auto client = server->client();
   CHECK_FALSE(client.exchange(request_text("GET", "/broken")).has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture, "When the client leaves, the work for it ends") {
+TEST_CASE_FIXTURE(ServerStreamFixture, "When the client leaves, the work for it ends") {
   {
     auto client = server->client();
     REQUIRE(client.send(request_text("GET", "/work")));
@@ -132,7 +135,7 @@ TEST_CASE_FIXTURE(Fixture, "When the client leaves, the work for it ends") {
   CHECK(eventually([&] { return handler.gave_up.load(); }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "When the client leaves, no more pieces are made") {
+TEST_CASE_FIXTURE(ServerStreamFixture, "When the client leaves, no more pieces are made") {
   {
     auto client = server->client();
     REQUIRE(client.send(request_text("GET", "/slow")));
@@ -141,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "When the client leaves, no more pieces are made") {
   CHECK(eventually([&] { return server->counters().connections_open == 0; }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "A stop lets a body that is being made end well") {
+TEST_CASE_FIXTURE(ServerStreamFixture, "A stop lets a body that is being made end well") {
   auto client = server->client();
   REQUIRE(client.send(request_text("GET", "/slow")));
   REQUIRE(eventually([&] { return handler.seen.pieces > 2; }));
@@ -152,7 +155,7 @@ TEST_CASE_FIXTURE(Fixture, "A stop lets a body that is being made end well") {
   CHECK(answer->body.ends_with("end"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "Work that takes too long is told to end") {
+TEST_CASE_FIXTURE(ServerStreamFixture, "Work that takes too long is told to end") {
   start({.handler_timeout = 300ms});
   CHECK(server->exchange(request_text("GET", "/work")).status == 200);
   CHECK(handler.gave_up);

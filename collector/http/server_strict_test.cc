@@ -90,7 +90,7 @@ std::vector<Malformed> targets() {
   return out;
 }
 
-struct Fixture {
+struct ServerStrictFixture {
   TestAuthority authority;
   CountingHandler handler;
   TestServer server{authority, loopback_listener(authority, handler)};
@@ -110,18 +110,20 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "framing in doubt is answered 400, closed, and reaches no handler") {
+TEST_CASE_FIXTURE(ServerStrictFixture,
+                  "framing in doubt is answered 400, closed, and reaches no handler") {
   for (const Malformed& malformed : framing()) check_refused(malformed);
   CHECK(handler.count == 0);
   CHECK(server.counters().malformed == framing().size());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a target in doubt is answered 400, closed, and reaches no handler") {
+TEST_CASE_FIXTURE(ServerStrictFixture,
+                  "a target in doubt is answered 400, closed, and reaches no handler") {
   for (const Malformed& malformed : targets()) check_refused(malformed);
   CHECK(handler.count == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a head beyond its limit is answered 431 and closed") {
+TEST_CASE_FIXTURE(ServerStrictFixture, "a head beyond its limit is answered 431 and closed") {
   TlsClient client = server.client();
   client.send("GET /a HTTP/1.1\r\nHost: a\r\nX: " + std::string(17'000, 'y'));
   auto answer = client.receive();
@@ -156,7 +158,7 @@ TEST_CASE("heads and bodies that drip in are cut off, and others are served mean
   CHECK(handler.count == served);
 }
 
-TEST_CASE_FIXTURE(Fixture, "thousands of damaged requests leave the server answering") {
+TEST_CASE_FIXTURE(ServerStrictFixture, "thousands of damaged requests leave the server answering") {
   std::mt19937 random(20261122);  // NOLINT: the same damage every time
   const std::string good = post("Host: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n",
                                 "5\r\nabcde\r\n0\r\n\r\n");

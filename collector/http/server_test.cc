@@ -71,7 +71,7 @@ class EchoHandler : public Handler {
   bool released_ = false;
 };
 
-struct Fixture {
+struct ServerFixture {
   TestAuthority authority;
   EchoHandler handler;
   ListenerOptions options = loopback_listener(authority, handler);
@@ -79,7 +79,7 @@ struct Fixture {
   TestServer serve() const { return {authority, options}; }
 };
 
-TEST_CASE_FIXTURE(Fixture, "one connection carries several requests, pipelined ones too") {
+TEST_CASE_FIXTURE(ServerFixture, "one connection carries several requests, pipelined ones too") {
   const TestServer server = serve();
   TlsClient client = server.client();
   auto first = client.exchange(request_text("POST", "/a", "one"));
@@ -97,7 +97,7 @@ TEST_CASE_FIXTURE(Fixture, "one connection carries several requests, pipelined o
   CHECK(server.counters().connections_accepted == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a chunked body arrives whole") {
+TEST_CASE_FIXTURE(ServerFixture, "a chunked body arrives whole") {
   const TestServer server = serve();
   const auto answer = server.exchange(
       "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "a chunked body arrives whole") {
   CHECK(answer.body == "POST /a  abc0123456789");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a request may arrive byte by byte") {
+TEST_CASE_FIXTURE(ServerFixture, "a request may arrive byte by byte") {
   const TestServer server = serve();
   TlsClient client = server.client();
   for (const char byte : request_text("POST", "/a", "xyz")) {
@@ -114,7 +114,7 @@ TEST_CASE_FIXTURE(Fixture, "a request may arrive byte by byte") {
   CHECK(client.receive()->body == "POST /a  xyz");
 }
 
-TEST_CASE_FIXTURE(Fixture, "HEAD has the length of GET and no body") {
+TEST_CASE_FIXTURE(ServerFixture, "HEAD has the length of GET and no body") {
   const TestServer server = serve();
   TlsClient client = server.client();
   client.send(request_text("HEAD", "/a"));
@@ -124,7 +124,7 @@ TEST_CASE_FIXTURE(Fixture, "HEAD has the length of GET and no body") {
   CHECK(client.exchange(request_text("GET", "/b"))->body == "GET /b  ");
 }
 
-TEST_CASE_FIXTURE(Fixture, "an answer that may have no body has none") {
+TEST_CASE_FIXTURE(ServerFixture, "an answer that may have no body has none") {
   const TestServer server = serve();
   TlsClient client = server.client();
   auto empty = client.exchange(request_text("GET", "/empty"));
@@ -134,12 +134,12 @@ TEST_CASE_FIXTURE(Fixture, "an answer that may have no body has none") {
   CHECK(client.exchange(request_text("GET", "/b"))->body == "GET /b  ");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a large answer arrives whole") {
+TEST_CASE_FIXTURE(ServerFixture, "a large answer arrives whole") {
   const TestServer server = serve();
   CHECK(server.exchange(request_text("GET", "/large")).body == std::string(3'000'000, 'z'));
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ServerFixture,
                   "Expect is answered before the body is sent, and not when it is refused") {
   const TestServer server = serve();
   TlsClient client = server.client();
@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(client.closed_by_server());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a body is taken up to its limit and not beyond") {
+TEST_CASE_FIXTURE(ServerFixture, "a body is taken up to its limit and not beyond") {
   const TestServer server = serve();
   const std::string largest(body_limit, 'x');
   CHECK(server.exchange(request_text("POST", "/a", largest)).status == 200);
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture, "a body is taken up to its limit and not beyond") {
   CHECK(server.exchange(chunked + "30D41\r\n" + largest + "x\r\n0\r\n\r\n").status == 413);
 }
 
-TEST_CASE_FIXTURE(Fixture, "bodies together have a limit") {
+TEST_CASE_FIXTURE(ServerFixture, "bodies together have a limit") {
   options.limits.bodies_bytes_max = 1000;
   const TestServer server = serve();
   CHECK(server.exchange(request_text("POST", "/a", std::string(1000, 'x'))).status == 200);
@@ -176,7 +176,8 @@ TEST_CASE_FIXTURE(Fixture, "bodies together have a limit") {
   CHECK(server.exchange(request_text("POST", "/a", std::string(1000, 'x'))).status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a handler that throws or answers nonsense costs only its request") {
+TEST_CASE_FIXTURE(ServerFixture,
+                  "a handler that throws or answers nonsense costs only its request") {
   const TestServer server = serve();
   TlsClient client = server.client();
   for (const char* path : {"/throw", "/split", "/status"}) {
@@ -190,7 +191,7 @@ TEST_CASE_FIXTURE(Fixture, "a handler that throws or answers nonsense costs only
   CHECK(client.exchange(request_text("GET", "/a"))->status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "only TLS 1.3 is spoken and no session can be resumed") {
+TEST_CASE_FIXTURE(ServerFixture, "only TLS 1.3 is spoken and no session can be resumed") {
   const TestServer server = serve();
   CHECK_FALSE(TlsClient::connect({.port = server.port(),
                                   .ca_pem = authority.authority.certificate_pem(),
@@ -201,7 +202,8 @@ TEST_CASE_FIXTURE(Fixture, "only TLS 1.3 is spoken and no session can be resumed
   CHECK(client.protocol() == "http/1.1");
 }
 
-TEST_CASE_FIXTURE(Fixture, "with client certificates required only ours for clients are let in") {
+TEST_CASE_FIXTURE(ServerFixture,
+                  "with client certificates required only ours for clients are let in") {
   options.client_certificate = ClientCertificate::required;
   const TestServer server = serve();
   const auto answer = [&](const CertificatePair* identity) {
@@ -223,7 +225,8 @@ TEST_CASE_FIXTURE(Fixture, "with client certificates required only ours for clie
   CHECK(eventually([&] { return server.counters().handshakes_failed == 4; }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "with client certificates optional none is fine and a bad one is not") {
+TEST_CASE_FIXTURE(ServerFixture,
+                  "with client certificates optional none is fine and a bad one is not") {
   options.client_certificate = ClientCertificate::optional;
   const TestServer server = serve();
   const auto answer = [&](const CertificatePair* identity) {
@@ -247,7 +250,8 @@ TEST_CASE_FIXTURE(Fixture, "with client certificates optional none is fine and a
   CHECK(answer(&self_signed) == "refused");
 }
 
-TEST_CASE_FIXTURE(Fixture, "connections beyond the limits are closed at once and come back later") {
+TEST_CASE_FIXTURE(ServerFixture,
+                  "connections beyond the limits are closed at once and come back later") {
   SUBCASE("of one peer") { options.limits.connections_per_peer_max = 2; }
   SUBCASE("of all peers together") { options.limits.connections_max = 2; }
   const TestServer server = serve();
@@ -264,7 +268,7 @@ TEST_CASE_FIXTURE(Fixture, "connections beyond the limits are closed at once and
   CHECK(eventually([&] { return server.connect().has_value(); }));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a client that does not read its answer is cut off") {
+TEST_CASE_FIXTURE(ServerFixture, "a client that does not read its answer is cut off") {
   options.limits.write_timeout = 100ms;
   options.limits.bytes_per_s_min = 1U << 30;  // what was read already buys no time
   const TestServer server = serve();
@@ -276,7 +280,7 @@ TEST_CASE_FIXTURE(Fixture, "a client that does not read its answer is cut off") 
   CHECK(server.exchange(request_text("GET", "/a")).status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a client that is silent in handshake, head or body is cut off") {
+TEST_CASE_FIXTURE(ServerFixture, "a client that is silent in handshake, head or body is cut off") {
   options.limits.handshake_timeout = options.limits.head_timeout = options.limits.body_timeout =
       options.limits.idle_timeout = 100ms;
   const TestServer server = serve();
@@ -292,7 +296,7 @@ TEST_CASE_FIXTURE(Fixture, "a client that is silent in handshake, head or body i
   CHECK(server.counters().timeouts == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "requests beyond workers and queue are told to come back") {
+TEST_CASE_FIXTURE(ServerFixture, "requests beyond workers and queue are told to come back") {
   options.workers = 1;
   options.requests_queued_max = 1;
   const TestServer server = serve();
@@ -313,7 +317,7 @@ TEST_CASE_FIXTURE(Fixture, "requests beyond workers and queue are told to come b
   CHECK(std::max(first, second) == 503);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(ServerFixture,
                   "stop lets a running request finish, closes idle connections, takes no new") {
   TestServer server = serve();
   TlsClient idle = server.client();
@@ -332,7 +336,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(last->headers["connection"] == "close");
 }
 
-TEST_CASE_FIXTURE(Fixture, "stop cuts what is not done within its limit") {
+TEST_CASE_FIXTURE(ServerFixture, "stop cuts what is not done within its limit") {
   TestServer server = serve();
   TlsClient slow = server.client();
   slow.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
@@ -341,7 +345,7 @@ TEST_CASE_FIXTURE(Fixture, "stop cuts what is not done within its limit") {
   CHECK(server.counters().connections_open == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a taken port, a bad address and a wrong key are told at start") {
+TEST_CASE_FIXTURE(ServerFixture, "a taken port, a bad address and a wrong key are told at start") {
   const TestServer server = serve();
   const auto start = [](const ListenerOptions& with) { return Server::start({with}).has_value(); };
   ListenerOptions taken = options;

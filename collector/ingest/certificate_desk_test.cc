@@ -29,11 +29,11 @@ std::string certificate_in(std::string_view body) {
   return json ? std::string((*json)->find("certificate").value_or("")) : std::string();
 }
 
-struct Fixture : IngestKit {
+struct CertificateDeskFixture : IngestKit {
   CertificatePair current = authority.client(agent_id);
   TestAgent agent{agent_id, 1, 1};
 
-  Fixture() {
+  CertificateDeskFixture() {
     REQUIRE(catalog->put_agent({.id = agent_id,
                                 .incarnation = 1,
                                 .host = "web-01",
@@ -62,7 +62,8 @@ struct Fixture : IngestKit {
   int post_status(const CertificatePair& by) { return post(by, "not frames")->status; }
 };
 
-TEST_CASE_FIXTURE(Fixture, "the old certificate stays good until a batch came under the new one") {
+TEST_CASE_FIXTURE(CertificateDeskFixture,
+                  "the old certificate stays good until a batch came under the new one") {
   const auto made = make_csr();
   const ClientResponse first = ask(current, csr_body(made.csr));
   REQUIRE(first.status == 200);
@@ -83,7 +84,8 @@ TEST_CASE_FIXTURE(Fixture, "the old certificate stays good until a batch came un
   CHECK((*catalog->agent(Scope::all(), agent_id))->certificate_sha256 == sha256_of(next));
 }
 
-TEST_CASE_FIXTURE(Fixture, "two machines with one certificate do not take it from each other") {
+TEST_CASE_FIXTURE(CertificateDeskFixture,
+                  "two machines with one certificate do not take it from each other") {
   REQUIRE(ask(current, csr_body(make_csr().csr)).status == 200);
   const ClientResponse second = ask(current, csr_body(make_csr().csr));
   CHECK(second.status == 409);
@@ -91,7 +93,8 @@ TEST_CASE_FIXTURE(Fixture, "two machines with one certificate do not take it fro
   CHECK(second.headers.count("retry-after") == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "of two machines the one that brings a fork loses its certificate") {
+TEST_CASE_FIXTURE(CertificateDeskFixture,
+                  "of two machines the one that brings a fork loses its certificate") {
   const auto made = make_csr();
   const CertificatePair of_copy{certificate_in(ask(current, csr_body(made.csr)).body),
                                 made.private_key};
@@ -105,7 +108,7 @@ TEST_CASE_FIXTURE(Fixture, "of two machines the one that brings a fork loses its
   CHECK(ship(current, next_batch()) == ledger::Verdict::accepted);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(CertificateDeskFixture,
                   "the end of the certificate in use is known, and goes with a revocation") {
   const auto made = make_csr();
   const CertificatePair next{certificate_in(ask(current, csr_body(made.csr)).body),
@@ -117,7 +120,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(catalog->revoked_agents()->at(agent_id).reason == "sold");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a renewal that was never used gives way after an hour") {
+TEST_CASE_FIXTURE(CertificateDeskFixture, "a renewal that was never used gives way after an hour") {
   ledger::testing::ManualClock later(authority.now);
   CertificateDesk desk({.catalog = *catalog, .authority = authority.authority, .clock = later});
   const auto renew = [&](const std::string& csr) {
@@ -133,7 +136,8 @@ TEST_CASE_FIXTURE(Fixture, "a renewal that was never used gives way after an hou
   CHECK(renew(make_csr().csr) == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a new enrolment puts the renewal out of use with its certificate") {
+TEST_CASE_FIXTURE(CertificateDeskFixture,
+                  "a new enrolment puts the renewal out of use with its certificate") {
   const auto made = make_csr();
   const CertificatePair next{certificate_in(ask(current, csr_body(made.csr)).body),
                              made.private_key};
@@ -148,7 +152,8 @@ TEST_CASE_FIXTURE(Fixture, "a new enrolment puts the renewal out of use with its
   CHECK(post_status(enrolled) == 400);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is no request for a certificate is refused with what is wrong") {
+TEST_CASE_FIXTURE(CertificateDeskFixture,
+                  "what is no request for a certificate is refused with what is wrong") {
   CHECK(ask(current, "[]").status == 400);
   CHECK(ask(current, "{}").body.find("csr") != std::string::npos);
   CHECK(ask(current, csr_body("-----BEGIN NOTHING-----")).status == 400);

@@ -73,7 +73,7 @@ struct Applicant {
   }
 };
 
-struct Fixture : IngestKit {
+struct EnrolHandlerFixture : IngestKit {
   int tokens = 0;
 
   std::string new_token(EnrolTokenSpec spec) {
@@ -134,7 +134,8 @@ std::string first_post(const Applicant& applicant, const std::string& leaf,
   return post;
 }
 
-TEST_CASE_FIXTURE(Fixture, "a host with a token becomes an agent whose first batch is accepted") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "a host with a token becomes an agent whose first batch is accepted") {
   const ClientResponse ca = enrol("GET", "/enrol/v1/ca");
   CHECK(ca.status == 200);
   CHECK(read_certificate(ca.body)->sha256 == authority.authority.fingerprint());
@@ -168,7 +169,7 @@ TEST_CASE_FIXTURE(Fixture, "a host with a token becomes an agent whose first bat
   CHECK(answers->front().verdict == ledger::Verdict::accepted);
 }
 
-TEST_CASE_FIXTURE(Fixture, "each step may be repeated and says the same again") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "each step may be repeated and says the same again") {
   const Applicant host = applicant();
   const ClientResponse first = reserved(host);
   CHECK(reserved(host).body == first.body);
@@ -180,7 +181,7 @@ TEST_CASE_FIXTURE(Fixture, "each step may be repeated and says the same again") 
   CHECK(log->size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a leaf that was committed before a crash is adopted") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "a leaf that was committed before a crash is adopted") {
   const Applicant host = applicant();
   const std::string enrolment = text(reserved(host), "text");
   auto note = ledger::parse_note(enrolment + "\n" + Applicant::sign(enrolment, *host.key));
@@ -192,14 +193,16 @@ TEST_CASE_FIXTURE(Fixture, "a leaf that was committed before a crash is adopted"
   CHECK(log->size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a certificate that was handed out is not issued for another key") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "a certificate that was handed out is not issued for another key") {
   Applicant host = applicant();
   const ClientResponse done = enrolled(host);
   host.tls = make_csr();
   CHECK(text(enrolled(host), "certificate") == text(done, "certificate"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a token that is unknown, expired or used up enrols nobody") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "a token that is unknown, expired or used up enrols nobody") {
   check_problem(post_json(with_token("guess").first()), 403, "enrol-token-refused");
   check_problem(post_json(applicant({.unit = "tax", .expires = clock.wall() - 1s}).first()), 403,
                 "enrol-token-refused");
@@ -210,7 +213,8 @@ TEST_CASE_FIXTURE(Fixture, "a token that is unknown, expired or used up enrols n
   CHECK(log->size() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a token that was revoked enrols nobody, not even who began with it") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "a token that was revoked enrols nobody, not even who began with it") {
   const Applicant host = applicant();
   const std::string enrolment = text(reserved(host), "text");
   CHECK(*catalog->revoke_enrol_token(token_id(host.token)));
@@ -222,7 +226,8 @@ TEST_CASE_FIXTURE(Fixture, "a token that was revoked enrols nobody, not even who
   CHECK(log->size() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "who guesses tokens is slowed down and told of; good tokens pass") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "who guesses tokens is slowed down and told of; good tokens pass") {
   Members guess = with_token("guess").first();
   guess["key"] = "?";  // nothing of it is looked at
   guess["csr"] = "?";
@@ -246,13 +251,13 @@ TEST_CASE_FIXTURE(Fixture, "who guesses tokens is slowed down and told of; good 
   enrolled(applicant());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a token for two uses enrols two hosts") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "a token for two uses enrols two hosts") {
   const Applicant one = applicant({.unit = "tax", .uses = 2});
   const Applicant two = with_token(one.token);
   CHECK(text(enrolled(one), "leaf") != text(enrolled(two, "web-02"), "leaf"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a host may not be enrolled as is told with a reason") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "what a host may not be enrolled as is told with a reason") {
   enrolled(applicant());
   check_problem(post_json(applicant({.unit = "police"}).first()), 409, "host-of-another-unit");
   check_problem(post_json(applicant({.unit = "nobody"}).first("web-09")), 409, "unit-unknown");
@@ -268,7 +273,8 @@ TEST_CASE_FIXTURE(Fixture, "what a host may not be enrolled as is told with a re
   check_problem(post_json(wish), 409, "host-changed");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a request that is not valid is answered 400 and reserves nothing") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "a request that is not valid is answered 400 and reserves nothing") {
   const Applicant host = applicant();
   const auto with = [&](const char* name, const std::string& value) {
     Members members = host.first();
@@ -291,7 +297,7 @@ TEST_CASE_FIXTURE(Fixture, "a request that is not valid is answered 400 and rese
   CHECK(post_json(host.first()).status == 200);  // the token's one use is still there
 }
 
-TEST_CASE_FIXTURE(Fixture, "signatures by anybody else are refused") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "signatures by anybody else are refused") {
   const Applicant host = applicant();
   const Applicant other = applicant();
   const std::string enrolment = text(reserved(host), "text");
@@ -307,7 +313,7 @@ TEST_CASE_FIXTURE(Fixture, "signatures by anybody else are refused") {
   enrolled(host);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
                   "a token for an agent opens its next incarnation, endorsed if it signs") {
   const Applicant old = applicant();
   const ClientResponse first = enrolled(old);
@@ -337,7 +343,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(post(former, "x")->status == 403);
 }
 
-TEST_CASE_FIXTURE(Fixture, "one incarnation is opened once, whoever holds a token for it") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "one incarnation is opened once, whoever holds a token for it") {
   const std::string agent = ledger::parse_enrolment(text(reserved(applicant()), "text"))->agent;
   check_problem(post_json(applicant({.unit = "tax", .agent = agent}).first()), 409,
                 "agent-unknown");
@@ -353,7 +360,7 @@ TEST_CASE_FIXTURE(Fixture, "one incarnation is opened once, whoever holds a toke
   check_problem(post_json(two.second(text_two)), 409, "incarnation-taken");
 }
 
-TEST_CASE_FIXTURE(Fixture, "wrong paths, methods and types are told apart") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture, "wrong paths, methods and types are told apart") {
   CHECK(EnrolHandler::matches("/enrol/v1"));
   CHECK(EnrolHandler::matches("/enrol/v1/ca"));
   CHECK_FALSE(EnrolHandler::matches("/v1/search"));
@@ -363,7 +370,8 @@ TEST_CASE_FIXTURE(Fixture, "wrong paths, methods and types are told apart") {
   check_problem(enrol("POST", "/enrol/v1", "{}", "text/plain"), 415, "unsupported-media-type");
 }
 
-TEST_CASE_FIXTURE(Fixture, "when the disk fails an enrolment is told to wait and is healed later") {
+TEST_CASE_FIXTURE(EnrolHandlerFixture,
+                  "when the disk fails an enrolment is told to wait and is healed later") {
   const Applicant host = applicant();
   const std::string enrolment = text(reserved(host), "text");
   log.files.fail_nth(1, ledger::testing::Fault::fail, true);

@@ -21,11 +21,11 @@ using testing::TestAgent;
 const std::string agent_a(32, 'a');
 const std::string agent_b(32, 'b');
 
-struct Fixture : IngestKit {
+struct IngestHandlerFixture : IngestKit {
   TestAgent agent{agent_a, 1, 1};
   CertificatePair identity = known(agent_a);
 
-  Fixture() { REQUIRE(log.enrol(agent, "tax", "web-01")); }
+  IngestHandlerFixture() { REQUIRE(log.enrol(agent, "tax", "web-01")); }
 
   // A certificate that the catalog holds as the agent's current one.
   CertificatePair known(const std::string& id) {
@@ -60,7 +60,8 @@ void check_problem(const ClientResponse& response, int status, bool retry) {
   CHECK((response.headers.count("retry-after") == 1) == retry);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a post over mutual TLS is answered with a receipt for every frame") {
+TEST_CASE_FIXTURE(IngestHandlerFixture,
+                  "a post over mutual TLS is answered with a receipt for every frame") {
   const ClientResponse response = must_post(identity, frames(3));
   CHECK(response.status == 200);
   CHECK(response.headers.at("content-type") == "application/x-ndjson");
@@ -79,7 +80,8 @@ TEST_CASE_FIXTURE(Fixture, "a post over mutual TLS is answered with a receipt fo
   CHECK(ingest->counters().posts == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a certificate that was replaced is put out of use at once") {
+TEST_CASE_FIXTURE(IngestHandlerFixture,
+                  "a certificate that was replaced is put out of use at once") {
   REQUIRE(must_post(identity, frames(1)).status == 200);
   const CertificatePair renewed = known(agent_a);
   const std::string next = frames(1);
@@ -90,7 +92,8 @@ TEST_CASE_FIXTURE(Fixture, "a certificate that was replaced is put out of use at
   CHECK(ingest->counters().certificates_refused == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a revoked agent is refused at once, on its open connection too") {
+TEST_CASE_FIXTURE(IngestHandlerFixture,
+                  "a revoked agent is refused at once, on its open connection too") {
   auto open_one = ingest_client(identity);
   const auto ask = [&](std::string_view method, std::string_view path, std::string_view body,
                        std::string_view type) {
@@ -113,12 +116,13 @@ TEST_CASE_FIXTURE(Fixture, "a revoked agent is refused at once, on its open conn
   CHECK(ingest->counters().certificates_refused == 4);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a certificate from our CA that no agent holds is refused") {
+TEST_CASE_FIXTURE(IngestHandlerFixture,
+                  "a certificate from our CA that no agent holds is refused") {
   check_problem(must_post(authority.client(agent_b), frames(1)), 403, false);
   check_problem(must_post(authority.client("console"), frames(1)), 403, false);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an agent cannot ship in the name of another") {
+TEST_CASE_FIXTURE(IngestHandlerFixture, "an agent cannot ship in the name of another") {
   const ClientResponse response = must_post(known(agent_b), frames(1));
   auto answers = ledger::parse_answers(response.body);
   REQUIRE(answers);
@@ -126,7 +130,8 @@ TEST_CASE_FIXTURE(Fixture, "an agent cannot ship in the name of another") {
   CHECK(next_batch() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "witnessed receipts are told to the agent whose batch it is") {
+TEST_CASE_FIXTURE(IngestHandlerFixture,
+                  "witnessed receipts are told to the agent whose batch it is") {
   const auto ask = [&](const std::string& rest, std::string_view method = "GET") {
     auto response =
         ingest_client(identity).exchange(request_text(method, "/ingest/v1/witnessed/" + rest, ""));
@@ -147,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture, "witnessed receipts are told to the agent whose batch
   CHECK(ingest->counters().witnessed_waits == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a body that cannot be split into frames changes nothing") {
+TEST_CASE_FIXTURE(IngestHandlerFixture, "a body that cannot be split into frames changes nothing") {
   const std::string whole = frames(2);
   check_problem(must_post(identity, whole.substr(0, whole.size() - 1)), 400, false);
   check_problem(must_post(identity, "x"), 400, false);
@@ -156,7 +161,7 @@ TEST_CASE_FIXTURE(Fixture, "a body that cannot be split into frames changes noth
   CHECK(ingest->counters().posts_malformed == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "wrong paths, methods and types are told apart") {
+TEST_CASE_FIXTURE(IngestHandlerFixture, "wrong paths, methods and types are told apart") {
   const auto ask = [&](std::string_view method, std::string_view path, std::string_view fields) {
     auto response = ingest_client(identity).exchange(request_text(method, path, "x", fields));
     REQUIRE(response);
@@ -171,7 +176,7 @@ TEST_CASE_FIXTURE(Fixture, "wrong paths, methods and types are told apart") {
   check_problem(ask("POST", "/ingest/v1/batches", type + "Content-Encoding: gzip\r\n"), 415, false);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a post beyond 8 MiB is refused before its body is sent") {
+TEST_CASE_FIXTURE(IngestHandlerFixture, "a post beyond 8 MiB is refused before its body is sent") {
   auto client = ingest_client(identity);
   client.send(
       "POST /ingest/v1/batches HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
@@ -182,7 +187,7 @@ TEST_CASE_FIXTURE(Fixture, "a post beyond 8 MiB is refused before its body is se
   check_problem(*response, 413, false);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(IngestHandlerFixture,
                   "when the disk fails nobody gets a receipt and everybody is told to wait") {
   REQUIRE(must_post(identity, frames(1)).status == 200);
   log.files.fail_nth(1, ledger::testing::Fault::fail, true);
@@ -193,7 +198,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(ingest->counters().posts_failed == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a fork raises one alarm in the collector's own stream") {
+TEST_CASE_FIXTURE(IngestHandlerFixture, "a fork raises one alarm in the collector's own stream") {
   REQUIRE(must_post(identity, frames(2)).status == 200);
   TestAgent copy{agent_a, 1, 1};
   copy.enrol("tax", "web-01");
@@ -210,7 +215,7 @@ TEST_CASE_FIXTURE(Fixture, "a fork raises one alarm in the collector's own strea
         std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(IngestHandlerFixture,
                   "bodies that an agent gave up raise an alarm, a text about gaps does not") {
   const auto gap = [](std::string_view kind, std::string_view cause) {
     std::string line;

@@ -40,7 +40,7 @@ std::string frame_of(const ledger::Frame& frame, bool with_body = true) {
 }
 
 // A dead log in which an agent sealed batches 0 to 4, and the log that goes on for it.
-struct Fixture {
+struct SuccessionFixture {
   ledger::testing::MemoryFileSystem files;
   ledger::testing::TemporaryDirectory directory;
   ledger::SystemClock clock;
@@ -58,7 +58,7 @@ struct Fixture {
   std::unique_ptr<ledger::PrivateKey> next_key = *suite().generate(random);
   testing::KeyAndRequest tls = testing::make_csr();
 
-  Fixture() {
+  SuccessionFixture() {
     for (const char* path : {"/data", "/anchor"}) REQUIRE(files.make_directory(path, 0700));
     for (int i = 0; i < 5; ++i) frames.push_back(agent.seal(event_lines(test_start, 3)));
     REQUIRE(EvidenceLog::create(files, clock, options(), {*key, leaf0()}));
@@ -189,7 +189,8 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "an agent of the dead log goes on without a token and resends") {
+TEST_CASE_FIXTURE(SuccessionFixture,
+                  "an agent of the dead log goes on without a token and resends") {
   CHECK(desk->is_heir(agent_id).value());
   CHECK(text_of(desk->tell(), "vkey") == log->verifier().vkey());
   change();
@@ -222,7 +223,7 @@ TEST_CASE_FIXTURE(Fixture, "an agent of the dead log goes on without a token and
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "both steps may be repeated, and another key comes too late") {
+TEST_CASE_FIXTURE(SuccessionFixture, "both steps may be repeated, and another key comes too late") {
   change();
   const Response again = first_step();
   REQUIRE(again.status == 200);
@@ -234,7 +235,8 @@ TEST_CASE_FIXTURE(Fixture, "both steps may be repeated, and another key comes to
   CHECK(late.body.find("urn:yunjian:problem:incarnation-taken") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "who cannot show the dead log's enrolment and its own key is refused") {
+TEST_CASE_FIXTURE(SuccessionFixture,
+                  "who cannot show the dead log's enrolment and its own key is refused") {
   CHECK(ask({{"host", "web-01"}, {"suite", "ed25519-sha256"}}, std::string(32, 'b')).status == 400);
   TestAgent other(agent_id, 1, 99);
   std::string forged = other.enrol("tax", "web-01");
@@ -250,7 +252,8 @@ TEST_CASE_FIXTURE(Fixture, "who cannot show the dead log's enrolment and its own
   CHECK(log->stream(ledger::stream_id(agent_id, 2)) == std::nullopt);
 }
 
-TEST_CASE_FIXTURE(Fixture, "nothing of the old stream is taken that does not lead to its end") {
+TEST_CASE_FIXTURE(SuccessionFixture,
+                  "nothing of the old stream is taken that does not lead to its end") {
   CHECK(ship(frames[4]).verdict == Verdict::refused);
   change();
   CHECK(ship(frames[4]).verdict == Verdict::refused);
@@ -267,7 +270,7 @@ TEST_CASE_FIXTURE(Fixture, "nothing of the old stream is taken that does not lea
   CHECK(begin(3) == Verdict::accepted);
 }
 
-TEST_CASE_FIXTURE(Fixture, "links are shown again after a restart") {
+TEST_CASE_FIXTURE(SuccessionFixture, "links are shown again after a restart") {
   change();
   REQUIRE(link({4, 3}).status == 200);
   open();
@@ -277,7 +280,7 @@ TEST_CASE_FIXTURE(Fixture, "links are shown again after a restart") {
   CHECK(begin(0) == Verdict::accepted);
 }
 
-TEST_CASE_FIXTURE(Fixture, "an agent that had sealed nothing goes on at once") {
+TEST_CASE_FIXTURE(SuccessionFixture, "an agent that had sealed nothing goes on at once") {
   agent = TestAgent(agent_id, 1, 6);
   enrolment = agent.enrol("tax", "web-01");
   frames.assign(1, {});

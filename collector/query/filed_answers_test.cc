@@ -86,13 +86,13 @@ std::string some_line(std::mt19937& random, const std::string& user) {
 }
 
 // Three hosts of two units whose batches interleave; of one the body comes late.
-struct Fixture {
+struct FiledAnswersFixture {
   TestLog log{small_segments};
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
   std::vector<TestAgent> agents;
   std::unique_ptr<LogRecordStore> store;
 
-  Fixture() {
+  FiledAnswersFixture() {
     REQUIRE(log.create());
     REQUIRE(open());
     std::mt19937 random(6);
@@ -160,7 +160,7 @@ struct Question {
   ScanQuery scan;
   bool possible = true;  // false: the plan says that nothing matches
 
-  Question(std::mt19937& random, const Fixture& fixture, std::string asked)
+  Question(std::mt19937& random, const FiledAnswersFixture& fixture, std::string asked)
       : text(std::move(asked)), query(*Query::parse(text)) {
     const std::vector<Scope> scopes = {Scope::all(), Scope::units({"tax"}),
                                        Scope::units({"police"}), Scope::units({}),
@@ -180,7 +180,7 @@ struct Question {
   }
 
   // The records, page by page, and the cursor behind each page.
-  std::string records(const Fixture& fixture, Order order) const {
+  std::string records(const FiledAnswersFixture& fixture, Order order) const {
     std::string answer;
     if (!possible) return answer;
     ScanQuery page = scan;
@@ -208,7 +208,7 @@ struct Question {
   }
 
   // As it comes: sorted here, each record once.
-  std::string sweep(const Fixture& fixture) const {
+  std::string sweep(const FiledAnswersFixture& fixture) const {
     std::vector<std::string> found;
     if (!possible) return "";
     ScanQuery all = scan;
@@ -223,7 +223,8 @@ struct Question {
   }
 
   // What hits and facets are made of.
-  std::string counts(const Fixture& fixture, CountBy by, const std::string& field) const {
+  std::string counts(const FiledAnswersFixture& fixture, CountBy by,
+                     const std::string& field) const {
     if (!possible) return "";
     AggregateQuery count;
     static_cast<Selection&>(count) = scan;
@@ -242,7 +243,7 @@ struct Question {
     return answer;
   }
 
-  std::string everything(const Fixture& fixture) const {
+  std::string everything(const FiledAnswersFixture& fixture) const {
     std::string answer = records(fixture, Order::oldest_first) +
                          records(fixture, Order::newest_first) + sweep(fixture) +
                          counts(fixture, CountBy::host, "") + counts(fixture, CountBy::unit, "") +
@@ -271,7 +272,7 @@ struct Asked {
   std::vector<Question> questions;
   std::vector<std::string> answers;
 
-  Asked(const Fixture& fixture, std::size_t count) {
+  Asked(const FiledAnswersFixture& fixture, std::size_t count) {
     std::mt19937 random(20261128);
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -286,7 +287,7 @@ struct Asked {
   }
 
   // Every `nth` question once more.
-  void check(const Fixture& fixture, std::size_t nth = 1) const {
+  void check(const FiledAnswersFixture& fixture, std::size_t nth = 1) const {
     for (std::size_t i = 0; i < questions.size(); i += nth) {
       CAPTURE(questions[i].text);
       CAPTURE(i);
@@ -296,7 +297,7 @@ struct Asked {
 };
 
 TEST_CASE("a question has the same answer from the WAL, half filed, filed, joined and reopened") {
-  Fixture fixture;
+  FiledAnswersFixture fixture;
   const Asked asked(fixture, 160);
   REQUIRE(fixture.log->stats().parts == 0);
   const std::uint64_t segments = fixture.log->stats().segments_to_file;

@@ -51,14 +51,14 @@ std::vector<std::string> some_lines(const std::string& user) {
 }
 
 // Two hosts of two units with a few records of every shape.
-struct Fixture {
+struct PlanFixture {
   TestLog log;
   const Deriver deriver = make_deriver(rules::Classifier::builtin());
   std::unique_ptr<LogRecordStore> store;
   TestAgent tax{std::string(32, 'a'), 1, 1};
   TestAgent police{std::string(32, 'b'), 1, 2};
 
-  Fixture() {
+  PlanFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     fill(tax, "tax", "web-01", "ops");
@@ -110,7 +110,8 @@ struct Fixture {
   }
 };
 
-TEST_CASE_FIXTURE(Fixture, "A query finds the same records with what is pushed down and without") {
+TEST_CASE_FIXTURE(PlanFixture,
+                  "A query finds the same records with what is pushed down and without") {
   std::mt19937 random(20261127);
   std::size_t found = 0;
   for (int round = 0; round < 3000; ++round) {
@@ -125,7 +126,7 @@ TEST_CASE_FIXTURE(Fixture, "A query finds the same records with what is pushed d
   CHECK(found > 3000);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Conditions on single fields need no line to be read") {
+TEST_CASE_FIXTURE(PlanFixture, "Conditions on single fields need no line to be read") {
   const auto needs_lines = [&](const char* text) { return plan(*Query::parse(text)).residual; };
   CHECK_FALSE(needs_lines("process.name: sshd and severity <= 6"));
   CHECK_FALSE(needs_lines("not severity: 6 and class_uid: (3002 or 3001)"));
@@ -136,7 +137,7 @@ TEST_CASE_FIXTURE(Fixture, "Conditions on single fields need no line to be read"
   CHECK(needs_lines("unit: tax"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "Words, hosts and lanes that must be there are known before") {
+TEST_CASE_FIXTURE(PlanFixture, "Words, hosts and lanes that must be there are known before") {
   const auto words = plan(*Query::parse("failed 登录 host: web-01")).filter;
   CHECK(words.words == std::vector<std::vector<std::string>>{{"failed"}, {"登录"}});
   CHECK(words.hosts == std::set<std::string, std::less<>>{"web-01"});
@@ -148,7 +149,7 @@ TEST_CASE_FIXTURE(Fixture, "Words, hosts and lanes that must be there are known 
   CHECK(plan(*Query::parse("kind: event")).lanes == std::vector<Lane>{Lane::event});
 }
 
-TEST_CASE_FIXTURE(Fixture, "Derived fields are found like sealed ones") {
+TEST_CASE_FIXTURE(PlanFixture, "Derived fields are found like sealed ones") {
   const auto found = [&](const char* text) { return with_plan(*Query::parse(text)); };
   CHECK(found("class_uid: 3002 and status_id: 2") == std::set<std::string>{"a0", "b0"});
   CHECK(found("actor.user.name: li and activity_id: 1") == std::set<std::string>{"b0", "b1", "b2"});

@@ -50,8 +50,8 @@ std::string hour_line(const HourLoad& load) {
   return line;
 }
 
-struct Fixture {
-  Fixture() {
+struct HourFoldsFixture {
+  HourFoldsFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     REQUIRE(log.enrol(web, "tax", "web-01"));
@@ -193,7 +193,7 @@ struct Fixture {
   std::unique_ptr<HourFolds> folds;
 };
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(HourFoldsFixture,
                   "days that are over are folded once, and give the month of the records") {
   for (int day = 0; day < 4; ++day) {
     seal_day(web, {"tax", "web-01", 24, day == 2 ? 8U : 4U});  // grows at noon and shrinks again
@@ -213,7 +213,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(none->parts.front().usage);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a day of which records wait to be filed is folded in memory") {
+TEST_CASE_FIXTURE(HourFoldsFixture, "a day of which records wait to be filed is folded in memory") {
   seal_day(web, {"tax", "web-01"});
   next_day();
   next_day();
@@ -222,7 +222,8 @@ TEST_CASE_FIXTURE(Fixture, "a day of which records wait to be filed is folded in
   CHECK_FALSE(*log.files.exists("/folds"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a size that moves a little is one size, however its days are folded") {
+TEST_CASE_FIXTURE(HourFoldsFixture,
+                  "a size that moves a little is one size, however its days are folded") {
   // Each step is below a thirty-second part of the one before; together they are above.
   for (std::uint64_t day = 0; day < 3; ++day) {
     const Time end = std::chrono::floor<std::chrono::hours>(log.clock.wall());
@@ -238,7 +239,8 @@ TEST_CASE_FIXTURE(Fixture, "a size that moves a little is one size, however its 
   check_same("web-01");
 }
 
-TEST_CASE_FIXTURE(Fixture, "of a host with a record that cannot be read the records decide") {
+TEST_CASE_FIXTURE(HourFoldsFixture,
+                  "of a host with a record that cannot be read the records decide") {
   seal_day(web, {"tax", "web-01"});
   seal_day(other, {"water", "web-02"});
   next_day();
@@ -252,7 +254,8 @@ TEST_CASE_FIXTURE(Fixture, "of a host with a record that cannot be read the reco
   check_same("web-02");
 }
 
-TEST_CASE_FIXTURE(Fixture, "records that came before those sealed earlier are not folded by day") {
+TEST_CASE_FIXTURE(HourFoldsFixture,
+                  "records that came before those sealed earlier are not folded by day") {
   const Time end = std::chrono::floor<std::chrono::hours>(log.clock.wall());
   const ledger::Frame late =
       web.seal({hour_line({.from = end - 3h}), hour_line({.from = end - 2h})});
@@ -272,7 +275,7 @@ TEST_CASE_FIXTURE(Fixture, "records that came before those sealed earlier are no
   check_same("web-01");
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(HourFoldsFixture,
                   "a body that came late, months after, counts while it waits to be filed") {
   const Time end = std::chrono::floor<std::chrono::hours>(log.clock.wall());
   const ledger::Frame late = web.seal({hour_line({.from = end - 2h})});
@@ -291,7 +294,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(folded("web-01")->parts.front().inputs.front().records == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a host sent for another unit stays out of the scope") {
+TEST_CASE_FIXTURE(HourFoldsFixture, "what a host sent for another unit stays out of the scope") {
   seal_day(web, {"tax", "web-01"});
   next_day();
   seal_day(web, {"water", "web-01"});
@@ -302,7 +305,7 @@ TEST_CASE_FIXTURE(Fixture, "what a host sent for another unit stays out of the s
   CHECK_FALSE(folded("web-01", Scope::units({"parks"}))->parts.front().usage);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(HourFoldsFixture,
                   "a file that is damaged is not believed, and one of other records made anew") {
   seal_day(web, {"tax", "web-01"});
   next_day();
@@ -319,7 +322,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(*log.files.read_file(path) != bytes);
 }
 
-TEST_CASE_FIXTURE(Fixture, "folding stops when it is asked to, and leaves no day half folded") {
+TEST_CASE_FIXTURE(HourFoldsFixture,
+                  "folding stops when it is asked to, and leaves no day half folded") {
   seal_day(web, {"tax", "web-01"});
   next_day();
   file_all();
@@ -333,7 +337,7 @@ TEST_CASE_FIXTURE(Fixture, "folding stops when it is asked to, and leaves no day
   check_same("web-01");
 }
 
-TEST_CASE_FIXTURE(Fixture, "files of months that are long over go") {
+TEST_CASE_FIXTURE(HourFoldsFixture, "files of months that are long over go") {
   seal_day(web, {"tax", "web-01"});
   next_day();
   file_all();

@@ -47,8 +47,8 @@ Deriver logins() {
           }};
 }
 
-struct Fixture {
-  Fixture() {
+struct MonthFactsFixture {
+  MonthFactsFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     REQUIRE(log.enrol(web, "tax", "web-01"));
@@ -62,7 +62,8 @@ struct Fixture {
   TestAgent mute{std::string(32, 'b'), 1, 8};
 };
 
-TEST_CASE_FIXTURE(Fixture, "logins are counted where logs are sent, and unknown where none are") {
+TEST_CASE_FIXTURE(MonthFactsFixture,
+                  "logins are counted where logs are sent, and unknown where none are") {
   const Time from = testing::test_start;
   commit(web, "web-01",
          {login_line(from + 1h, "a"), login_line(from + 2h, "b"), usage_line(from + 3h, 50, 0)});
@@ -82,7 +83,8 @@ TEST_CASE_FIXTURE(Fixture, "logins are counted where logs are sent, and unknown 
   CHECK(later->at("web-01").logins == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the fullest disk, when it will be full, and killed processes") {
+TEST_CASE_FIXTURE(MonthFactsFixture,
+                  "the fullest disk, when it will be full, and killed processes") {
   const Time from = testing::test_start;
   commit(web, "web-01",
          {usage_line(from + 1h, 60, 2), usage_line(from + 10 * 24h, 61, 0),
@@ -122,7 +124,7 @@ std::vector<std::string> lines_of(Time from, int days) {
   return lines;
 }
 
-TEST_CASE_FIXTURE(Fixture, "the store's index says what a fold over all records says") {
+TEST_CASE_FIXTURE(MonthFactsFixture, "the store's index says what a fold over all records says") {
   const Time from = testing::test_start;
   const Time to = from + 720h;
   const Deriver deriver = make_deriver(rules::Classifier::builtin());

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Fixture {
-  Fixture() {
+struct TermsFixture {
+  TermsFixture() {
     std::string pattern = std::filesystem::temp_directory_path() / "terms-test-XXXXXX";
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     directory = pattern;
@@ -22,7 +22,7 @@ struct Fixture {
     REQUIRE(
         catalog->put_hosts({{.id = "web-01", .unit = "tax"}, {.id = "db-01", .unit = "water"}}));
   }
-  ~Fixture() { std::filesystem::remove_all(directory); }
+  ~TermsFixture() { std::filesystem::remove_all(directory); }
   void put(const std::string& kind, const std::string& id,
            std::map<std::string, std::string, std::less<>> fields) {
     RegistryEntry entry{.kind = kind, .id = id, .fields = std::move(fields)};
@@ -50,7 +50,7 @@ struct Fixture {
   std::unique_ptr<MonthTerms> kept;
 };
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(TermsFixture,
                   "the narrowest agreement in force decides, and one that ended does not") {
   put("system", "portal", {{"unit", "tax"}, {"name", "门户"}, {"public", "yes"}});
   put("host_terms", "web-01", {{"host", "web-01"}, {"system", "portal"}});
@@ -76,7 +76,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(facts("db-01", "water", 2026y / 10).payer == "city");
 }
 
-TEST_CASE_FIXTURE(Fixture, "sizes and prices are those in force at the month's end") {
+TEST_CASE_FIXTURE(TermsFixture, "sizes and prices are those in force at the month's end") {
   const auto spec = [&](const std::string& id, const std::string& from, const std::string& until,
                         const std::string& price) {
     put("spec", id,
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(Fixture, "sizes and prices are those in force at the month's e
   CHECK(facts("web-01", "tax", 2026y / 10).month_fen == 12050);
 }
 
-TEST_CASE_FIXTURE(Fixture, "exemptions, dates and power come with the host") {
+TEST_CASE_FIXTURE(TermsFixture, "exemptions, dates and power come with the host") {
   put("exemption", "HM-1",
       {{"host", "db-01"},
        {"type", "declared_cycle"},
@@ -122,7 +122,7 @@ TEST_CASE_FIXTURE(Fixture, "exemptions, dates and power come with the host") {
   CHECK_FALSE(facts("db-01", "water", 2026y / 11).month.powered_off);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the months before come back, and a resize begins anew") {
+TEST_CASE_FIXTURE(TermsFixture, "the months before come back, and a resize begins anew") {
   REQUIRE(catalog->put_outcomes(
       {{.host = "web-01", .month = "2025-09", .size = "4x8", .verdict = "low"},
        {.host = "web-01", .month = "2026-06", .size = "8x16", .verdict = "low"},

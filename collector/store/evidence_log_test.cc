@@ -19,11 +19,11 @@ using testing::TestLog;
 const std::string agent_a(32, 'a');
 const std::string agent_b(32, 'b');
 
-struct Fixture {
+struct EvidenceLogFixture {
   TestLog log;
   TestAgent agent{agent_a, 1, 1};
 
-  Fixture() {
+  EvidenceLogFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     REQUIRE(log.enrol(agent, "tax", "web-01"));
@@ -37,7 +37,7 @@ struct Fixture {
 };
 
 TEST_CASE("a committed batch has a receipt that verifies and comes back byte for byte") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   const ledger::Frame frame = fixture.agent.seal(event_lines(test_start, 3));
   const auto committed = fixture.log->commit(only(batch_entry(frame, "tax", "web-01")));
   REQUIRE(committed);
@@ -61,7 +61,7 @@ TEST_CASE("a committed batch has a receipt that verifies and comes back byte for
 }
 
 TEST_CASE("a batch is proven under an earlier checkpoint too, when that covers it") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   const ledger::Frame first = fixture.agent.seal(event_lines(test_start, 3));
   REQUIRE(fixture.log->commit(only(batch_entry(first, "tax", "web-01"))));
   const std::string note = fixture.log->checkpoint();
@@ -78,7 +78,7 @@ TEST_CASE("a batch is proven under an earlier checkpoint too, when that covers i
 }
 
 TEST_CASE("everything committed is there after a power cut") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   for (int i = 0; i < 20; ++i) fixture.commit_batch();
   const std::string checkpoint = fixture.log->checkpoint();
   const auto before = fixture.log->stream(fixture.agent.stream());
@@ -154,7 +154,7 @@ TEST_CASE("a missing segment and a damaged earlier segment are named") {
 }
 
 TEST_CASE("a torn tail behind everything signed is cut, the log goes on") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   for (int i = 0; i < 3; ++i) fixture.commit_batch();
   fixture.log.close();
   const std::string path = "/data/wal/0000000000000000.seg";
@@ -169,7 +169,7 @@ TEST_CASE("a torn tail behind everything signed is cut, the log goes on") {
 }
 
 TEST_CASE("a cut into what was signed is fatal and says that leaves are lost") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   for (int i = 0; i < 3; ++i) fixture.commit_batch();
   fixture.log.close();
   const std::string path = "/data/wal/0000000000000000.seg";
@@ -185,7 +185,7 @@ TEST_CASE("a cut into what was signed is fatal and says that leaves are lost") {
 }
 
 TEST_CASE("an anchor that is missing, foreign, larger or different is fatal and says why") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   fixture.commit_batch();
   const std::string older = fixture.log->checkpoint();
   const std::string wal_path = "/data/wal/0000000000000000.seg";
@@ -216,7 +216,7 @@ TEST_CASE("an anchor that is missing, foreign, larger or different is fatal and 
   }
   SUBCASE("of the same size, but of another history") {
     // Another last batch, made by the same keys and signed by the log in another life.
-    Fixture other;
+    EvidenceLogFixture other;
     const ledger::Frame frame = other.agent.seal(event_lines(test_start, 1, "other"));
     REQUIRE(other.log->commit(only(batch_entry(frame, "tax", "web-01"))));
     const std::string other_note = other.log->checkpoint();
@@ -227,7 +227,7 @@ TEST_CASE("an anchor that is missing, foreign, larger or different is fatal and 
 }
 
 TEST_CASE("an older anchor and checkpoint file are brought up to the log") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   fixture.commit_batch();
   const std::string older = fixture.log->checkpoint();
   fixture.commit_batch();
@@ -243,7 +243,7 @@ TEST_CASE("an older anchor and checkpoint file are brought up to the log") {
 }
 
 TEST_CASE("create refuses to overwrite, and leaf 0 must enrol the collector's own stream") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   fixture.log.close();
   const auto again = fixture.log.create();
   REQUIRE_FALSE(again);
@@ -259,7 +259,7 @@ TEST_CASE("create refuses to overwrite, and leaf 0 must enrol the collector's ow
 
 TEST_CASE(
     "an entry that does not continue its stream is refused and nothing of its commit is kept") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   const ledger::Frame first = fixture.agent.seal(event_lines(test_start, 1));
   const ledger::Frame second = fixture.agent.seal(event_lines(test_start, 1));
   std::vector<Entry> entries = only(batch_entry(first, "tax", "web-01"));
@@ -284,7 +284,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a body that comes late fills a hollow batch, also after a restart") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   const std::vector<std::string> lines = event_lines(test_start, 4);
   const ledger::Frame frame = fixture.agent.seal(lines);
   BatchEntry hollow = batch_entry(frame, "tax", "web-01");
@@ -314,7 +314,7 @@ TEST_CASE("a body that comes late fills a hollow batch, also after a restart") {
 }
 
 TEST_CASE("the next incarnation is endorsed when the old announced key signed for it") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   fixture.commit_batch();
   TestAgent next = fixture.agent.next_incarnation(5);
   REQUIRE(fixture.log.enrol(next, "tax", "web-01"));
@@ -329,7 +329,7 @@ TEST_CASE("the next incarnation is endorsed when the old announced key signed fo
 }
 
 TEST_CASE("an endorsement holds when batches came between its preparation and its commit") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   fixture.commit_batch();
   TestAgent next = fixture.agent.next_incarnation(5);
   fixture.commit_batch();
@@ -342,7 +342,7 @@ TEST_CASE("an endorsement holds when batches came between its preparation and it
 }
 
 TEST_CASE("a header that was changed in the WAL is never served, though its checksum was redone") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   const Committed committed = fixture.commit_batch();
   const std::string header = *fixture.log->leaf(committed.leaves[0]);
   const std::string path = "/data/wal/0000000000000000.seg";
@@ -357,7 +357,7 @@ TEST_CASE("a header that was changed in the WAL is never served, though its chec
 }
 
 TEST_CASE("bundles and tiles are served for the published tree only") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   for (int i = 0; i < 3; ++i) fixture.commit_batch();
   const auto bundle = fixture.log->tile({.level = 0, .index = 0, .width = 5, .entries = true});
   REQUIRE(bundle);
@@ -376,7 +376,7 @@ TEST_CASE("bundles and tiles are served for the published tree only") {
 }
 
 TEST_CASE("nobody gets a checkpoint signed as if it were a leaf") {
-  Fixture fixture;
+  EvidenceLogFixture fixture;
   CHECK(fixture.log->sign("yunjian/roster/v1\n"));
   CHECK_FALSE(fixture.log->sign(std::string(testing::test_origin) + "\n9\nAAAA\n"));
 }

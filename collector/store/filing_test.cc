@@ -34,7 +34,7 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 // A log that two agents fill; knows what it must hold.
-struct Fixture {
+struct FilingFixture {
   struct Expected {
     std::string stream;
     std::uint64_t batch;
@@ -48,7 +48,7 @@ struct Fixture {
   std::vector<Expected> all;
   std::vector<std::uint64_t> records = {0, 0};
 
-  Fixture() {
+  FilingFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     for (std::size_t i = 0; i < 2; ++i) {
@@ -192,7 +192,7 @@ struct Fixture {
 };
 
 TEST_CASE("what is filed is given back, and the WAL that held it goes") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(80);
   const std::size_t before = fixture.segments().size();
   REQUIRE(before > 6);
@@ -209,7 +209,7 @@ TEST_CASE("what is filed is given back, and the WAL that held it goes") {
 }
 
 TEST_CASE("small neighbours are joined, a day that is over becomes one part") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(120);
   fixture.file_all();
   CHECK(fixture.log->stats().parts < 8);
@@ -227,7 +227,7 @@ TEST_CASE("small neighbours are joined, a day that is over becomes one part") {
 }
 
 TEST_CASE("a body that comes when its header is filed is found, before and after it is filed") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(10);
   REQUIRE(fixture.commit(0, event_lines(test_start, 3, "lost"), true));
   REQUIRE(fixture.commit(1, event_lines(test_start, 3, "soon"), true));
@@ -235,7 +235,7 @@ TEST_CASE("a body that comes when its header is filed is found, before and after
   fixture.fill(40);
   fixture.file_all();
   fixture.check_all();
-  const auto hollow = *std::ranges::find(fixture.all, true, &Fixture::Expected::hollow);
+  const auto hollow = *std::ranges::find(fixture.all, true, &FilingFixture::Expected::hollow);
   CHECK(fixture.log->stream(hollow.stream)->hollow == 1);
   fixture.fill_late(hollow);
   CHECK(fixture.log->stream(hollow.stream)->hollow == 0);
@@ -256,7 +256,7 @@ TEST_CASE("a body that comes when its header is filed is found, before and after
 TEST_CASE("a body that came twice at once is there once, in the WAL and filed") {
   for (const bool filed : {false, true}) {
     CAPTURE(filed);
-    Fixture fixture;
+    FilingFixture fixture;
     REQUIRE(fixture.commit(0, event_lines(test_start, 3, "twice"), true));
     const auto hollow = fixture.all.back();
     if (filed) {
@@ -281,7 +281,7 @@ TEST_CASE("a body that came twice at once is there once, in the WAL and filed") 
 }
 
 TEST_CASE("own records that no batch sealed yet stay when their segment is filed") {
-  Fixture fixture;
+  FilingFixture fixture;
   std::vector<std::string> lines;
   for (int i = 0; i < 40; ++i) {
     lines.push_back("own record " + std::string(400, 'x') + std::to_string(i));
@@ -296,7 +296,7 @@ TEST_CASE("own records that no batch sealed yet stay when their segment is filed
 }
 
 TEST_CASE("a segment that was damaged stays, with an error that names it") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(40);
   const std::string path = "/data/wal/" + fixture.segments().front();
   std::string bytes = *fixture.log.files.content(path);
@@ -317,7 +317,7 @@ EvidenceLog::Retention year() {
 }
 
 TEST_CASE("a day that is old enough is purged: its leaf names it, headers and proofs stay") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(40);
   const auto old = fixture.all;
   fixture.log.clock.advance(24h);
@@ -359,7 +359,7 @@ TEST_CASE("a day that is old enough is purged: its leaf names it, headers and pr
 }
 
 TEST_CASE("a day is purged as a whole, parts without records in its middle too") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(12);
   for (char digit = '1'; digit <= '9'; ++digit) {
     TestAgent agent(std::string(32, digit), 1, 100U + static_cast<unsigned char>(digit));
@@ -379,7 +379,7 @@ TEST_CASE("a day is purged as a whole, parts without records in its middle too")
 }
 
 TEST_CASE("nothing is purged early, nor by a retention below a year") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(40);
   fixture.file_all();
   fixture.log.clock.advance(24h * 365);
@@ -393,7 +393,7 @@ TEST_CASE("nothing is purged early, nor by a retention below a year") {
 }
 
 TEST_CASE("with witnesses a day goes only when they have seen the log that long after it") {
-  Fixture fixture;
+  FilingFixture fixture;
   fixture.fill(40);
   fixture.file_all();
   const std::uint64_t size = fixture.log->size();
@@ -413,7 +413,7 @@ TEST_CASE("with witnesses a day goes only when they have seen the log that long 
 }
 
 // Files everything, with one call of the file system failing on the way.
-void file_until_it_fails(Fixture& fixture) {
+void file_until_it_fails(FilingFixture& fixture) {
   for (;;) {
     const auto done = fixture.log->file_step();
     if (!done || !*done) return;
@@ -423,7 +423,7 @@ void file_until_it_fails(Fixture& fixture) {
 TEST_CASE("a stop at any step of filing leaves the old or the new part, never both or neither") {
   std::uint64_t calls = 0;
   {
-    Fixture fixture;
+    FilingFixture fixture;
     fixture.fill(56);
     fixture.await_tiles();
     const std::uint64_t before = fixture.log.files.changing_calls();
@@ -436,7 +436,7 @@ TEST_CASE("a stop at any step of filing leaves the old or the new part, never bo
                         : nth % 3 == 1 ? Fault::fail_after
                                        : Fault::fail_half;
     CAPTURE(nth);
-    Fixture fixture;
+    FilingFixture fixture;
     fixture.fill(56);
     fixture.await_tiles();
     fixture.log.files.fail_nth(nth, fault);
@@ -472,7 +472,7 @@ TEST_CASE("a stop at any step of filing leaves the old or the new part, never bo
 }
 
 // What a copy holds of a log: tiles and checkpoint as they were before, then what is held.
-void copy_held(Fixture& fixture, const EvidenceLog::Capture& capture, Fixture& copy,
+void copy_held(FilingFixture& fixture, const EvidenceLog::Capture& capture, FilingFixture& copy,
                const std::map<std::string, std::string>& before) {
   auto& to = copy.log.files;
   copy.log.close();
@@ -490,7 +490,7 @@ void copy_held(Fixture& fixture, const EvidenceLog::Capture& capture, Fixture& c
 
 TEST_CASE("held files make a copy that is whole, whatever is committed and filed meanwhile") {
   for (const std::size_t filed : {0U, 1U, 3U, 100U}) {
-    Fixture fixture;
+    FilingFixture fixture;
     fixture.fill(40);
     fixture.await_tiles();
     for (std::size_t i = 0; i < filed && *fixture.log->file_step(); ++i) continue;
@@ -506,7 +506,7 @@ TEST_CASE("held files make a copy that is whole, whatever is committed and filed
     REQUIRE(capture);
     fixture.fill(40);
     fixture.file_all();
-    Fixture copy;
+    FilingFixture copy;
     copy_held(fixture, *capture, copy, before);
     CHECK(fixture.log->release_files());
     copy.log.files.overwrite("/anchor/anchor", before["/data/checkpoint"]);
@@ -523,7 +523,7 @@ TEST_CASE("held files make a copy that is whole, whatever is committed and filed
 
 TEST_CASE("what was held goes when it is released, or a day later") {
   for (const bool released : {true, false}) {
-    Fixture fixture;
+    FilingFixture fixture;
     fixture.fill(60);
     const std::size_t before = fixture.segments().size();
     REQUIRE(fixture.log->hold_files());

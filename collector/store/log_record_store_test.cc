@@ -37,13 +37,13 @@ struct Expected {
   std::string line;
 };
 
-struct Fixture {
+struct LogRecordStoreFixture {
   TestLog log;
   std::vector<TestAgent> agents;
   std::vector<std::string> units = {"tax", "water", "tax"};
   std::vector<Expected> all;
 
-  Fixture() {
+  LogRecordStoreFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     for (std::size_t i = 0; i < units.size(); ++i) {
@@ -117,7 +117,7 @@ std::vector<std::string> pages(LogRecordStore& store, const Scope& scope, ScanQu
   for (;;) {
     std::size_t given = 0;
     const auto stats = store.scan(scope, query, [&](const StoredRecord& record) {
-      out.push_back(Fixture::name_of(record.key));
+      out.push_back(LogRecordStoreFixture::name_of(record.key));
       query.after = record.key;
       ++given;
     });
@@ -137,7 +137,7 @@ ScanQuery everything() {
 }
 
 TEST_CASE("a scan gives what looking at every record would give, in either order, page by page") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.fill(120);
   LogRecordStore store(*fixture.log);
   const std::vector<Scope> scopes = {Scope::all(), Scope::units({"tax"}), Scope::units({"water"}),
@@ -163,7 +163,7 @@ TEST_CASE("a scan gives what looking at every record would give, in either order
 }
 
 TEST_CASE("without an order the same records come, each once") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.fill(120);
   LogRecordStore store(*fixture.log);
   for (const Scope& scope : {Scope::all(), Scope::units({"water"}), Scope::units({})}) {
@@ -175,7 +175,7 @@ TEST_CASE("without an order the same records come, each once") {
       query.order = Order::any;
       std::vector<std::string> found;
       const auto stats = store.scan(scope, query, [&](const StoredRecord& record) {
-        found.push_back(Fixture::name_of(record.key));
+        found.push_back(LogRecordStoreFixture::name_of(record.key));
       });
       REQUIRE(stats);
       CHECK(stats->complete);
@@ -187,7 +187,7 @@ TEST_CASE("without an order the same records come, each once") {
 }
 
 TEST_CASE("a scan gives the exact line with host, unit and time of commit") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.log.clock.advance(77s);
   fixture.commit(1, {{Lane::event, line_at(test_start, "event", "水务 \"quoted\"")}});
   LogRecordStore store(*fixture.log);
@@ -207,7 +207,7 @@ TEST_CASE("a scan gives the exact line with host, unit and time of commit") {
 }
 
 TEST_CASE("the filter sees lines that are not JSON, as text") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.commit(
       0, {{Lane::event, "broken {line"}, {Lane::event, line_at(test_start, "event", "ok")}});
   LogRecordStore store(*fixture.log);
@@ -222,7 +222,7 @@ TEST_CASE("the filter sees lines that are not JSON, as text") {
 }
 
 TEST_CASE("a small limit decodes few batches") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   for (int i = 0; i < 50; ++i) {
     fixture.commit(0, {{Lane::event, line_at(test_start + std::chrono::minutes(i), "event", "x")}});
   }
@@ -236,7 +236,7 @@ TEST_CASE("a small limit decodes few batches") {
 }
 
 TEST_CASE("of very many matches only those are kept that can still be given out") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   for (int i = 0; i < 4; ++i) {
     std::vector<std::pair<Lane, std::string>> records;
     for (int j = 0; j < 4000; ++j) {
@@ -252,7 +252,7 @@ TEST_CASE("of very many matches only those are kept that can still be given out"
     query.limit = 5;
     std::vector<std::string> first;
     REQUIRE(store.scan(Scope::all(), query, [&](const StoredRecord& record) {
-      first.push_back(Fixture::name_of(record.key));
+      first.push_back(LogRecordStoreFixture::name_of(record.key));
     }));
     std::vector<std::string> expected = fixture.brute_force(Scope::all(), query);
     expected.resize(5);
@@ -263,7 +263,7 @@ TEST_CASE("of very many matches only those are kept that can still be given out"
 }
 
 TEST_CASE("a cancelled scan stops and says so") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.fill(5);
   LogRecordStore store(*fixture.log);
   const std::atomic<bool> cancelled = true;
@@ -275,7 +275,7 @@ TEST_CASE("a cancelled scan stops and says so") {
 }
 
 TEST_CASE("one record is found by stream and number, and hidden outside its scope") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.fill(60);
   LogRecordStore store(*fixture.log);
   for (const Expected& expected : fixture.all) {
@@ -296,7 +296,7 @@ TEST_CASE("one record is found by stream and number, and hidden outside its scop
 }
 
 TEST_CASE("records of a hollow batch are not found until its body has come") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   const ledger::Frame frame = fixture.agents[0].seal(event_lines(test_start, 3));
   BatchEntry entry = batch_entry(frame, "tax", "web-00");
   entry.body.clear();
@@ -332,7 +332,7 @@ Selection all_times() {
 }
 
 TEST_CASE("counts by time and by the value of a field, derived ones too") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.commit(0, {{Lane::event, line_at(test_start, "event", "user1")},
                      {Lane::event, line_at(test_start + 1h, "event", "user2")}});
   fixture.commit(1, {{Lane::event, line_at(test_start + 61min, "event", "user2")},
@@ -370,7 +370,7 @@ TEST_CASE("counts by time and by the value of a field, derived ones too") {
 }
 
 TEST_CASE("a filter asks for columns, and a record brings what was derived from it") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.commit(0, {{Lane::event, line_at(test_start, "event", "user1")},
                      {Lane::event, line_at(test_start + 1s, "event", "user2")},
                      {Lane::event, line_at(test_start + 2s, "event", "nobody")}});
@@ -392,7 +392,7 @@ TEST_CASE("a filter asks for columns, and a record brings what was derived from 
 }
 
 TEST_CASE("the lines of a batch come back exactly, within the scope only") {
-  Fixture fixture;
+  LogRecordStoreFixture fixture;
   fixture.commit(0, {{Lane::event, "one"}, {Lane::event, "two"}});
   LogRecordStore store(*fixture.log.log);
   const std::string stream = fixture.agents[0].stream();

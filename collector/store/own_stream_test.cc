@@ -21,12 +21,12 @@ const std::string state_path = "/data/stream.state";
 const std::string boot_id = "01234567-89ab-cdef-0123-456789abcdef";
 
 // A log whose own stream is signed by a real ratchet.
-struct Fixture {
+struct OwnStreamFixture {
   TestLog log;
   ledger::testing::SeededRandom random{42};
   std::unique_ptr<OwnStream> own;
 
-  Fixture() {
+  OwnStreamFixture() {
     const std::string leaf0 = log.own.enrol("collector", "collector");
     const auto key = testing::log_key();
     REQUIRE(EvidenceLog::create(log.files, log.clock, log.options(), {*key, leaf0}));
@@ -79,7 +79,7 @@ struct Fixture {
 };
 
 TEST_CASE("an act is durable when record() returns and is sealed within a minute") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   REQUIRE(fixture.own->record("first"));
   REQUIRE(fixture.own->record("second"));
@@ -97,7 +97,7 @@ TEST_CASE("an act is durable when record() returns and is sealed within a minute
 }
 
 TEST_CASE("many acts are sealed at once, a stop seals the rest") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   for (std::size_t i = 0; i < own_records_waiting_max; ++i) REQUIRE(fixture.own->record("act"));
   fixture.step_after(0s);
@@ -110,7 +110,7 @@ TEST_CASE("many acts are sealed at once, a stop seals the rest") {
 }
 
 TEST_CASE("more acts than a batch holds are sealed in several") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   const std::string large(60'000, 'x');
   for (int i = 0; i < 40; ++i) REQUIRE(fixture.own->record(large));
@@ -121,7 +121,7 @@ TEST_CASE("more acts than a batch holds are sealed in several") {
 }
 
 TEST_CASE("a clock that is set back does not put the seal off") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   REQUIRE(fixture.own->record("act"));
   fixture.step_after(0s);
@@ -132,7 +132,7 @@ TEST_CASE("a clock that is set back does not put the seal off") {
 }
 
 TEST_CASE("what is no record line is refused") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   CHECK_FALSE(fixture.own->record(""));
   CHECK_FALSE(fixture.own->record("two\nlines"));
@@ -141,7 +141,7 @@ TEST_CASE("what is no record line is refused") {
 }
 
 TEST_CASE("the header tells whether the collector had crashed before") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   const auto flags_of_last = [&] {
     const auto batch = fixture.log->batch(fixture.log.own.stream(), fixture.batches() - 1);
     return ledger::read_header(batch->frame.header, ledger::default_suite())->header.flags;
@@ -160,7 +160,7 @@ TEST_CASE("the header tells whether the collector had crashed before") {
 }
 
 TEST_CASE("a state file that is older than the log is fatal") {
-  Fixture fixture;
+  OwnStreamFixture fixture;
   REQUIRE(fixture.open());
   const std::string old_state = *fixture.log.files.content(state_path);
   REQUIRE(fixture.own->record("one"));
@@ -174,7 +174,7 @@ TEST_CASE("a state file that is older than the log is fatal") {
 }
 
 // Acts, seals and stops until something fails; the acts that were acknowledged.
-std::vector<std::string> play(Fixture& fixture, int first) {
+std::vector<std::string> play(OwnStreamFixture& fixture, int first) {
   std::vector<std::string> acknowledged;
   for (int i = first; i < first + 6; ++i) {
     const std::string act = "act " + std::to_string(i);
@@ -190,7 +190,7 @@ std::vector<std::string> play(Fixture& fixture, int first) {
 TEST_CASE("whatever call fails: no acknowledged act is lost or twice, the stream goes on") {
   std::uint64_t calls = 0;
   {
-    Fixture fixture;
+    OwnStreamFixture fixture;
     REQUIRE(fixture.open());
     const std::uint64_t before = fixture.log.files.changing_calls();
     play(fixture, 0);
@@ -201,7 +201,7 @@ TEST_CASE("whatever call fails: no acknowledged act is lost or twice, the stream
     for (const Fault fault : {Fault::fail, Fault::fail_after, Fault::fail_half}) {
       CAPTURE(nth);
       CAPTURE(static_cast<int>(fault));
-      Fixture fixture;
+      OwnStreamFixture fixture;
       REQUIRE(fixture.open());
       fixture.log.files.fail_nth(nth, fault);
       std::vector<std::string> expected = play(fixture, 0);

@@ -42,14 +42,14 @@ Deriver rules_of(std::uint32_t version) {
   return deriver;
 }
 
-struct Fixture {
+struct RewritingFixture {
   TestLog log{small_segments};
   TestAgent agent{std::string(32, 'a'), 1, 1};
   std::map<std::uint32_t, Deriver> rules;
   std::uint32_t version = 1;
   std::uint64_t records = 0;
 
-  Fixture() {
+  RewritingFixture() {
     for (std::uint32_t number = 1; number <= 2; ++number) rules.emplace(number, rules_of(number));
     REQUIRE(log.create());
     REQUIRE(open());
@@ -163,7 +163,7 @@ std::uint64_t rows_of(const PartPtr& part) {
 
 TEST_CASE(
     "a record is written again once for each level of joining, and once when its day is over") {
-  Fixture fixture;
+  RewritingFixture fixture;
   fixture.fill(560);
   std::set<std::uint64_t> seen;
   std::uint64_t written = 0;  // rows, in all parts that were ever made
@@ -197,7 +197,7 @@ TEST_CASE(
 }
 
 TEST_CASE("other rules are asked at once; parts are derived again behind it, one after the other") {
-  Fixture fixture;
+  RewritingFixture fixture;
   fixture.fill(60);
   fixture.file_all();
   const std::string first = fixture.answers();
@@ -229,7 +229,7 @@ TEST_CASE("other rules are asked at once; parts are derived again behind it, one
 }
 
 TEST_CASE("a stop anywhere in deriving again leaves each part as it was or as it will be") {
-  const auto prepare = [](Fixture& fixture) {
+  const auto prepare = [](RewritingFixture& fixture) {
     fixture.fill(16);
     fixture.file_all();
     fixture.version = 2;
@@ -239,7 +239,7 @@ TEST_CASE("a stop anywhere in deriving again leaves each part as it was or as it
   std::size_t parts = 0;
   std::string answers;
   {
-    Fixture fixture;
+    RewritingFixture fixture;
     prepare(fixture);
     parts = fixture.parts().size();
     answers = fixture.answers();
@@ -253,7 +253,7 @@ TEST_CASE("a stop anywhere in deriving again leaves each part as it was or as it
     for (const Fault fault : {Fault::fail, Fault::fail_after, Fault::fail_half}) {
       CAPTURE(nth);
       CAPTURE(static_cast<int>(fault));
-      Fixture fixture;
+      RewritingFixture fixture;
       prepare(fixture);
       fixture.log.files.fail_nth(nth, fault);
       for (auto done = fixture.log->file_step(); done && *done;) done = fixture.log->file_step();
@@ -280,7 +280,7 @@ TEST_CASE("a stop anywhere in deriving again leaves each part as it was or as it
 
 // Searches that are asked by several threads at once, while records come and are filed.
 TEST_CASE("searches in parallel give what one gives, also while parts are made and joined") {
-  Fixture fixture;
+  RewritingFixture fixture;
   fixture.fill(120);
   fixture.await_tiles();
   const std::string alone = fixture.answers();
@@ -309,7 +309,7 @@ TEST_CASE("searches in parallel give what one gives, also while parts are made a
 TEST_CASE("a search whose client leaves in its middle ends within a few hundred records") {
   for (const bool filed : {false, true}) {
     CAPTURE(filed);
-    Fixture fixture;
+    RewritingFixture fixture;
     fixture.fill(20);
     for (int i = 0; i < 20; ++i) {
       std::vector<std::string> lines(500, R"({"message":"many"})");

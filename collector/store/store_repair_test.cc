@@ -28,11 +28,11 @@ constexpr std::size_t batches = 60;
 constexpr std::size_t lines_each = 4;
 
 // Two hosts of two units, filed.
-struct Fixture {
+struct StoreRepairFixture {
   TestLog log{6000};
   std::vector<TestAgent> agents;
 
-  Fixture() {
+  StoreRepairFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     for (std::size_t i = 0; i < 2; ++i) {
@@ -112,7 +112,7 @@ struct Fixture {
 };
 
 TEST_CASE("a search passes damage over and says so, or fails when it must be whole") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const auto entries = fixture.part()->lane_group(0, 0);
   fixture.damage(fixture.part_path(), (*entries)->front().offset + 100);
   fixture.open();
@@ -126,7 +126,7 @@ TEST_CASE("a search passes damage over and says so, or fails when it must be who
 }
 
 TEST_CASE("nothing is done to a log that is whole") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const auto paths = fixture.log.files.paths();
   const auto report = fixture.must_repair();
   CHECK(report.parts == fixture.manifest().parts.size());
@@ -137,7 +137,7 @@ TEST_CASE("nothing is done to a log that is whole") {
 }
 
 TEST_CASE("a damaged index is made anew from the bodies, nothing is lost") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const auto part = fixture.part();
   const auto& footer = part->footer();
   const std::uint64_t places[] = {footer.lane_groups[0][0].offset + 9,
@@ -146,7 +146,7 @@ TEST_CASE("a damaged index is made anew from the bodies, nothing is lost") {
                                   part->file_bytes() - 20};  // the trailer
   for (const std::uint64_t place : places) {
     CAPTURE(place);
-    Fixture damaged;
+    StoreRepairFixture damaged;
     const std::string path = damaged.part_path();
     const std::string before = *damaged.log.files.content(path);
     damaged.damage(path, place);
@@ -168,7 +168,7 @@ TEST_CASE("a damaged index is made anew from the bodies, nothing is lost") {
 
 TEST_CASE(
     "records that are lost leave their headers, and every answer says that some are missing") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const auto part = fixture.part();
   const ledger::LaneEntry entry = (*part->lane_group(0, 0))->front();
   REQUIRE(entry.unit == "tax");
@@ -189,7 +189,7 @@ TEST_CASE(
 }
 
 TEST_CASE("headers that are lost are told as leaves; the log goes on") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const auto part = fixture.part();
   fixture.damage(fixture.part_path(), part->footer().header_blocks[0] + 30);
   const auto report = fixture.must_repair();
@@ -206,7 +206,7 @@ TEST_CASE("headers that are lost are told as leaves; the log goes on") {
 }
 
 TEST_CASE("what a backup has is taken from it") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   fixture.copy_to("/copy");
   const auto part = fixture.part();
   fixture.damage(fixture.part_path(), part->footer().header_blocks[0] + 30);
@@ -221,7 +221,7 @@ TEST_CASE("what a backup has is taken from it") {
 
 TEST_CASE("a part that is gone is told as lost, or comes from a backup") {
   for (const bool copied : {false, true}) {
-    Fixture fixture;
+    StoreRepairFixture fixture;
     if (copied) fixture.copy_to("/copy");
     const auto named = fixture.manifest().parts[0];
     REQUIRE(fixture.log.files.remove(fixture.part_path()));
@@ -235,7 +235,7 @@ TEST_CASE("a part that is gone is told as lost, or comes from a backup") {
 
 TEST_CASE("manifest and streams come from a backup only") {
   for (const char* name : {"/data/parts/manifest", "/data/parts/streams."}) {
-    Fixture fixture;
+    StoreRepairFixture fixture;
     fixture.copy_to("/copy");
     const auto paths = fixture.log.files.paths();
     const auto path =
@@ -250,7 +250,7 @@ TEST_CASE("manifest and streams come from a backup only") {
 }
 
 TEST_CASE("a tile that is not that of its leaves is written anew") {
-  Fixture fixture;
+  StoreRepairFixture fixture;
   const std::string good = *fixture.log.files.content("/data/tile/0/000");
   fixture.damage("/data/tile/0/000", 40);
   CHECK(fixture.must_repair().tiles == 1);
@@ -262,7 +262,7 @@ TEST_CASE("a tile that is not that of its leaves is written anew") {
 TEST_CASE("a repair that is stopped at any step is finished by the next") {
   for (std::uint64_t nth = 1;; ++nth) {
     CAPTURE(nth);
-    Fixture fixture;
+    StoreRepairFixture fixture;
     const auto entry = (*fixture.part()->lane_group(0, 0))->front();
     fixture.damage(fixture.part_path(), entry.offset + 100);
     fixture.log.files.fail_nth(nth, ledger::testing::Fault::fail_after, true);

@@ -24,12 +24,12 @@ using testing::TestLog;
 const std::string agent_a(32, 'a');
 const std::string agent_b(32, 'b');
 
-struct Fixture {
+struct BatchVerifierFixture {
   TestLog log;
   TestAgent agent{agent_a, 1, 1};
   std::unique_ptr<BatchVerifier> verifier;
 
-  Fixture() {
+  BatchVerifierFixture() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     REQUIRE(log.enrol(agent, "tax", "web-01"));
@@ -66,7 +66,7 @@ Frame without_body(Frame frame) {
 }
 
 TEST_CASE("the next batch is accepted with a receipt for its very header") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame frame = fixture.three();
   const Answer answer = fixture.post_one(frame);
   CHECK(answer.verdict == Verdict::accepted);
@@ -79,7 +79,7 @@ TEST_CASE("the next batch is accepted with a receipt for its very header") {
 }
 
 TEST_CASE("several batches of one post are accepted in order, receipts in one checkpoint") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const std::vector<Frame> frames = {fixture.three(), fixture.three(), fixture.three()};
   const std::vector<Answer> answers = fixture.post(frames);
   std::string checkpoint;
@@ -95,7 +95,7 @@ TEST_CASE("several batches of one post are accepted in order, receipts in one ch
 }
 
 TEST_CASE("the bodies of a post are decoded up to a budget, the rest is sent again") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   // About 1 MiB each that make less than a hundredth of it on the wire.
   const std::vector<std::string> lines(16, std::string(65'000, 'x'));
   const std::size_t fit = post_decoded_bytes_max / (16 * 65'001 - 1) + 1;
@@ -112,7 +112,7 @@ TEST_CASE("the bodies of a post are decoded up to a budget, the rest is sent aga
 }
 
 TEST_CASE("bodies that do not decode take from the budget too") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame good = fixture.three();
   std::vector<Frame> frames(40, good);
   for (Frame& frame : frames) frame.body = std::string(100, 'x');
@@ -123,7 +123,7 @@ TEST_CASE("bodies that do not decode take from the budget too") {
 }
 
 TEST_CASE("a batch without records is accepted, and refused with a wrong root or a body") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame wrong_root =
       fixture.agent.seal_changed({}, [](ledger::BatchHeader& header) { header.root.fill(1); });
   CHECK(fixture.post_one(wrong_root).verdict == Verdict::refused);
@@ -137,14 +137,14 @@ TEST_CASE("a batch without records is accepted, and refused with a wrong root or
 }
 
 TEST_CASE("records that are no records are no reason to refuse") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame frame =
       fixture.agent.seal({"not json", R"({"b":1,"a":[2]})", std::string("\0\xff", 2)});
   CHECK(fixture.post_one(frame).verdict == Verdict::accepted);
 }
 
 TEST_CASE("a batch whose body was dropped is accepted hollow, and its body fills it later") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame frame = fixture.three();
   const Answer hollow = fixture.post_one(without_body(frame));
   CHECK(hollow.verdict == Verdict::accepted);
@@ -167,7 +167,7 @@ TEST_CASE("a batch whose body was dropped is accepted hollow, and its body fills
 }
 
 TEST_CASE("a body that cannot be decoded or does not match is refused and may be sent again") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame frame = fixture.three();
   Frame garbled = frame;
   garbled.body[garbled.body.size() / 2] ^= 1;
@@ -187,7 +187,7 @@ TEST_CASE("a body that cannot be decoded or does not match is refused and may be
 }
 
 TEST_CASE("a batch that comes again is a duplicate with a receipt, also within one post") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame frame = fixture.three();
   const std::vector<Answer> twice = fixture.post({frame, frame});
   CHECK(twice[0].verdict == Verdict::accepted);
@@ -205,7 +205,7 @@ TEST_CASE("a batch that comes again is a duplicate with a receipt, also within o
 }
 
 TEST_CASE("a batch too far ahead is answered with the expected one") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame first = fixture.three();
   const Frame second = fixture.three();
   const Frame third = fixture.three();
@@ -220,7 +220,7 @@ TEST_CASE("a batch too far ahead is answered with the expected one") {
   CHECK(fixture.verifier->counters().expected == 2);
 }
 
-void check_fork_kept(Fixture& fixture, const Frame& refused, std::uint64_t leaf) {
+void check_fork_kept(BatchVerifierFixture& fixture, const Frame& refused, std::uint64_t leaf) {
   const auto bytes = fixture.log->leaf(leaf);
   REQUIRE(bytes);
   const auto note = ledger::open_note(*bytes, {fixture.log->verifier()});
@@ -233,7 +233,7 @@ void check_fork_kept(Fixture& fixture, const Frame& refused, std::uint64_t leaf)
 }
 
 TEST_CASE("another header for a taken number by the right key is a fork, kept once with its body") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame forged_first = fixture.agent.seal_here(event_lines(test_start, 1, "forged"));
   const Frame first = fixture.three();
   const Frame forged_second = fixture.agent.seal_here(event_lines(test_start, 1, "forged"));
@@ -259,7 +259,7 @@ TEST_CASE("another header for a taken number by the right key is a fork, kept on
 }
 
 TEST_CASE("the next number by the right key but behind another history is a fork") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   fixture.post_one(fixture.three());
   const Frame elsewhere = fixture.agent.seal_changed(
       event_lines(test_start, 1), [](ledger::BatchHeader& header) { header.previous.fill(9); });
@@ -269,7 +269,7 @@ TEST_CASE("the next number by the right key but behind another history is a fork
 }
 
 TEST_CASE("a fork of a batch of the same post is a fork") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame forged = fixture.agent.seal_here(event_lines(test_start, 1, "forged"));
   const Frame first = fixture.three();
   const Frame later_forged = fixture.agent.seal_here(event_lines(test_start, 1, "forged"));
@@ -284,7 +284,7 @@ TEST_CASE("a fork of a batch of the same post is a fork") {
 }
 
 TEST_CASE("at most sixteen fork bodies of an incarnation are kept, the refused headers go on") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   std::vector<Frame> forged;
   for (int i = 0; i < 20; ++i) {
     forged.push_back(
@@ -298,7 +298,7 @@ TEST_CASE("at most sixteen fork bodies of an incarnation are kept, the refused h
 }
 
 TEST_CASE("a bad signature is refused, counted, and leaves nothing") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   TestAgent impostor(agent_a, 1, 99);  // other keys, the same name
   impostor.enrol("tax", "web-01");
   const Frame forged = impostor.seal(event_lines(test_start, 1));
@@ -311,7 +311,7 @@ TEST_CASE("a bad signature is refused, counted, and leaves nothing") {
 }
 
 TEST_CASE("a key that is past its batch signs nothing any more") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   fixture.post_one(fixture.three());
   // Number 1 signed by the key of number 0: what an intruder with an old key could make.
   TestAgent stale(agent_a, 1, 1);
@@ -323,7 +323,7 @@ TEST_CASE("a key that is past its batch signs nothing any more") {
 }
 
 TEST_CASE("a certificate of another agent is refused, counted, and leaves nothing") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Answer answer = fixture.post_one(fixture.three(), agent_b);
   CHECK(answer.verdict == Verdict::refused);
   CHECK(answer.problem.find("certificate") != std::string::npos);
@@ -332,7 +332,7 @@ TEST_CASE("a certificate of another agent is refused, counted, and leaves nothin
 }
 
 TEST_CASE("a stream that is not enrolled is refused and says so") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   TestAgent stranger(agent_b, 1, 2);
   stranger.enrol("tax", "web-02");
   const Answer answer = fixture.post_one(stranger.seal({"x"}), agent_b);
@@ -342,7 +342,7 @@ TEST_CASE("a stream that is not enrolled is refused and says so") {
 }
 
 TEST_CASE("bytes that are no header are refused, the other frames of the post are judged") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   const Frame good = fixture.three();
   const std::vector<Answer> answers = fixture.post({{"nonsense", ""}, good});
   CHECK(answers[0].verdict == Verdict::refused);
@@ -351,7 +351,7 @@ TEST_CASE("bytes that are no header are refused, the other frames of the post ar
 }
 
 TEST_CASE("records that do not follow the batch before are refused") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   fixture.post_one(fixture.three());
   const auto with = [&](std::uint64_t first, std::uint64_t records) {
     return fixture.agent.seal_changed(event_lines(test_start, 1), [&](ledger::BatchHeader& header) {
@@ -367,7 +367,7 @@ TEST_CASE("records that do not follow the batch before are refused") {
 }
 
 TEST_CASE("two incarnations in one post are judged each by its own stream") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   TestAgent next = fixture.agent.next_incarnation(3);
   REQUIRE(fixture.log.enrol(next, "tax", "web-01"));
   const std::vector<Answer> answers =
@@ -377,7 +377,7 @@ TEST_CASE("two incarnations in one post are judged each by its own stream") {
 }
 
 TEST_CASE("posts that race for one stream accept each batch exactly once") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   constexpr int batches = 60;
   constexpr int racers = 4;
   std::vector<Frame> frames;
@@ -413,7 +413,7 @@ TEST_CASE("posts that race for one stream accept each batch exactly once") {
 
 TEST_CASE("two histories that race for one number: one is accepted, the other a fork") {
   for (int round = 0; round < 20; ++round) {
-    Fixture fixture;
+    BatchVerifierFixture fixture;
     const Frame left = fixture.agent.seal_here(event_lines(test_start, 2, "left"));
     const Frame right = fixture.agent.seal_here(event_lines(test_start, 2, "right"));
     const auto post = [&](const Frame& frame) {
@@ -430,7 +430,7 @@ TEST_CASE("two histories that race for one number: one is accepted, the other a 
 }
 
 TEST_CASE("many agents at once are committed in shared groups") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   constexpr int agents = 8;
   constexpr int batches = 30;
   std::vector<TestAgent> fleet;
@@ -459,7 +459,7 @@ TEST_CASE("many agents at once are committed in shared groups") {
 }
 
 TEST_CASE("a failed fsync answers nobody, tells the process once and refuses everything after") {
-  Fixture fixture;
+  BatchVerifierFixture fixture;
   fixture.post_one(fixture.three());
   fixture.log.files.fail_nth(2, ledger::testing::Fault::fail);  // append, then the fsync
   const Frame frame = fixture.three();

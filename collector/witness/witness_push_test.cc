@@ -63,8 +63,8 @@ class SpecWitness {
   ledger::TreeHead tree_;
 };
 
-struct Setup {
-  Setup() {
+struct PushSetup {
+  PushSetup() {
     REQUIRE(log.create());
     REQUIRE(log.open());
     auto opened = Cosignatures::open(
@@ -101,7 +101,7 @@ struct Setup {
 };
 
 TEST_CASE("a witness of the specification follows the log, and a new process finds where it is") {
-  Setup setup;
+  PushSetup setup;
   setup.push->push();
   CHECK(setup.witness.size() == 1);
   CHECK(setup.push->push().empty());
@@ -133,7 +133,7 @@ TEST_CASE("every answer of the specification has its meaning, and each change is
   CHECK(judge_witness({409, "text/plain", "17\n"}).says == misunderstood);
   CHECK(judge_witness({302, "", ""}).says == misunderstood);
 
-  Setup setup;
+  PushSetup setup;
   setup.witness.forced = WitnessAnswer{404, "", "unknown\n"};
   CHECK(setup.push->push().size() == 1);
   CHECK(setup.push->push().empty());
@@ -146,14 +146,14 @@ TEST_CASE("every answer of the specification has its meaning, and each change is
 }
 
 TEST_CASE("a witness that always names another size does not hold the collector") {
-  Setup setup;
+  PushSetup setup;
   setup.witness.forced = WitnessAnswer{409, "text/x.tlog.size", "0\n"};
   CHECK(setup.push->push().size() == 1);
   CHECK(setup.witness.asked <= 3);
 }
 
 TEST_CASE("a witness that has seen more than the log holds is an alarm") {
-  Setup setup;
+  PushSetup setup;
   setup.witness.see({99, ledger::sha256("more")});
   const auto events = setup.push->push();
   REQUIRE(events.size() == 1);
@@ -161,7 +161,7 @@ TEST_CASE("a witness that has seen more than the log holds is an alarm") {
 }
 
 TEST_CASE("nothing is signed when a witness has seen more, or another history") {
-  Setup setup;
+  PushSetup setup;
   for (int i = 0; i < 3; ++i) setup.grow();
   const auto ask = [&] {
     return ask_before_signing({setup.url}, setup.post(), setup.newest(), setup.log->checkpoint());

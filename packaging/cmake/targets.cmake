@@ -4,7 +4,8 @@
 #                                                               static; DEPS are public
 #   yunjian_program(<name> SOURCES main.cc … [DEPS target …])         lands in build/<preset>/bin/
 #   yunjian_test(<name> SOURCES a_test.cc … [DEPS target …])    doctest binary, registered in ctest
-#   yunjian_test_sources(<top> a_test.cc … [DEPS target …])     adds to the binary <top>_test
+#   yunjian_test_sources(<top> a_test.cc … [ALONE b_test.cc …] [DEPS target …])
+#                                                               adds to the binary <top>_test
 #   yunjian_test_deps(<top> target …)                           links <top>_test with more targets
 #   yunjian_test_exhaustive(<top>)                              some of its cases take long
 #
@@ -32,10 +33,12 @@ if(YUNJIAN_PCH)
   target_compile_options(yunjian_test_pch PRIVATE ${YUNJIAN_COLD_OPTIONS})
 endif()
 
-# In the release build eight sources of a library are compiled as one, which halves the time their
-# headers take. ALONE names sources whose file-local names others have too.
+# In the release build eight sources of a library, and six tests of a folder, are compiled as one,
+# which halves the time their headers take. ALONE names sources whose file-local names others have
+# too.
 option(YUNJIAN_UNITY "compile several sources at once" ${YUNJIAN_RELEASE})
 set(YUNJIAN_UNITY_SIZE 8)
+set(YUNJIAN_UNITY_TESTS 6)
 
 function(yunjian_target name pch)
   target_link_libraries(${name} PRIVATE yunjian_options)
@@ -100,8 +103,22 @@ function(yunjian_test name)
 endfunction()
 
 function(yunjian_test_sources top)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
-  yunjian_test(${top}_test SOURCES ${arg_UNPARSED_ARGUMENTS} DEPS ${arg_DEPS})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ALONE;DEPS")
+  set(joined ${arg_UNPARSED_ARGUMENTS})
+  yunjian_test(${top}_test SOURCES ${joined} ${arg_ALONE} DEPS ${arg_DEPS})
+  if(NOT YUNJIAN_UNITY)
+    return()
+  endif()
+  set_target_properties(${top}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  target_compile_options(${top}_test PRIVATE -Wno-subobject-linkage)
+  string(MAKE_C_IDENTIFIER "${CMAKE_CURRENT_SOURCE_DIR}" folder)
+  set(count 0)
+  foreach(source IN LISTS joined)
+    math(EXPR group "${count} / ${YUNJIAN_UNITY_TESTS}")
+    math(EXPR count "${count} + 1")
+    set_source_files_properties(${source} TARGET_DIRECTORY ${top}_test
+                                PROPERTIES UNITY_GROUP "${folder}_${group}")
+  endforeach()
 endfunction()
 
 function(yunjian_test_deps top)
