@@ -169,7 +169,7 @@ Colour warmth(double value) {
   return {1.0 - 0.25 * part * part, 1.0 - 0.75 * part, 1.0 - 0.95 * part};
 }
 
-void draw_heat(Canvas& canvas, const Chart& chart) {
+void draw_heat(Canvas& canvas, const Chart& chart, Language language) {
   const double width = plot.width / 24;
   const double height = plot.height / 7;
   double most = 1;
@@ -184,9 +184,11 @@ void draw_heat(Canvas& canvas, const Chart& chart) {
     canvas.text({plot.x + width * (hour + 0.5), plot.y + plot.height + 14}, fmt::to_string(hour),
                 {.size = 9, .align = Align::centre, .colour = black});
   }
-  for (std::size_t day = 0; day < 7 && day < chart.labels.size(); ++day) {
+  for (std::size_t day = 0; day < weekdays.size(); ++day) {
+    const auto& [zh, en] = weekdays[day];
     canvas.text({plot.x - 6, plot.y + height * (static_cast<double>(day) + 0.65)},
-                chart.labels[day], {.size = 10, .align = Align::right, .colour = black});
+                std::string(language == Language::zh ? zh : en),
+                {.size = 10, .align = Align::right, .colour = black});
   }
 }
 
@@ -194,7 +196,7 @@ void draw_heat(Canvas& canvas, const Chart& chart) {
 
 void draw_chart(Canvas& canvas, const Chart& chart, Language language) {
   draw_names(canvas, chart, language);
-  if (chart.kind == Chart::Kind::heat) return draw_heat(canvas, chart);
+  if (chart.kind == Chart::Kind::heat) return draw_heat(canvas, chart, language);
   if (chart.kind == Chart::Kind::scatter) {
     draw_scale(canvas, 100);
     return draw_scatter(canvas, chart);

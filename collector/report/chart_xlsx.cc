@@ -82,10 +82,11 @@ void write_heat(Workbook& book, const Chart& chart, Language language) {
   for (std::size_t hour = 0; hour < hours; ++hour) {
     book.text(0, static_cast<std::uint16_t>(hour + 1), fmt::to_string(hour), CellStyle::header);
   }
-  const std::size_t days = chart.cells.size() / hours;
+  const std::size_t days = std::min(weekdays.size(), chart.cells.size() / hours);
   for (std::size_t day = 0; day < days; ++day) {
     const auto row = static_cast<std::uint32_t>(day + 1);
-    book.text(row, 0, day < chart.labels.size() ? chart.labels[day] : "", CellStyle::text);
+    const auto& [zh, en] = weekdays[day];
+    book.text(row, 0, std::string(language == Language::zh ? zh : en), CellStyle::text);
     for (std::size_t hour = 0; hour < hours; ++hour) {
       number_or_absent(book, {row, static_cast<std::uint16_t>(hour + 1)},
                        chart.cells[day * hours + hour]);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -47,6 +49,16 @@ struct ChartSeries {
   rules::Words name;
   std::vector<std::optional<double>> values;  // one a label
 };
+
+// Monday first.
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 7> weekdays = {
+    {{"一", "Mon"},
+     {"二", "Tue"},
+     {"三", "Wed"},
+     {"四", "Thu"},
+     {"五", "Fri"},
+     {"六", "Sat"},
+     {"日", "Sun"}}};
 
 // bars, stacked bars and lines: `labels` along the axis, `series` above. scatter: `points`, both
 // axes 0 to 100. heat: 24 columns (hours) and 7 rows (Monday first), values 0 to 100 in `cells`;

@@ -272,6 +272,21 @@ TEST_CASE("operations list the systems with their protection level and zone") {
   const std::string csv = document_csv(document, Language::zh);
   CHECK(has(csv, "等保级别,网络区域,面向公众,云主机"));
   CHECK(has(csv, "门户,3,互联网区,是,1"));
+  const std::string english = document_html(document, Language::en);
+  CHECK(has(english, ">MLPS level<"));
+  CHECK(has(english, ">System<"));
+  CHECK_FALSE(has(english, "mlps_level"));
+}
+
+TEST_CASE("the days of the heat map are named in the reader's language") {
+  const Document document = utilization_document(rules::testing::sample_table(), sources(), city);
+  const std::string chinese = document_html(document, Language::zh);
+  const std::string english = document_html(document, Language::en);
+  for (const auto& [zh, en] : weekdays) {
+    CHECK(has(chinese, ">" + std::string(zh) + "<"));
+    CHECK_FALSE(has(english, ">" + std::string(zh) + "<"));
+    CHECK(has(english, ">" + std::string(en) + "<"));
+  }
 }
 
 TEST_CASE("an empty month gives whole reports that say so") {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 #include <set>
 
 namespace yunjian::collector {
@@ -60,6 +62,21 @@ std::map<Verdict, std::size_t> verdict_counts(const UtilizationTable& table) {
   return counts;
 }
 
+// "mlps_level" as people write it: "MLPS level".
+std::string english_name(std::string_view key) {
+  static const std::map<std::string_view, std::string_view> written = {
+      {"cve", "CVE"}, {"gb", "GB"}, {"mlps", "MLPS"}, {"vcpus", "vCPU"}};
+  std::string name;
+  while (!key.empty()) {
+    const std::string_view word = key.substr(0, key.find('_'));
+    key.remove_prefix(std::min(key.size(), word.size() + 1));
+    const auto found = written.find(word);
+    if (!name.empty()) name += ' ';
+    name += found == written.end() ? word : found->second;
+  }
+  return name;
+}
+
 }  // namespace
 
 Document document_of(std::string key, Words name, const UtilizationTable& table,
@@ -112,7 +129,7 @@ CellValue text_cell(const std::string& value) {
 
 CellValue choice_cell(const std::string& value) {
   for (const auto& [key, zh] : choice_names) {
-    if (key == value) return Words{std::string(zh), value};
+    if (key == value) return Words{std::string(zh), english_name(value)};
   }
   return text_cell(value);
 }
@@ -120,12 +137,13 @@ CellValue choice_cell(const std::string& value) {
 DocumentTable entries_table(std::string_view kind,
                             const std::vector<const RegistryEntry*>& entries) {
   const KindDef& def = *find_kind(kind);
-  DocumentTable table{.key = std::string(kind), .name = {std::string(def.zh), std::string(kind)}};
+  DocumentTable table{.key = std::string(kind), .name = {std::string(def.zh), english_name(kind)}};
+  table.name.en[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(table.name.en[0])));
   table.columns.push_back({"id", {"编号", "id"}, 12});
   for (const FieldDef& field : def.fields) {
     const double width = field.type == FieldType::text ? 24 : 13;
     table.columns.push_back(
-        {std::string(field.name), {std::string(field.zh), std::string(field.name)}, width});
+        {std::string(field.name), {std::string(field.zh), english_name(field.name)}, width});
   }
   for (const RegistryEntry* entry : entries) {
     std::vector<CellValue>& row = table.rows.emplace_back();

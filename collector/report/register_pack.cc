@@ -53,12 +53,12 @@ Words drill_words(std::size_t done, rules::Month month) {
   const unsigned left = 12 - static_cast<unsigned>(month.month());
   if (done >= drills_a_year) {
     return {fmt::format("今年已开展应急演练 {} 次，满足每年不少于 2 次（第二十条）。", done),
-            fmt::format("{} drills this year; two are asked for (Art. 20).", done)};
+            fmt::format("Drills this year: {}; two are asked for (Art. 20).", done)};
   }
   return {fmt::format("今年已开展应急演练 {} 次，不足 2 次（第二十条），年内还有 {} 个月。", done,
                       left),
-          fmt::format("{} drills this year where two are asked for (Art. 20); {} months are left.",
-                      done, left)};
+          fmt::format("Drills this year: {}; two are asked for (Art. 20). Months left: {}.", done,
+                      left)};
 }
 
 Words evidence_words(const PackSources::Evidence& evidence) {

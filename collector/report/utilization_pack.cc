@@ -142,8 +142,7 @@ Chart scatter_chart(const UtilizationTable& table) {
 Chart heat_chart(const UtilizationTable& table) {
   Chart chart{.kind = Chart::Kind::heat,
               .name = {"CPU 均值：一周 24×7", "CPU mean over the week"},
-              .x_axis = {"时", "hour"},
-              .labels = {"一", "二", "三", "四", "五", "六", "日"}};
+              .x_axis = {"时", "hour"}};
   for (const rules::WeekHour& hour : table.week) {
     std::optional<double>& cell = chart.cells.emplace_back();
     if (hour.count > 0) cell = static_cast<double>(hour.sum) / static_cast<double>(hour.count) / 10;
