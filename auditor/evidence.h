@@ -24,7 +24,7 @@ class EvidenceVisitor {
   virtual void late_body(std::string_view stream, std::uint64_t batch, std::string_view body) = 0;
   // The same as lines joined by LF, from where bodies are kept as columns: there all of them come
   // behind their leaves.
-  virtual void late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) = 0;
+  virtual void late_lines(std::string_view stream, std::uint64_t batch, std::string lines) = 0;
   virtual void found(Finding finding) = 0;  // damage of the container itself
   virtual bool wants_body(
       std::string_view leaf) = 0;  // asked before a body is fetched over the network

@@ -186,7 +186,7 @@ void MonthRefold::late_body(std::string_view stream, std::uint64_t batch, std::s
   late(stream, batch, {Form::body, body});
 }
 
-void MonthRefold::late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) {
+void MonthRefold::late_lines(std::string_view stream, std::uint64_t batch, std::string lines) {
   late(stream, batch, {Form::lines, lines});
 }
 

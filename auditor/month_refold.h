@@ -44,7 +44,7 @@ class MonthRefold : public EvidenceVisitor {
 
   void leaf(std::string_view bytes, std::optional<std::string_view> body) override;
   void late_body(std::string_view stream, std::uint64_t batch, std::string_view body) override;
-  void late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) override;
+  void late_lines(std::string_view stream, std::uint64_t batch, std::string lines) override;
   void found(Finding finding) override { findings_.add(std::move(finding)); }
   bool wants_body(std::string_view leaf) override;
 

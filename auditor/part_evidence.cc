@@ -166,7 +166,6 @@ bool PartEvidence::give_leaves(const PartReader& part, EvidenceVisitor& visitor,
 void PartEvidence::give_bodies(const std::shared_ptr<const PartReader>& part,
                                EvidenceVisitor& visitor) {
   ledger::PartCursor cursor(part);
-  std::string lines;
   for (;;) {
     auto more = cursor.next();
     if (!more) {
@@ -176,12 +175,15 @@ void PartEvidence::give_bodies(const std::shared_ptr<const PartReader>& part,
     if (!*more) return;
     const ledger::PartRow& row = cursor.row();
     if (row.hollow) continue;
-    lines.clear();
+    std::size_t bytes = 0;
+    for (const ledger::PartLine& line : cursor.lines()) bytes += line.line.size() + 1;
+    std::string lines;
+    lines.reserve(bytes);
     for (const ledger::PartLine& line : cursor.lines()) {
-      if (!lines.empty() || &line != &cursor.lines().front()) lines.push_back('\n');
+      if (&line != &cursor.lines().front()) lines.push_back('\n');
       lines += line.line;
     }
-    visitor.late_lines(row.stream, row.batch, lines);
+    visitor.late_lines(row.stream, row.batch, std::move(lines));
   }
 }
 

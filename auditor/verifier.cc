@@ -470,12 +470,12 @@ void LogVerifier::late_body(std::string_view stream, std::uint64_t batch, std::s
   workers_.give(stream.substr(0, stream.find('.')), std::move(task));
 }
 
-void LogVerifier::late_lines(std::string_view stream, std::uint64_t batch, std::string_view lines) {
+void LogVerifier::late_lines(std::string_view stream, std::uint64_t batch, std::string lines) {
   StreamTask task{.kind = StreamTask::Kind::late_lines,
                   .leaf = frontier_.size(),
                   .leaf_hash = {},
                   .bytes = std::string(stream),
-                  .body = std::string(lines),
+                  .body = std::move(lines),
                   .from = batch,
                   .to = 0,
                   .time = {}};
