@@ -7,6 +7,7 @@
 
 #include "auditor/finding_check.h"
 #include "rules/month/advice_json.h"
+#include "rules/month/register_json.h"
 #include "rules/month/table_json.h"
 #include "rules/month/terms.h"
 
@@ -201,7 +202,8 @@ Result<void> ReportCheck::refold(Evidence& evidence) {
   check_tables(*table, refold);
   // And inputs.list.
   const std::uint64_t computed = result_.tables + result_.csv_tables + result_.advices +
-                                 (standings_ ? 1U : 0U) + (findings_ ? 1U : 0U) + 1U;
+                                 result_.registers + (standings_ ? 1U : 0U) +
+                                 (findings_ ? 1U : 0U) + 1U;
   result_.hash_only = result_.files > computed ? result_.files - computed : 0;
   result_.findings.merge(refold.findings());
   return {};
@@ -312,37 +314,72 @@ void ReportCheck::check_findings(const rules::UtilizationTable& table, const Mon
                      result_.findings);
   check.run(*findings_);
   if (check.listed()) check_advice(*check.listed(), refold);
+  check_registers(table.month, refold);
 }
+
+namespace {
+
+// Whose a file of a pack is: "advice.json" is the city's, "county/east/advice.json" a county's,
+// "unit/tax/advice.json" a unit's.
+class PackScope {
+ public:
+  PackScope(std::string_view path, const rules::RegisterFold& registers) {
+    const auto slash = path.rfind('/');
+    name_ = path.substr(slash == path.npos ? 0 : slash + 1);
+    scope_ = slash == path.npos ? std::string_view() : path.substr(0, slash);
+    whose_ = scope_.substr(std::min(scope_.find('/') + 1, scope_.size()));
+    if (!scope_.starts_with("county/")) return;
+    for (const auto& unit : registers.entries("unit")) {
+      if (unit.field("county") == whose_) of_county_.insert(unit.id);
+    }
+  }
+  std::string_view name() const { return name_; }
+  bool has(const std::string& unit) const {
+    if (scope_.starts_with("unit/")) return unit == whose_;
+    return scope_.empty() || of_county_.contains(unit);
+  }
+
+ private:
+  std::string_view name_;
+  std::string_view scope_;
+  std::string_view whose_;
+  std::set<std::string, std::less<>> of_county_;
+};
+
+}  // namespace
 
 // Each advice.json that was handed out, of the city, of counties and of units.
 void ReportCheck::check_advice(const std::vector<rules::StoredFinding>& findings,
                                const MonthRefold& refold) {
-  std::map<std::string, std::string> counties;  // by unit
-  for (const auto& unit : refold.acts().registered().entries("unit")) {
-    counties[unit.id] = unit.field("county");
-  }
   for (const auto& file : result_.manifest.files) {
-    const std::string_view path = file.path;
-    const auto slash = path.rfind('/');
-    if (path.substr(slash == path.npos ? 0 : slash + 1) != advice_name) continue;
-    const std::string_view scope = slash == path.npos ? std::string_view() : path.substr(0, slash);
-    const std::string_view whose = scope.substr(std::min(scope.find('/') + 1, scope.size()));
+    const PackScope scope(file.path, refold.acts().registered());
+    if (scope.name() != advice_name) continue;
+    const auto text = files_(file.path);
+    if (!text) continue;
     std::vector<rules::StoredFinding> own;
-    for (const auto& finding : findings) {
-      const bool is_own = scope.empty() || (scope.starts_with("unit/") && finding.unit == whose) ||
-                          (scope.starts_with("county/") && counties[finding.unit] == whose);
-      if (is_own) own.push_back(finding);
-    }
-    const auto told = files_(file.path);
-    if (!told) continue;
+    std::ranges::copy_if(findings, std::back_inserter(own),
+                         [&](const auto& finding) { return scope.has(finding.unit); });
     ++result_.advices;
-    auto differences = rules::advice_differences(*told, own);
-    if (differences) {
-      tell(file.path, *differences);
-    } else {
-      tampered(file.path, "报告无法解读: " + differences.error().message,
-               "the report cannot be read: " + differences.error().message);
-    }
+    tell(file.path, rules::advice_differences(*text, own));
+  }
+}
+
+// What the reports tell of incidents, changes, drills and the like is what was entered and sealed.
+void ReportCheck::check_registers(rules::Month month, const MonthRefold& refold) {
+  const rules::RegisterFold& registers = refold.acts().registered();
+  for (const auto& file : result_.manifest.files) {
+    const PackScope scope(file.path, registers);
+    std::span<const std::string_view> kinds;
+    if (scope.name() == "operations.json") kinds = rules::operations_kinds;
+    if (scope.name() == "security.json") kinds = rules::security_kinds;
+    if (kinds.empty()) continue;
+    const auto text = files_(file.path);
+    if (!text) continue;
+    ++result_.registers;
+    tell(file.path,
+         rules::register_differences(
+             *text, {kinds, month, [&](const auto& entry) { return scope.has(entry.unit); }},
+             registers));
   }
 }
 
@@ -424,12 +461,7 @@ void ReportCheck::check_table(const std::string& path, const rules::UtilizationT
   }
   if (!told) return;
   ++result_.tables;
-  auto differences = rules::table_differences(*told, rules::utilization_json(table));
-  if (!differences) {
-    return tampered(path, "表格无法解读: " + differences.error().message,
-                    "the table cannot be read: " + differences.error().message);
-  }
-  tell(path, *differences);
+  tell(path, rules::table_differences(*told, rules::utilization_json(table)));
 }
 
 void ReportCheck::check_hosts(const std::string& path, const rules::UtilizationTable& table,
@@ -445,9 +477,14 @@ void ReportCheck::check_hosts(const std::string& path, const rules::UtilizationT
   tell(path, *differences);
 }
 
+// The file's differences, or that it cannot be read.
 void ReportCheck::tell(const std::string& path,
-                       const std::vector<rules::CellDifference>& differences) {
-  for (const rules::CellDifference& difference : differences) {
+                       const ledger::Result<std::vector<rules::CellDifference>>& differences) {
+  if (!differences) {
+    return tampered(path, "报告无法解读: " + differences.error().message,
+                    "the report cannot be read: " + differences.error().message);
+  }
+  for (const rules::CellDifference& difference : *differences) {
     const std::string cell = rules::describe(difference);
     tampered(path, "与封存记录重算结果不符(月报 -> 重算): " + cell,
              "it differs from what the sealed records give (report -> refolded): " + cell);

@@ -27,6 +27,7 @@ struct ReportCheckResult {
   std::uint64_t hosts = 0;            // in them
   std::uint64_t standings = 0;        // hosts whose flag was computed again
   std::uint64_t advices = 0;          // advice.json: its findings held against the log
+  std::uint64_t registers = 0;        // operations.json, security.json: their entries, likewise
   std::uint64_t records = 0;          // read for that
   std::optional<std::uint64_t> leaf;  // that holds the manifest's hash
   std::uint64_t hash_only = 0;        // of `files`: nothing in them was computed again
@@ -64,12 +65,14 @@ class ReportCheck {
   rules::HistorySource history_of(const MonthRefold& refold, const rules::MonthTerms& terms);
   void check_findings(const rules::UtilizationTable& table, const MonthRefold& refold);
   void check_advice(const std::vector<rules::StoredFinding>& findings, const MonthRefold& refold);
+  void check_registers(rules::Month month, const MonthRefold& refold);
   ledger::Result<void> check_inventory(const MonthRefold& refold);
   void check_tables(const rules::UtilizationTable& table, const MonthRefold& refold);
   void check_table(const std::string& path, const rules::UtilizationTable& table);
   void check_hosts(const std::string& path, const rules::UtilizationTable& table,
                    rules::CsvLanguage language);
-  void tell(const std::string& path, const std::vector<rules::CellDifference>& differences);
+  void tell(const std::string& path,
+            const ledger::Result<std::vector<rules::CellDifference>>& differences);
 
   const ledger::Verifier& log_;
   const ledger::TreeHead tree_;

@@ -3,276 +3,22 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "auditor/directory_evidence.h"
-#include "auditor/testing/sample_acts.h"
-#include "auditor/testing/sample_log.h"
-#include "ledger/usage_hour.h"
-#include "rules/month/month_findings.h"
+#include "auditor/testing/lying_provider.h"
 #include "rules/month/table_json.h"
-#include "rules/month/terms.h"
 
 namespace yunjian::auditor {
 namespace {
 
 using namespace std::chrono_literals;
-using ledger::HourFigure;
-using ledger::Time;
 using testing::advice_of;
-using testing::csv_of;
+using testing::first_hour;
+using testing::hour_at;
 using testing::optional_percent;
-using testing::outcome_line;
+using testing::Provider;
 using testing::register_line;
-using testing::SampleLog;
 using testing::step_line;
-
-constexpr rules::Month november = 2026y / 11;
-const Time first_hour = ledger::parse_time("2026-11-22T09:00:00.000000Z").value();
-
-ledger::UsageHour hour_at(int number, std::uint64_t cpu) {
-  ledger::UsageHour hour;
-  hour.from = first_hour + std::chrono::hours(number);
-  hour.to = hour.from + 1h;
-  hour.samples = 60;
-  hour.interval_s = 60;
-  hour.vcpus = 4;
-  hour.memory_bytes = 8ULL << 30;
-  for (int i = 0; i < 60; ++i) {
-    const Time when = hour.from + std::chrono::minutes(i);
-    hour.figure(HourFigure::cpu).add(cpu + static_cast<std::uint64_t>(i), when);
-    hour.figure(HourFigure::memory).add(300, when);
-  }
-  return hour;
-}
-
-// A collector that may lie in the pack it makes; the log is what the hosts sealed.
-class Provider {
- public:
-  explicit Provider(std::uint64_t seed = 1) : log(seed) {
-    log.enrol("collector", "collector");
-    record({.kind = "unit", .id = "tax", .unit = "tax", .fields = {{"name", "税务局"}}});
-    record({.kind = "host",
-            .id = "web-01",
-            .unit = "tax",
-            .fields = {{"unit", "tax"}, {"vcpus", "4"}}});
-    for (const std::string host : {"web-01", "db-01"}) {
-      hosts.push_back({host, {log.enrol("tax", host)}});
-    }
-  }
-
-  // A day of a host in one batch.
-  void day(std::size_t host, int day, std::uint64_t cpu, std::size_t stream = 0) {
-    Host& of = hosts[host];
-    std::vector<std::string> lines;
-    for (int i = 0; i < 24 && day * 24 + i < 199; ++i) {
-      const ledger::UsageHour hour = hour_at(day * 24 + i, cpu);
-      std::string line;
-      ledger::write_usage_hour(line, hour);
-      auto& next = of.next[of.streams[stream]];
-      of.hours[log.stream_id(of.streams[stream])].emplace_back(next++, hour);
-      lines.push_back(std::move(line));
-    }
-    log.seal(of.streams[stream], lines);
-  }
-  void whole_month() {
-    for (int i = 0; i < 9; ++i) {
-      day(0, i, 50);
-      day(1, i, 700);
-    }
-  }
-  void record(const rules::RegistryEntry& entry) {
-    log.seal(0, {register_line(log.now(), entry)});
-    inventory[entry.kind][entry.id] = entry;
-  }
-
-  // What the records give, and every file of the pack made from it; nothing is signed yet.
-  void build() {
-    for (const Host& host : hosts) {
-      inventory["host"].try_emplace(
-          host.name, rules::RegistryEntry{.kind = "host",
-                                          .id = host.name,
-                                          .unit = "tax",
-                                          .fields = {{"name", host.name}, {"unit", "tax"}}});
-    }
-    table = made();
-    files["utilization.json"] = rules::utilization_json(table);
-    files["utilization.csv"] = csv_of(table);
-    files["standings.list"] = rules::format_standings(table);
-    files["utilization.pdf"] = "as people read it\n";
-    const auto hashes = log.leaf_hashes();
-    manifest.tree = {hashes.size(), ledger::merkle_root(*hasher, hashes)};
-    raise();
-    std::vector<ledger::PackInput> inputs;
-    for (const auto& row : table.rows) {
-      for (const auto& input : row.inputs) {
-        inputs.push_back({input.stream, input.first / 24, input.last / 24, input.first, input.last,
-                          input.records});
-      }
-    }
-    std::sort(inputs.begin(), inputs.end(),
-              [](const auto& a, const auto& b) { return a.stream < b.stream; });
-    files["inputs.list"] = ledger::format_inputs(inputs);
-  }
-  // Behind the checkpoint: findings and outcomes as acts, and what the pack says of them.
-  void raise() {
-    for (auto& finding : rules::new_findings(table, findings, log.now())) {
-      lie_about_finding(finding);
-      if (finding.id.empty()) continue;
-      log.seal(0, {step_line(finding, rules::flag_act, 0)});
-      findings.push_back(finding);
-      ++steps;
-      if (invented.empty()) continue;
-      finding.id = invented + finding.id.substr(finding.id.find(':'));
-      finding.host = invented;
-      log.seal(0, {step_line(finding, rules::flag_act, 0)});
-      findings.push_back(finding);
-      ++steps;
-    }
-    if (measured) {
-      measured->changed = log.now();
-      log.seal(0, {step_line(*measured, rules::measure_act, 1)});
-      ++steps;
-    }
-    if (carried_out) findings.push_back(measured ? *measured : *carried_out);
-    for (auto& outcome : rules::outcomes_of(table)) {
-      lie_about_outcome(outcome);
-      if (!outcome.host.empty()) log.seal(0, {outcome_line(log.now(), outcome)});
-    }
-    files["findings.list"] = rules::format_findings(steps, findings);
-    files["advice.json"] = advice_of(findings);
-  }
-  // A month before, as it was judged then.
-  void judge(const rules::StoredOutcome& outcome) {
-    log.seal(0, {outcome_line(log.now(), outcome)});
-    judged.push_back(outcome);
-  }
-  // db-01 was off: one month is enough for a flag.
-  void power_off() {
-    record({.kind = "power",
-            .id = "P-1",
-            .unit = "tax",
-            .fields = {{"host", "db-01"}, {"month", "2026-11"}, {"off_days", "29"}}});
-  }
-  void sign() {
-    manifest.origin = log.verifier().name();
-    manifest.month = "2026-11";
-    manifest.as_of = rules::month_end(november);
-    manifest.rules = rule_set->version;
-    manifest.rules_hash = hasher->plain(rules::default_rules_json());
-    manifest.calendar = calendar->version();
-    manifest.inventory = hasher->plain(*rules::inventory_text(source()));
-    manifest.files.clear();
-    for (const auto& [path, bytes] : files) {
-      if (path != "manifest") manifest.files.push_back({path, bytes.size(), hasher->plain(bytes)});
-    }
-    const std::string text = ledger::format_report_manifest(manifest);
-    files["manifest"] = ledger::format_note(text, {log.log_line(text)});
-  }
-  void commit() {
-    log.add_leaf(ledger::format_report(
-        {"2026-11", manifest.tree.size, hasher->plain(files["manifest"]), log.now()}));
-  }
-  void deliver() {
-    build();
-    sign();
-    commit();
-  }
-
-  ReportCheckResult check(unsigned threads = 2) {
-    log.write();
-    const auto hashes = log.leaf_hashes();
-    DirectoryEvidence evidence(log.files(), "/data", log.verifier().suite());
-    ReportCheck check(
-        log.verifier(), {hashes.size(), ledger::merkle_root(*hasher, hashes)},
-        [this](const std::string& path) -> ledger::Result<std::string> {
-          const auto found = files.find(path);
-          if (found != files.end()) return found->second;
-          return ledger::fail(ledger::ErrorKind::reject, "it was not handed out");
-        },
-        threads);
-    auto result = check.run(evidence, "2026-11");
-    REQUIRE_MESSAGE(result, result.error().message);
-    return std::move(*result);
-  }
-
-  struct Host {
-    std::string name;
-    std::vector<std::size_t> streams;
-    std::map<std::size_t, std::uint64_t> next = {};
-    std::map<std::string, std::vector<std::pair<std::uint64_t, ledger::UsageHour>>> hours = {};
-  };
-  SampleLog log;
-  std::vector<Host> hosts;
-  std::map<std::string, std::map<std::string, rules::RegistryEntry>> inventory;
-  rules::UtilizationTable table;
-  ledger::ReportManifest manifest;
-  std::map<std::string, std::string> files;
-  std::vector<rules::StoredFinding> findings;  // by id
-  std::uint64_t steps = 0;
-  std::vector<rules::StoredOutcome> judged;
-  std::string invented;                             // a host that is flagged beside the right one
-  std::optional<rules::StoredFinding> carried_out;  // before this month
-  std::optional<rules::StoredFinding> measured;
-  std::function<void(rules::StoredFinding&)> lie_about_finding = [](auto&) {};
-  std::function<void(rules::StoredOutcome&)> lie_about_outcome = [](auto&) {};
-
- private:
-  rules::Inventory source() const {
-    return {.entries =
-                [this](std::string_view kind) -> ledger::Result<std::vector<rules::RegistryEntry>> {
-              std::vector<rules::RegistryEntry> found;
-              const auto of_kind = inventory.find(std::string(kind));
-              if (of_kind == inventory.end()) return found;
-              for (const auto& [id, entry] : of_kind->second) found.push_back(entry);
-              return found;
-            },
-            .outcomes = [this](const std::string&, const std::string&)
-                -> ledger::Result<std::vector<rules::StoredOutcome>> { return judged; }};
-  }
-  rules::UtilizationTable made() const {
-    std::map<std::string, Time, std::less<>> enrolled;
-    for (const Host& host : hosts) enrolled[host.name] = first_hour - 1h;
-    auto facts = rules::hosts_of_inventory(source(), enrolled);
-    const auto terms = rules::MonthTerms::read(source(), *rule_set, november);
-    for (auto& host : *facts) (*terms)->add_to(host);
-    auto built = rules::build_utilization_table(
-        {.month = november,
-         .as_of = rules::month_end(november),
-         .rules = &*rule_set,
-         .calendar = &*calendar,
-         .history = (*terms)->history()},
-        *facts,
-        [this](const rules::HostFacts& facts_of, Time, Time,
-               const rules::HourSink& sink) -> ledger::Result<std::uint64_t> {
-          for (const Host& host : hosts) {
-            if (host.name != facts_of.id) continue;
-            for (const auto& [stream, numbered] : host.hours) {
-              for (const auto& [number, hour] : numbered) {
-                if (auto taken = sink(hour, stream, number); !taken) return ledger::failure(taken);
-              }
-            }
-          }
-          return 0;
-        });
-    REQUIRE_MESSAGE(built, built.error().message);
-    return std::move(*built);
-  }
-
-  std::unique_ptr<ledger::Hasher> hasher = ledger::default_suite().hasher();
-  ledger::Result<rules::RuleSet> rule_set = rules::default_rule_set();
-  ledger::Result<rules::Calendar> calendar = rules::cn_calendar();
-};
-
-std::string told(const ReportCheckResult& result) {
-  std::string all;
-  for (const Finding& finding : result.findings.kept()) {
-    all += std::string(to_string(finding.kind)) + " " + finding.place + ": " + finding.en + "\n";
-  }
-  return all;
-}
-
-bool tells(const ReportCheckResult& result, std::string_view words) {
-  return told(result).find(words) != std::string::npos;
-}
+using testing::tells;
+using testing::told;
 
 TEST_CASE("a pack whose every figure is what was sealed is equal") {
   Provider provider;
@@ -435,6 +181,20 @@ TEST_CASE("months before are what the log's outcome acts say, whatever the pack 
     CHECK(result.findings.count(FindingKind::cannot_tell) == 1);
     CHECK(result.findings.exit_code(false) != 0);
   }
+}
+
+TEST_CASE("advice.json that sums more than there is to save is told") {
+  Provider provider;
+  provider.power_off();
+  provider.whole_month();
+  provider.build();
+  std::string& advice = provider.files["advice.json"];
+  const std::size_t at = advice.find(R"("saving_vcpus":4.00)");
+  REQUIRE(at != advice.npos);
+  advice.replace(at, 19, R"("saving_vcpus":9.00)");
+  provider.sign();
+  provider.commit();
+  CHECK(tells(provider.check(), "advice.json city savings.saving_vcpus: 9.00 -> 4.00"));
 }
 
 TEST_CASE("what a month flags is raised as the figures give it, and a pack tells of it") {

@@ -123,6 +123,7 @@ void print_json(const ReportCheckResult& result, const Times& times, int code) {
   number("hosts", result.hosts);
   number("standings", result.standings);
   number("advices", result.advices);
+  number("registers", result.registers);
   number("records", result.records);
   number("resumed_at", times.resumed_at);
   json.Key("log_seconds");

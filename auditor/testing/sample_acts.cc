@@ -72,6 +72,8 @@ std::string outcome_line(ledger::Time time, const rules::StoredOutcome& outcome)
 // As collector/report writes it, as far as it is looked at; findings to give back.
 std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
   std::string open, closed, outcome;
+  std::size_t sum = 0, sized = 0;
+  double vcpus = 0, memory_gb = 0;
   const auto detail = [](const rules::StoredFinding& finding, const std::string& key) {
     const auto found = finding.details.find(key);
     return found == finding.details.end() ? std::string() : found->second;
@@ -83,21 +85,41 @@ std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
     const auto state = *rules::parse_finding_state(finding.state);
     add(rules::is_closed(state) ? closed : open,
         fmt::format(R"({{"finding":"{}","host":"{}","state":{{"zh":"","en":"{}"}},"due":"{}",)"
-                    R"("recommended":null,"saving":null,"why":{{"zh":"","en":"{}"}}}})",
+                    R"("recommended":null,"saving":null,"payer":{{"zh":"","en":"city"}},)"
+                    R"("why":{{"zh":"","en":"{}"}}}})",
                     finding.id, finding.host, rules::state_name(state).en, finding.due,
                     detail(finding, "why_en")));
+    if (!rules::is_closed(state)) {
+      ++sum;
+      if (!detail(finding, "saving_vcpus").empty()) {
+        ++sized;
+        vcpus += std::stod(detail(finding, "saving_vcpus"));
+        memory_gb += std::stod(detail(finding, "saving_memory_gb"));
+      }
+    }
     if (finding.state != "reclaimed") continue;
-    const std::string vcpus = detail(finding, "actual_vcpus");
+    const std::string actual = detail(finding, "actual_vcpus");
     const std::string memory = detail(finding, "actual_memory_gb");
     add(outcome,
-        fmt::format(R"({{"finding_id":"{}","host":"{}","actual_vcpus":{},"actual_memory_gb":{},)"
+        fmt::format(R"({{"finding_id":"{}","host":"{}","payer":{{"zh":"","en":"city"}},)"
+                    R"("expected_vcpus":{}.00,"expected_memory_gb":{},"expected_month":null,)"
+                    R"("actual_vcpus":{},"actual_memory_gb":{},)"
                     R"("actual_month":null,"measured":"{}"}})",
-                    finding.id, finding.host, vcpus.empty() ? "null" : vcpus + ".00",
+                    finding.id, finding.host, detail(finding, "saving_vcpus"),
+                    detail(finding, "saving_memory_gb"), actual.empty() ? "null" : actual + ".00",
                     memory.empty() ? "null" : memory, detail(finding, "actual_month")));
   }
-  return fmt::format(R"({{"sections":[{{"tables":[{{"table":"reclaim","rows":[{}]}},)"
+  const std::string savings =
+      sum == 0
+          ? ""
+          : fmt::format(R"({{"payer":{{"zh":"","en":"city"}},"findings":{},"priced":0,)"
+                        R"("saving":null,"sized":{},"saving_vcpus":{},"saving_memory_gb":{}}})",
+                        sum, sized, sized == 0 ? "null" : fmt::format("{:.2f}", vcpus),
+                        sized == 0 ? "null" : fmt::format("{:.2f}", memory_gb));
+  return fmt::format(R"({{"sections":[{{"tables":[{{"table":"savings","rows":[{}]}},)"
+                     R"({{"table":"reclaim","rows":[{}]}},)"
                      R"({{"table":"closed","rows":[{}]}},{{"table":"outcome","rows":[{}]}}]}}]}})",
-                     open, closed, outcome);
+                     savings, open, closed, outcome);
 }
 
 std::string optional_percent(const std::optional<rules::Hundredths>& value) {

@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "rules/month/register_json.h"
+
 namespace yunjian::collector {
 
 using rules::Verdict;
@@ -114,15 +116,6 @@ const std::vector<RegistryEntry>& entries_of(const PackSources& sources, std::st
   return found == sources.entries.end() ? none : found->second;
 }
 
-bool lies_in(const RegistryEntry& entry, std::string_view field, rules::Month month) {
-  const std::string value = entry.field(field);
-  if (const auto date = rules::parse_date(value)) {
-    return date->year() / date->month() == month;
-  }
-  const auto time = ledger::parse_time(value);
-  return time && rules::china_month(*time) == month;
-}
-
 CellValue text_cell(const std::string& value) {
   return value.empty() ? CellValue() : CellValue(value);
 }
@@ -162,14 +155,15 @@ DocumentTable entries_table(std::string_view kind,
   return table;
 }
 
-std::vector<const RegistryEntry*> of_month(const PackSources& sources, std::string_view kind,
-                                           std::string_view field, rules::Month month) {
+std::vector<const RegistryEntry*> reported(const PackSources& sources, std::string_view kind,
+                                           rules::Month month) {
   std::vector<const RegistryEntry*> found;
   for (const RegistryEntry& entry : entries_of(sources, kind)) {
-    if (lies_in(entry, field, month)) found.push_back(&entry);
+    if (rules::stands_in_report(entry, month)) found.push_back(&entry);
   }
+  const std::string day(rules::day_field(kind));
   std::stable_sort(found.begin(), found.end(),
-                   [&](const auto* a, const auto* b) { return a->field(field) < b->field(field); });
+                   [&](const auto* a, const auto* b) { return a->field(day) < b->field(day); });
   return found;
 }
 

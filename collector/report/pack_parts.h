@@ -19,11 +19,9 @@ rules::Words verdict_words(const UtilizationTable& table, rules::Verdict verdict
 std::string unit_of(const HostFacts& host);
 
 const std::vector<RegistryEntry>& entries_of(const PackSources& sources, std::string_view kind);
-// Whether a date or time of the entry lies in the month, in +08:00.
-bool lies_in(const RegistryEntry& entry, std::string_view field, rules::Month month);
-// By that field, then by id.
-std::vector<const RegistryEntry*> of_month(const PackSources& sources, std::string_view kind,
-                                           std::string_view field, rules::Month month);
+// What stands in the month's report, by its day, then by id.
+std::vector<const RegistryEntry*> reported(const PackSources& sources, std::string_view kind,
+                                           rules::Month month);
 // The fields of a kind as columns, for a table of its entries.
 DocumentTable entries_table(std::string_view kind,
                             const std::vector<const RegistryEntry*>& entries);

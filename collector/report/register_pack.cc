@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "collector/report/pack_parts.h"
-#include "rules/calendar/calendar.h"
+#include "rules/month/register_json.h"
 
 namespace yunjian::collector {
 
@@ -12,41 +12,16 @@ using rules::Words;
 namespace {
 
 constexpr unsigned drills_a_year = 2;  // Art. 20
-constexpr int change_notice_days = 3;  // working days, Art. 23
 
 DocumentTable changes_table(const std::vector<const RegistryEntry*>& changes) {
   DocumentTable table = entries_table("change", changes);
   table.columns.push_back({"notice", {"提前申请", "notice"}, 26});
   const auto calendar = rules::cn_calendar();
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    const auto applied = rules::parse_date(changes[i]->field("applied"));
-    const auto planned = rules::parse_date(changes[i]->field("planned"));
-    if (!applied || !planned || !calendar) {
-      table.rows[i].emplace_back();
-      continue;
-    }
-    const auto latest = calendar->add_working_days(*planned, -change_notice_days);
-    if (!latest) {
-      table.rows[i].emplace_back(
-          Words{"工作日历未公布，无法判断", "the calendar is not published: not known"});
-    } else if (*applied <= *latest) {
-      table.rows[i].emplace_back(Words{"不少于 3 个工作日", "three working days or more"});
-    } else {
-      table.rows[i].emplace_back(
-          Words{"不足 3 个工作日（第二十三条）", "less than three working days (Art. 23)"});
-    }
+    auto notice = calendar ? rules::change_notice(*changes[i], *calendar) : std::nullopt;
+    table.rows[i].push_back(notice ? CellValue(std::move(*notice)) : CellValue());
   }
   return table;
-}
-
-std::vector<const RegistryEntry*> drills_so_far(const PackSources& sources, rules::Month month) {
-  std::vector<const RegistryEntry*> found;
-  for (const RegistryEntry& entry : entries_of(sources, "drill")) {
-    const auto date = rules::parse_date(entry.field("date"));
-    if (date && date->year() == month.year() && date->month() <= month.month())
-      found.push_back(&entry);
-  }
-  return found;
 }
 
 Words drill_words(std::size_t done, rules::Month month) {
@@ -76,29 +51,6 @@ Words evidence_words(const PackSources::Evidence& evidence) {
           "verify.",
           evidence.streams, evidence.records, evidence.leaves, evidence.checkpoint_root,
           evidence.silent, evidence.hollow, evidence.forks)};
-}
-
-// Not fixed, or fixed in this month.
-std::vector<const RegistryEntry*> vulnerabilities(const PackSources& sources, rules::Month month) {
-  std::vector<const RegistryEntry*> found;
-  for (const RegistryEntry& entry : entries_of(sources, "vulnerability")) {
-    const auto begun = rules::parse_date(entry.field("found"));
-    const bool before = begun && begun->year() / begun->month() <= month;
-    const bool open = entry.field("fixed").empty() || lies_in(entry, "fixed", month);
-    if (before && open) found.push_back(&entry);
-  }
-  return found;
-}
-
-std::vector<const RegistryEntry*> rectifications(const PackSources& sources, rules::Month month) {
-  std::vector<const RegistryEntry*> found;
-  for (const RegistryEntry& entry : entries_of(sources, "rectification")) {
-    const auto issued = rules::parse_date(entry.field("issued"));
-    const bool before = issued && issued->year() / issued->month() <= month;
-    if (before && (entry.field("done").empty() || lies_in(entry, "done", month)))
-      found.push_back(&entry);
-  }
-  return found;
 }
 
 // What a section leaves out, so that nothing reads as if it had not happened.
@@ -151,7 +103,7 @@ Document operations_document(const UtilizationTable& table, const PackSources& s
   Document document =
       document_of("operations", {"运行维护报告", "Operations report"}, table, scope);
   const auto month = table.month;
-  const auto drills = drills_so_far(sources, month);
+  const auto drills = reported(sources, "drill", month);
   std::vector<Words> of_drills = {drill_words(drills.size(), month)};
   for (Words& words : what_is_common(sources)) of_drills.push_back(std::move(words));
   const auto add = [&](Words name, std::vector<Words> paragraphs, DocumentTable shown) {
@@ -160,13 +112,13 @@ Document operations_document(const UtilizationTable& table, const PackSources& s
   };
   add({"业务系统", "Systems"}, {}, systems_table(sources));
   add({"值班值守", "On duty"}, what_is_common(sources),
-      entries_table("duty", of_month(sources, "duty", "date", month)));
+      entries_table("duty", reported(sources, "duty", month)));
   add({"故障", "Incidents"}, what_is_left_out(sources),
-      entries_table("incident", of_month(sources, "incident", "began", month)));
+      entries_table("incident", reported(sources, "incident", month)));
   add({"重大变更", "Changes"}, what_is_common(sources),
-      changes_table(of_month(sources, "change", "planned", month)));
+      changes_table(reported(sources, "change", month)));
   add({"备份与恢复", "Backups"}, what_is_left_out(sources),
-      entries_table("backup", of_month(sources, "backup", "date", month)));
+      entries_table("backup", reported(sources, "backup", month)));
   add({"应急演练", "Drills"}, std::move(of_drills), entries_table("drill", drills));
   return document;
 }
@@ -182,9 +134,11 @@ Document security_document(const UtilizationTable& table, const PackSources& sou
         section_of(std::move(name), what_is_left_out(sources), std::move(shown)));
   };
   add({"安全事件", "Security events"},
-      entries_table("security_event", of_month(sources, "security_event", "began", month)));
-  add({"漏洞", "Vulnerabilities"}, entries_table("vulnerability", vulnerabilities(sources, month)));
-  add({"整改", "Rectifications"}, entries_table("rectification", rectifications(sources, month)));
+      entries_table("security_event", reported(sources, "security_event", month)));
+  add({"漏洞", "Vulnerabilities"},
+      entries_table("vulnerability", reported(sources, "vulnerability", month)));
+  add({"整改", "Rectifications"},
+      entries_table("rectification", reported(sources, "rectification", month)));
   return document;
 }
 

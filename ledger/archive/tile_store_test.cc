@@ -233,6 +233,71 @@ TEST_CASE("a cut while the first tile of level 1 fills leaves nothing that is ta
   }
 }
 
+TEST_CASE("a hash of level 2 stands for tiles whose names are durable, wherever the power goes") {
+  constexpr std::uint64_t before = 68'200;  // tile 1 of level 1 is there and grows
+  constexpr std::uint64_t after = 131'080;  // in one sync it fills and gets its hash above
+  Disk base;
+  base.fill(before);
+  const auto start = files_of(base);
+  const auto synced_up_to = [&](Disk& files, std::uint64_t nth) {
+    for (const auto& [path, bytes] : start) files.overwrite(path, bytes);
+    const auto store = files.open_store(before);
+    REQUIRE(store);
+    append_up_to(**store, after);
+    const std::uint64_t made = files.changing_calls();
+    if (nth > 0) files.fail_nth(nth, Fault::fail_after);
+    REQUIRE((*store)->sync().has_value() == (nth == 0));
+    files.fail_nth(1, Fault::none);
+    return files.changing_calls() - made;
+  };
+  Disk whole;
+  const std::uint64_t calls = synced_up_to(whole, 0);
+  for (std::uint64_t nth = calls - 12; nth <= calls; ++nth) {
+    CAPTURE(nth);
+    Disk files;
+    synced_up_to(files, nth);
+    files.crash();
+    const auto again = files.open_store(after);
+    REQUIRE(again);
+    for (std::uint64_t index = 266; index < 512; ++index) {
+      REQUIRE((*again)->tile({.level = 0, .index = index}));
+    }
+    REQUIRE((*again)->tile({.level = 1, .index = 1}));
+  }
+}
+
+TEST_CASE("a longer tree that was removed does not come back under other leaves") {
+  constexpr std::uint64_t shorter = 520;
+  constexpr std::uint64_t size = 1'100;
+  const auto other = [](std::uint64_t index) {
+    return leaf_hash(index < shorter ? index : index + size);
+  };
+  const auto open = [&](Disk& files, std::uint64_t leaves) {
+    return TileStore::open(
+        files, root, default_suite(),
+        {leaves, [&](std::uint64_t index) -> Result<Hash> { return other(index); }});
+  };
+  bool done = false;
+  for (std::uint64_t nth = 1; !done; ++nth) {
+    CAPTURE(nth);
+    Disk files;
+    files.fill(size);
+    const auto store = open(files, shorter);
+    REQUIRE(store);
+    while ((*store)->size() < size) REQUIRE((*store)->append(other((*store)->size())));
+    files.fail_nth(nth, Fault::fail_after);
+    done = (*store)->sync().has_value();
+    files.fail_nth(1, Fault::none);
+    files.crash();
+    const auto again = open(files, size);
+    REQUIRE_MESSAGE(again, again.error().message);
+    const auto hasher = default_suite().hasher();
+    MerkleFrontier frontier(*hasher);
+    for (std::uint64_t i = 0; i < size; ++i) frontier.add_hash(other(i));
+    REQUIRE((*again)->head()->root == frontier.root());
+  }
+}
+
 TEST_CASE("a changed hash in any file is noticed when the store is opened") {
   constexpr std::uint64_t size = 600;
   Disk files;

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 
+#include <charconv>
 #include <map>
-#include <set>
 #include <string>
 
 #include "ledger/base/bytes.h"
 #include "rules/findings/finding.h"
+#include "rules/utilization/sizing.h"
 
 namespace yunjian::rules {
 
@@ -37,22 +38,26 @@ std::string cell_of(const rapidjson::Value& value) {
   return en != nullptr && en->IsString() ? std::string(view_of(*en)) : std::string();
 }
 
-bool holds_findings(std::string_view table) {
-  return table == "reclaim" || table == "expand" || table == "closed" || table == "outcome";
+// What names a row of the table; nothing: it is not looked at.
+std::string_view row_key(std::string_view table) {
+  if (table == "reclaim" || table == "expand" || table == "closed") return "finding";
+  if (table == "outcome") return "finding_id";
+  return table == "savings" ? "payer" : "";
 }
 
 bool take_rows(const rapidjson::Value& table, Rows& rows) {
   const auto* name = member(table, "table");
   const auto* list = member(table, "rows");
   if (name == nullptr || !name->IsString() || list == nullptr || !list->IsArray()) return false;
-  if (!holds_findings(view_of(*name))) return true;
+  const std::string key(row_key(view_of(*name)));
+  if (key.empty()) return true;
   for (const auto& row : list->GetArray()) {
     if (!row.IsObject()) return false;
     Cells cells;
     for (const auto& cell : row.GetObject()) {
       cells[std::string(view_of(cell.name))] = cell_of(cell.value);
     }
-    const std::string id = cells[view_of(*name) == "outcome" ? "finding_id" : "finding"];
+    const std::string id = cells[key];
     if (!rows.emplace(std::pair(view_of(*name), id), std::move(cells)).second) return false;
   }
   return true;
@@ -89,34 +94,98 @@ std::string yuan(const std::string& fen) {
   return fmt::format("{}{}.{:02}", negative ? "-" : "", *size / 100, *size % 100);
 }
 
-std::string decimals(const std::string& text) {
-  return text.empty() || text.find('.') != text.npos ? text : text + ".00";
+// Nothing: it is no number, or larger than any that is meant.
+template <typename Number>
+std::optional<Number> number_of(std::string_view text) {
+  constexpr Number largest = 1'000'000'000'000;
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool good = !text.empty() && error == std::errc() && end == text.data() + text.size();
+  if (!good || !(number >= -largest && number <= largest)) return std::nullopt;
+  return number;
+}
+
+std::string decimals(std::string_view text) {
+  const auto number = number_of<double>(text);
+  return number ? fmt::format("{:.2f}", *number) : std::string(text);
+}
+
+std::string payer_of(const StoredFinding& finding) {
+  return detail(finding, "payer") == "county" ? "county" : "city";
+}
+
+// Expected by one payer; what has no known price or size is counted and not guessed.
+struct Savings {
+  std::uint64_t findings = 0, priced = 0, sized = 0;
+  std::int64_t fen = 0;
+  double vcpus = 0, memory_gb = 0;
+
+  void add(const StoredFinding& finding) {
+    ++findings;
+    if (const auto saved = number_of<double>(detail(finding, "saving_vcpus"))) {
+      ++sized;
+      vcpus += *saved;
+      memory_gb += number_of<double>(detail(finding, "saving_memory_gb")).value_or(0);
+    }
+    if (const auto saved = number_of<std::int64_t>(detail(finding, "saving_fen"))) {
+      ++priced;
+      fen += *saved;
+    }
+  }
+  Cells cells() const {
+    return {{"findings", fmt::to_string(findings)},
+            {"priced", fmt::to_string(priced)},
+            {"saving", priced == 0 ? std::string() : yuan(fmt::to_string(fen))},
+            {"sized", fmt::to_string(sized)},
+            {"saving_vcpus", sized == 0 ? std::string() : fmt::format("{:.2f}", vcpus)},
+            {"saving_memory_gb", sized == 0 ? std::string() : fmt::format("{:.2f}", memory_gb)}};
+  }
+};
+
+// Expected beside measured.
+Cells outcome_cells(const StoredFinding& finding) {
+  const auto raised = parse_month(finding.month);
+  const auto months = raised ? std::int64_t{months_left_in_year(*raised)} : 0;
+  const auto saving = number_of<std::int64_t>(detail(finding, "saving_fen"));
+  const auto expected = [&](std::string_view key) {
+    return fmt::format("{:.2f}", number_of<double>(detail(finding, key)).value_or(0));
+  };
+  return {{"host", finding.host},
+          {"payer", payer_of(finding)},
+          {"expected_vcpus", expected("saving_vcpus")},
+          {"expected_memory_gb", expected("saving_memory_gb")},
+          {"expected_month",
+           saving && months > 0 ? yuan(fmt::to_string(*saving / months)) : std::string()},
+          {"actual_vcpus", decimals(detail(finding, "actual_vcpus"))},
+          {"actual_memory_gb", decimals(detail(finding, "actual_memory_gb"))},
+          {"actual_month", yuan(detail(finding, "actual_month_fen"))},
+          {"measured", detail(finding, "actual_month")}};
 }
 
 Rows wanted_rows(std::span<const StoredFinding> findings) {
   Rows rows;
+  std::map<std::string, Savings> savings;  // by payer
   for (const StoredFinding& finding : findings) {
     const auto verdict = parse_verdict(finding.verdict);
     const auto state = parse_finding_state(finding.state);
     if (!verdict || !state) continue;
     const bool expand = road_of(*verdict) == Road::expand;
     const std::string open = expand ? "expand" : "reclaim";
+    const std::string payer = payer_of(finding);
+    if (!expand && !is_closed(*state)) savings[payer].add(finding);
     rows[{is_closed(*state) ? "closed" : open, finding.id}] = {
         {"host", finding.host},
         {"state", state_name(*state).en},
         {"due", finding.due},
         {"recommended", detail(finding, "recommended")},
         {"saving", yuan(detail(finding, "saving_fen"))},
+        {"payer", payer},
         {"why", detail(finding, "why_en")}};
     const bool done = *state == FindingState::reclaimed || *state == FindingState::remeasured;
     if (!done || detail(finding, "vcpus").empty()) continue;
-    rows[{"outcome", finding.id}] = {
-        {"host", finding.host},
-        {"actual_vcpus", decimals(detail(finding, "actual_vcpus"))},
-        {"actual_memory_gb", decimals(detail(finding, "actual_memory_gb"))},
-        {"actual_month", yuan(detail(finding, "actual_month_fen"))},
-        {"measured", detail(finding, "actual_month")}};
+    rows[{"outcome", finding.id}] = outcome_cells(finding);
   }
+  for (const auto& [payer, sum] : savings) rows[{"savings", payer}] = sum.cells();
   return rows;
 }
 

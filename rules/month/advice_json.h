@@ -9,10 +9,10 @@
 
 namespace yunjian::rules {
 
-// Where the findings in advice.json (tables reclaim, expand, closed and outcome) differ from
-// `findings`, those of the report's scope: finding by finding and cell by cell; `host` of a
-// difference is the finding's id, `first` what the file says. At most cell_differences_max. Sums
-// and names are not looked at. Reject: the file is no such report.
+// Where the findings in advice.json (tables reclaim, expand, closed and outcome) and their sums
+// (savings, by payer) differ from `findings`, those of the report's scope: row by row and cell by
+// cell; `host` of a difference is the finding's id or the payer, `first` what the file says. At
+// most cell_differences_max. Names are not looked at. Reject: the file is no such report.
 ledger::Result<std::vector<CellDifference>> advice_differences(
     std::string_view json, std::span<const StoredFinding> findings);
 
