@@ -16,11 +16,11 @@ namespace yunjian::collector {
 using ledger::ErrorKind;
 using ledger::Result;
 
-namespace {
-
 ledger::Failure fail_at(std::size_t line, std::size_t column, std::string_view what) {
   return ledger::fail(ErrorKind::reject, fmt::format("line {}, column {}: {}", line, column, what));
 }
+
+namespace {
 
 bool is_character_start(char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }
 

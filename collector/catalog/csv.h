@@ -21,6 +21,9 @@ struct CsvField {
   std::size_t column = 1;
 };
 
+// "line 2, column 9: " and what is wrong there.
+ledger::Failure fail_at(std::size_t line, std::size_t column, std::string_view what);
+
 // RFC 4180 over UTF-8 with an optional byte order mark; lines end in LF or CRLF. Reject names line
 // and column.
 ledger::Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes);

@@ -16,10 +16,6 @@ using ledger::Result;
 
 namespace {
 
-ledger::Failure fail_at(std::size_t line, std::size_t column, std::string_view what) {
-  return ledger::fail(ErrorKind::reject, fmt::format("line {}, column {}: {}", line, column, what));
-}
-
 std::string field_names(const KindDef& kind) {
   std::string names = "id";
   for (const FieldDef& field : kind.fields) names += fmt::format(",{}", field.name);

@@ -9,12 +9,12 @@ namespace {
 
 // Two units with a host, a system and a resource each; one size.
 std::optional<std::string> unit_of(std::string_view kind, std::string_view id) {
-  static const std::map<std::string, std::string, std::less<>> known = {
+  static const std::map<std::string, std::string, std::less<>> entered = {
       {"unit/tax", "tax"},     {"unit/water", "water"},  {"host/web-01", "tax"},
       {"host/db-01", "water"}, {"system/portal", "tax"}, {"resource/nas-1", "water"},
       {"spec/s4", ""}};
-  const auto found = known.find(std::string(kind) + "/" + std::string(id));
-  return found == known.end() ? std::nullopt : std::optional(found->second);
+  const auto found = entered.find(std::string(kind) + "/" + std::string(id));
+  return found == entered.end() ? std::nullopt : std::optional(found->second);
 }
 
 const KindDef& kind(std::string_view key) {

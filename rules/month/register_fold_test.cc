@@ -29,17 +29,17 @@ TEST_CASE("how months were judged is read from acts, a later one in the place of
     fold.add(**record);
   }
   CHECK(fold.judged_months() == std::set<std::string, std::less<>>{"2026-09", "2026-10"});
-  const auto october = fold.inventory().outcomes("2026-10", "2026-11");
-  REQUIRE(october);
-  REQUIRE(october->size() == 2);
-  CHECK((*october)[0].host == "db-01");
-  CHECK((*october)[1].verdict == "normal");
-  CHECK((*october)[1].clears == "low high");
-  CHECK((*october)[1].cpu_mean == 320);
-  CHECK_FALSE((*october)[1].memory_mean);
+  const auto judged = fold.inventory().outcomes("2026-10", "2026-11");
+  REQUIRE(judged);
+  REQUIRE(judged->size() == 2);
+  CHECK((*judged)[0].host == "db-01");
+  CHECK((*judged)[1].verdict == "normal");
+  CHECK((*judged)[1].clears == "low high");
+  CHECK((*judged)[1].cpu_mean == 320);
+  CHECK_FALSE((*judged)[1].memory_mean);
   CHECK(fold.inventory().outcomes("2026-08", "2026-10")->size() == 1);
-  CHECK(same_outcome((*october)[0], (*october)[0]));
-  CHECK_FALSE(same_outcome((*october)[0], (*october)[1]));
+  CHECK(same_outcome((*judged)[0], (*judged)[0]));
+  CHECK_FALSE(same_outcome((*judged)[0], (*judged)[1]));
 }
 
 TEST_CASE("an outcome without host or month is none") {
