@@ -505,14 +505,14 @@ TEST_CASE("a log behind its witnessed checkpoint, or beside it, is told") {
 }
 
 TEST_CASE("threads find what one thread finds, in the same order") {
-  const auto with_threads = [](unsigned threads) {
+  const auto with_threads = [](unsigned workers) {
     Fleet fleet;
     auto& entries = fleet.log.entries();
     std::swap(entries[4].body, entries[6].body);
     entries[5].hollow = true;
     fleet.minute();
     VerifySettings settings;
-    settings.threads = threads;
+    settings.threads = workers;
     const Checked checked = verify(fleet.log, std::nullopt, settings);
     std::string all;
     for (const Finding& finding : checked.result.findings.kept()) {

@@ -16,7 +16,7 @@ namespace yunjian::collector {
 using ledger::ErrorKind;
 using ledger::Result;
 
-ledger::Failure fail_at(std::size_t line, std::size_t column, std::string_view what) {
+ledger::Failure csv_failure(std::size_t line, std::size_t column, std::string_view what) {
   return ledger::fail(ErrorKind::reject, fmt::format("line {}, column {}: {}", line, column, what));
 }
 
@@ -40,7 +40,7 @@ class CsvReader {
     return rest_.empty() || rest_[0] == '\n' || rest_.substr(0, 2) == "\r\n";
   }
   char take();
-  ledger::Failure here(std::string_view what) const { return fail_at(line_, column_, what); }
+  ledger::Failure here(std::string_view what) const { return csv_failure(line_, column_, what); }
 
   std::string_view rest_;
   std::size_t line_ = 1;
@@ -78,8 +78,8 @@ Result<CsvField> CsvReader::field() {
   auto read = !rest_.empty() && rest_[0] == '"' ? quoted(field) : plain(field);
   if (!read) return ledger::failure(read);
   if (field.value.size() > csv_field_bytes_max) {
-    return fail_at(field.line, field.column,
-                   fmt::format("a value longer than {} bytes", csv_field_bytes_max));
+    return csv_failure(field.line, field.column,
+                       fmt::format("a value longer than {} bytes", csv_field_bytes_max));
   }
   return field;
 }
@@ -98,7 +98,7 @@ Result<void> CsvReader::quoted(CsvField& field) {
       return here("a comma or the end of the line must follow a closing quote");
     }
   }
-  return fail_at(field.line, field.column, "the quote that opens here is never closed");
+  return csv_failure(field.line, field.column, "the quote that opens here is never closed");
 }
 
 Result<void> CsvReader::plain(CsvField& field) {
@@ -115,7 +115,8 @@ Result<void> check_characters(const std::vector<CsvField>& row,
   for (std::size_t i = 0; i < row.size(); ++i) {
     for (const char c : row[i].value) {
       if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) continue;
-      return fail_at(row[i].line, row[i].column, fmt::format("{}: a control character", names[i]));
+      return csv_failure(row[i].line, row[i].column,
+                         fmt::format("{}: a control character", names[i]));
     }
   }
   return {};
@@ -127,18 +128,19 @@ Result<std::vector<std::vector<CsvField>>> parse_table(std::string_view bytes,
   const std::string wanted = fmt::format("{}", fmt::join(names, ","));
   auto rows = parse_csv(bytes);
   if (!rows) return rows;
-  if (rows->empty()) return fail_at(1, 1, "the file is empty; the first line must be " + wanted);
+  if (rows->empty())
+    return csv_failure(1, 1, "the file is empty; the first line must be " + wanted);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& header = rows->front();
     if (i >= header.size() || header[i].value != names[i] || header.size() > names.size()) {
-      return fail_at(1, 1, "the first line must be " + wanted);
+      return csv_failure(1, 1, "the first line must be " + wanted);
     }
   }
   rows->erase(rows->begin());
   for (auto& row : *rows) {
     for (CsvField& field : row) field.value = csv_plain(field.value);
     if (row.size() != names.size()) {
-      return fail_at(
+      return csv_failure(
           row.front().line, row.back().column,
           fmt::format("{} values where {} belong: {}", row.size(), names.size(), wanted));
     }
@@ -152,8 +154,8 @@ class SeenIds {
   Result<void> add(const CsvField& id) {
     const auto [at, fresh] = lines_.emplace(id.value, id.line);
     if (fresh) return {};
-    return fail_at(id.line, id.column,
-                   fmt::format("id: '{}' stands already in line {}", id.value, at->second));
+    return csv_failure(id.line, id.column,
+                       fmt::format("id: '{}' stands already in line {}", id.value, at->second));
   }
 
  private:
@@ -164,8 +166,9 @@ Result<std::uint64_t> parse_count(const CsvField& field, std::string_view name) 
   if (field.value.empty()) return std::uint64_t{0};
   auto number = ledger::parse_decimal(field.value);
   if (number && *number <= 1'000'000) return *number;
-  return fail_at(field.line, field.column,
-                 fmt::format("{}: '{}' is not a whole number up to 1000000", name, field.value));
+  return csv_failure(
+      field.line, field.column,
+      fmt::format("{}: '{}' is not a whole number up to 1000000", name, field.value));
 }
 
 // "16" or "0.5": gibibytes with up to three decimals.
@@ -185,24 +188,25 @@ Result<std::uint64_t> parse_gigabytes(const CsvField& field) {
     good = good && read.ec == std::errc{} && read.ptr == end;
   }
   if (good) return ((*whole << 30U) + (thousandths << 30U) / 1000);
-  return fail_at(field.line, field.column,
-                 fmt::format("memory_gb: '{}' is not a number such as 16 or 0.5", field.value));
+  return csv_failure(field.line, field.column,
+                     fmt::format("memory_gb: '{}' is not a number such as 16 or 0.5", field.value));
 }
 
 Result<Host> parse_host(const std::vector<CsvField>& row,
                         const std::set<std::string_view>& known_units) {
   const auto& [id, unit] = std::tie(row[0], row[1]);
   if (!ledger::is_host_name(id.value)) {
-    return fail_at(id.line, id.column,
-                   fmt::format("id: '{}' is not a host name (a-z 0-9 . _ -, lower case, a letter "
-                               "or digit first)",
-                               id.value));
+    return csv_failure(
+        id.line, id.column,
+        fmt::format("id: '{}' is not a host name (a-z 0-9 . _ -, lower case, a letter "
+                    "or digit first)",
+                    id.value));
   }
   if (!known_units.contains(unit.value)) {
-    return fail_at(unit.line, unit.column,
-                   fmt::format("unit: '{}' is not in the catalog; import it with `unit import` "
-                               "first",
-                               unit.value));
+    return csv_failure(unit.line, unit.column,
+                       fmt::format("unit: '{}' is not in the catalog; import it with `unit import` "
+                                   "first",
+                                   unit.value));
   }
   auto vcpus = parse_count(row[4], "vcpus");
   if (!vcpus) return ledger::failure(vcpus);
@@ -211,8 +215,8 @@ Result<Host> parse_host(const std::vector<CsvField>& row,
   const auto& purpose = row[6];
   if (!purpose.value.empty() && purpose.value != "production" && purpose.value != "test" &&
       purpose.value != "dr") {
-    return fail_at(purpose.line, purpose.column,
-                   fmt::format("purpose: '{}' is none of production, test, dr", purpose.value));
+    return csv_failure(purpose.line, purpose.column,
+                       fmt::format("purpose: '{}' is none of production, test, dr", purpose.value));
   }
   return Host{.id = id.value,
               .unit = unit.value,
@@ -228,7 +232,7 @@ Result<Host> parse_host(const std::vector<CsvField>& row,
 
 Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes) {
   if (bytes.size() > csv_bytes_max) {
-    return fail_at(1, 1, fmt::format("the file is larger than {} MiB", csv_bytes_max >> 20U));
+    return csv_failure(1, 1, fmt::format("the file is larger than {} MiB", csv_bytes_max >> 20U));
   }
   if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
   if (!ledger::is_valid_utf8(bytes)) {
@@ -238,7 +242,7 @@ Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes) {
       if (!ledger::is_valid_utf8(rest.substr(0, end))) break;
       rest.remove_prefix(end);
     }
-    return fail_at(line, 1, "not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)");
+    return csv_failure(line, 1, "not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)");
   }
   CsvReader reader(bytes);
   std::vector<std::vector<CsvField>> rows;
@@ -246,7 +250,7 @@ Result<std::vector<std::vector<CsvField>>> parse_csv(std::string_view bytes) {
     auto row = reader.row();
     if (!row) return ledger::failure(row);
     if (rows.size() > csv_rows_max) {
-      return fail_at(row->front().line, 1, fmt::format("more than {} rows", csv_rows_max));
+      return csv_failure(row->front().line, 1, fmt::format("more than {} rows", csv_rows_max));
     }
     const bool blank = row->size() == 1 && row->front().value.empty();
     if (!blank) rows.push_back(std::move(*row));
@@ -267,12 +271,12 @@ Result<std::vector<Unit>> units_of_rows(const CsvRows& rows) {
     if (auto good = check_characters(row, unit_list_fields); !good) return ledger::failure(good);
     const auto& id = row[0];
     if (!ledger::is_unit_id(id.value)) {
-      return fail_at(id.line, id.column,
-                     fmt::format("id: '{}' is not 1 to 64 of a-z 0-9 . _ -, a letter or digit "
-                                 "first",
-                                 id.value));
+      return csv_failure(id.line, id.column,
+                         fmt::format("id: '{}' is not 1 to 64 of a-z 0-9 . _ -, a letter or digit "
+                                     "first",
+                                     id.value));
     }
-    if (row[1].value.empty()) return fail_at(row[1].line, row[1].column, "name: is empty");
+    if (row[1].value.empty()) return csv_failure(row[1].line, row[1].column, "name: is empty");
     if (auto fresh = seen.add(id); !fresh) return ledger::failure(fresh);
     units.push_back({.id = id.value, .name = row[1].value, .county = row[2].value});
   }

@@ -22,7 +22,7 @@ struct CsvField {
 };
 
 // "line 2, column 9: " and what is wrong there.
-ledger::Failure fail_at(std::size_t line, std::size_t column, std::string_view what);
+ledger::Failure csv_failure(std::size_t line, std::size_t column, std::string_view what);
 
 // RFC 4180 over UTF-8 with an optional byte order mark; lines end in LF or CRLF. Reject names line
 // and column.

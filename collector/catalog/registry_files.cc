@@ -31,19 +31,19 @@ Result<void> check_header(const KindDef& kind, const std::vector<CsvField>& head
   std::set<std::string> seen;
   for (const CsvField& name : header) {
     if (!has_field(kind, name.value)) {
-      return fail_at(name.line, name.column,
-                     fmt::format("'{}' is no field of {}; its fields are {}", name.value, kind.key,
-                                 field_names(kind)));
+      return csv_failure(name.line, name.column,
+                         fmt::format("'{}' is no field of {}; its fields are {}", name.value,
+                                     kind.key, field_names(kind)));
     }
     if (!seen.insert(name.value).second) {
-      return fail_at(name.line, name.column, fmt::format("'{}' stands twice", name.value));
+      return csv_failure(name.line, name.column, fmt::format("'{}' stands twice", name.value));
     }
   }
   const auto need = [&](std::string_view name) -> Result<void> {
     if (seen.contains(std::string(name))) return {};
-    return fail_at(1, 1,
-                   fmt::format("the first line must name {}; the fields of {} are {}", name,
-                               kind.key, field_names(kind)));
+    return csv_failure(1, 1,
+                       fmt::format("the first line must name {}; the fields of {} are {}", name,
+                                   kind.key, field_names(kind)));
   };
   if (auto good = need("id"); !good) return good;
   for (const FieldDef& field : kind.fields) {
@@ -80,9 +80,9 @@ ledger::Failure fail_in_row(const std::vector<CsvField>& header, const std::vect
                             const std::string& message) {
   const std::string name = message.substr(0, message.find(':'));
   for (std::size_t i = 0; i < header.size(); ++i) {
-    if (header[i].value == name) return fail_at(row[i].line, row[i].column, message);
+    if (header[i].value == name) return csv_failure(row[i].line, row[i].column, message);
   }
-  return fail_at(row.front().line, row.front().column, message);
+  return csv_failure(row.front().line, row.front().column, message);
 }
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
@@ -102,9 +102,9 @@ void write_fields(Writer& writer, const RegistryEntry& entry) {
 ledger::Failure fail_in_object(const rules::DataNode& node, const std::string& message) {
   const std::string name = message.substr(0, message.find(':'));
   for (const auto& [key, value] : node.members) {
-    if (key == name) return fail_at(value.line, value.column, message);
+    if (key == name) return csv_failure(value.line, value.column, message);
   }
-  return fail_at(node.line, node.column, message);
+  return csv_failure(node.line, node.column, message);
 }
 
 Result<RegistryEntry> read_object(const KindDef& kind, const rules::DataNode& node) {
@@ -134,8 +134,8 @@ Result<std::vector<RegistryEntry>> parse_entries_csv(const KindDef& kind, std::s
   auto rows = parse_csv(bytes);
   if (!rows) return ledger::failure(rows);
   if (rows->empty()) {
-    return fail_at(1, 1,
-                   "the file is empty; the first line names the fields: " + field_names(kind));
+    return csv_failure(1, 1,
+                       "the file is empty; the first line names the fields: " + field_names(kind));
   }
   const std::vector<CsvField>& header = rows->front();
   if (auto good = check_header(kind, header); !good) return ledger::failure(good);
@@ -143,8 +143,8 @@ Result<std::vector<RegistryEntry>> parse_entries_csv(const KindDef& kind, std::s
   for (std::size_t i = 1; i < rows->size(); ++i) {
     const std::vector<CsvField>& row = (*rows)[i];
     if (row.size() != header.size()) {
-      return fail_at(row.front().line, row.back().column,
-                     fmt::format("{} values where {} belong", row.size(), header.size()));
+      return csv_failure(row.front().line, row.back().column,
+                         fmt::format("{} values where {} belong", row.size(), header.size()));
     }
     RegistryEntry entry{.kind = std::string(kind.key)};
     for (std::size_t k = 0; k < row.size(); ++k) {
