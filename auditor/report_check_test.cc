@@ -194,7 +194,7 @@ TEST_CASE("advice.json that sums more than there is to save is told") {
   advice.replace(at, 19, R"("saving_vcpus":9.00)");
   provider.sign();
   provider.commit();
-  CHECK(tells(provider.check(), "advice.json city savings.saving_vcpus: 9.00 -> 4.00"));
+  CHECK(tells(provider.check(), "city savings.saving_vcpus: 9.00 -> 4.00"));
 }
 
 TEST_CASE("what a month flags is raised as the figures give it, and a pack tells of it") {

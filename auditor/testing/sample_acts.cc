@@ -100,14 +100,19 @@ std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
     if (finding.state != "reclaimed") continue;
     const std::string actual = detail(finding, "actual_vcpus");
     const std::string memory = detail(finding, "actual_memory_gb");
+    const auto expected = [&](const std::string& key) {
+      const std::string text = detail(finding, key);
+      return text.empty() ? "0" : text;
+    };
     add(outcome,
         fmt::format(R"({{"finding_id":"{}","host":"{}","payer":{{"zh":"","en":"city"}},)"
-                    R"("expected_vcpus":{}.00,"expected_memory_gb":{},"expected_month":null,)"
+                    R"("expected_vcpus":{}.00,"expected_memory_gb":{:.2f},"expected_month":null,)"
                     R"("actual_vcpus":{},"actual_memory_gb":{},)"
                     R"("actual_month":null,"measured":"{}"}})",
-                    finding.id, finding.host, detail(finding, "saving_vcpus"),
-                    detail(finding, "saving_memory_gb"), actual.empty() ? "null" : actual + ".00",
-                    memory.empty() ? "null" : memory, detail(finding, "actual_month")));
+                    finding.id, finding.host, expected("saving_vcpus"),
+                    std::stod(expected("saving_memory_gb")),
+                    actual.empty() ? "null" : actual + ".00", memory.empty() ? "null" : memory,
+                    detail(finding, "actual_month")));
   }
   const std::string savings =
       sum == 0
