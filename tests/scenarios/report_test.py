@@ -166,7 +166,8 @@ def changed_behind_the_log(bench, month, planted):
     with sqlite3.connect(bench.dir / 'collector' / 'catalog.sqlite') as catalog:
         catalog.execute('UPDATE host SET purpose = ?, name = ? WHERE id = ?', ('dr', 'x', host))
         catalog.execute('UPDATE month_outcome SET verdict = ? WHERE host = ?', ('normal', idle))
-        catalog.execute("UPDATE entry SET fields = replace(fields, '统一认证', '小') WHERE id = 'I-1'")
+        smaller = "UPDATE entry SET fields = replace(fields, '统一认证', '小') WHERE id = 'I-1'"
+        catalog.execute(smaller)
     said = build(bench, month, bench.dir / 'forged')
     assert 'revision 2, leaf' in said and f'{host} name: ' in said, said
     code, report = check(bench, '--month', month)
