@@ -256,14 +256,17 @@ def judge(scheme, found, gaps):
     have, offsets = set(found), {gap.get('offset') for gap in gaps}
     named = sum(files_of(gap) for gap in gaps)
     seen = 0  # bytes read of the newest file of which anything was
+    whole = [sum(len(line) + 1 for line in lines) for lines in scheme.generations]
     for number, lines in enumerate(scheme.generations):
         sizes = [len(line) + 1 for line in lines]
         read = sum(itertools.takewhile(bool, (n * (l in have) for n, l in zip(sizes, lines))))
         seen = read or seen
         named -= read < sum(sizes)
-        # Of a file that came and went unseen nothing is known but that the one before it ended; of
-        # one that was found and not read, that nothing was.
-        assert read == sum(sizes) or seen in offsets or (read == 0 and 0 in offsets), (
+        # Of a file that came and went unseen nothing is known but that the one before it ended, or
+        # a later one that was read before the copy was made; of one that was found and not read,
+        # that nothing was.
+        unread = read == 0 and not offsets.isdisjoint([0, *whole[number + 1 :]])
+        assert read == sum(sizes) or seen in offsets or unread, (
             f'{scheme.name}: file {number}: {sum(sizes) - read} bytes are lost behind {seen} and no'
             f' gap record says so; offsets {sorted(o for o in offsets if o is not None)}'
         )
