@@ -175,8 +175,9 @@ void draw_heat(Canvas& canvas, const Chart& chart, Language language) {
   double most = 1;
   for (const auto& cell : chart.cells) most = std::max(most, cell.value_or(0));
   for (std::size_t i = 0; i < chart.cells.size() && i < 168; ++i) {
+    const std::size_t row = i / 24;
     const auto hour = static_cast<double>(i % 24);
-    const auto day = static_cast<double>(i / 24);
+    const auto day = static_cast<double>(row);
     canvas.rectangle({plot.x + width * hour, plot.y + height * day, width - 1, height - 1},
                      chart.cells[i] ? warmth(*chart.cells[i] * 100 / most) : grey);
   }
