@@ -21,7 +21,7 @@ struct ProjectedRightsFixture : ApiKit {
     return *done;
   }
   std::string copy() {
-    const std::string path = directory.path() + "/copy.sqlite";
+    std::string path = directory.path() + "/copy.sqlite";
     REQUIRE(catalog->copy_to(path));
     return path;
   }

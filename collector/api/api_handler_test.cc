@@ -316,7 +316,7 @@ TEST_CASE_FIXTURE(ApiHandlerFixture, "NDJSON is the same answer, one item a line
   CHECK(lines.content_type == "application/x-ndjson");
   CHECK(std::count(lines.body.begin(), lines.body.end(), '\n') == 4);
   CHECK(lines.body.ends_with("}\n"));
-  const std::string last = lines.body.substr(lines.body.rfind("\n", lines.body.size() - 2) + 1);
+  const std::string last = lines.body.substr(lines.body.rfind('\n', lines.body.size() - 2) + 1);
   rapidjson::Document end;
   end.Parse(last.c_str());
   CHECK(end["cursor"].IsString());

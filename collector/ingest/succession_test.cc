@@ -184,7 +184,7 @@ struct SuccessionFixture {
     const std::string post = frame_of(frame);
     return verifier->answer(*ledger::split_frames(post), agent_id)->front();
   }
-  StreamState stream(int incarnation) {
+  StreamState stream(std::uint64_t incarnation) {
     return log->stream(ledger::stream_id(agent_id, incarnation)).value();
   }
 };
