@@ -289,12 +289,14 @@ TEST_CASE("A damaged body is named by a gap record and its header arrives hollow
   CHECK(all.count("\"batches\":\"" + std::to_string(all.hollow[0]) + "\"") == 1);
 }
 
+constexpr SpoolLimits small_and_witnessed = {.bytes_max = 100'000,
+                                             .body_segment_bytes = 10'000,
+                                             .header_segment_bytes = 10'000,
+                                             .witnessed_only = true};
+
 TEST_CASE("Without witnesses a full spool says which receipted bodies it gave up") {
   Host host;
-  host.limits = {.bytes_max = 100'000,
-                 .body_segment_bytes = 10'000,
-                 .header_segment_bytes = 10'000,
-                 .witnessed_only = true};
+  host.limits = small_and_witnessed;
   host.start();
   for (int i = 0; i < 60; ++i) {
     host.lines += 2'000;
@@ -314,10 +316,7 @@ TEST_CASE("Without witnesses a full spool says which receipted bodies it gave up
 
 TEST_CASE("Behind witnesses bodies go as they do behind a receipt alone") {
   Host host;
-  host.limits = {.bytes_max = 100'000,
-                 .body_segment_bytes = 10'000,
-                 .header_segment_bytes = 10'000,
-                 .witnessed_only = true};
+  host.limits = small_and_witnessed;
   host.start();
   for (int i = 0; i < 60; ++i) {
     host.lines += 1'000;
