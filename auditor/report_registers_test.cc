@@ -32,6 +32,11 @@ struct Registers : Provider {
     record({.kind = "change",
             .id = "C-1",
             .fields = {{"title", "扩容"}, {"applied", "2026-11-09"}, {"planned", "2026-11-10"}}});
+    record({.kind = "unit", .id = "water", .unit = "water", .fields = {{"name", "水务局"}}});
+    record({.kind = "incident",
+            .id = "I-9",
+            .unit = "water",
+            .fields = {{"unit", "water"}, {"began", "2026-11-14T01:12:00.000000Z"}}});
     rows["incident"] = incident;
     rows["change"] = change;
   }
@@ -40,9 +45,12 @@ struct Registers : Provider {
     build();
     for (const std::string path : {"operations.json", "unit/tax/operations.json"}) {
       std::string tables;
+      const bool is_city = path == "operations.json";
       for (const auto kind : rules::operations_kinds) {
-        tables += fmt::format(R"({}{{"table":"{}","rows":[{}]}})", tables.empty() ? "" : ",", kind,
-                              rows[std::string(kind)]);
+        const bool others = kind == "incident" && (is_city || tells_of_others);
+        const std::string more = others ? std::string(",") + foreign : std::string();
+        tables += fmt::format(R"({}{{"table":"{}","rows":[{}{}]}})", tables.empty() ? "" : ",",
+                              kind, rows[std::string(kind)], more);
       }
       files[path] = fmt::format(R"({{"sections":[{{"tables":[{}]}}]}})", tables);
     }
@@ -55,8 +63,12 @@ struct Registers : Provider {
       R"("began":"2026-11-13T01:12:00.000000Z","resolved":null,"responsible":"云服务商"})";
   static constexpr const char* change =
       R"x({"id":"C-1","title":"扩容","applied":"2026-11-09","planned":"2026-11-10",)x"
-      R"x("notice":{"zh":"","en":"less than three working days (Art. 23)"}})x";
+      R"x("notice":{"zh":"不足 3 个工作日（第二十三条）",)x"
+      R"x("en":"less than three working days (Art. 23)"}})x";
+  static constexpr const char* foreign =
+      R"({"id":"I-9","unit":"water","began":"2026-11-14T01:12:00.000000Z"})";
   std::map<std::string, std::string> rows;
+  bool tells_of_others = false;  // in the unit's report
 };
 
 TEST_CASE("registers that say what was entered are equal, in every scope") {
@@ -83,6 +95,7 @@ TEST_CASE("a register that says other than what was entered is told by its cell"
       {"incident", R"("id":"I-1")", R"("id":"I-7")", "incident I-7 row: there -> -"},
       {"incident", R"("id":"I-1")", R"("id":"I-0")", "incident I-1 row: - -> there"},
       {"change", "less than three", "three", "change C-1 notice: "},
+      {"change", "不足", "不少于", "change C-1 notice: "},
       {"change", R"("planned":"2026-11-10")", R"("planned":"2026-11-30")",
        "change C-1 planned: 2026-11-30 -> 2026-11-10"}};
   for (const Lie& lie : lies) {
@@ -100,9 +113,18 @@ TEST_CASE("a register that says other than what was entered is told by its cell"
   }
 }
 
+TEST_CASE("a unit's report with an entry of another unit is told") {
+  Registers provider;
+  provider.tells_of_others = true;
+  provider.deliver_registers();
+  const auto result = provider.check();
+  CHECK_MESSAGE(tells(result, "incident I-9 row: there -> -"), told(result));
+  CHECK(tells(result, "unit/tax/operations.json"));
+}
+
 TEST_CASE("an entry that a report leaves out, and a table that it has not, are told") {
   Registers provider;
-  provider.rows["incident"].clear();
+  provider.rows["incident"] = R"({"id":"I-8"})";
   provider.deliver_registers();
   CHECK(tells(provider.check(), "incident I-1 row: - -> there"));
 

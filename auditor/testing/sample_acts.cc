@@ -84,10 +84,11 @@ std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
   for (const auto& finding : findings) {
     const auto state = *rules::parse_finding_state(finding.state);
     add(rules::is_closed(state) ? closed : open,
-        fmt::format(R"({{"finding":"{}","host":"{}","state":{{"zh":"","en":"{}"}},"due":"{}",)"
-                    R"("recommended":null,"saving":null,"payer":{{"zh":"","en":"city"}},)"
-                    R"("why":{{"zh":"","en":"{}"}}}})",
-                    finding.id, finding.host, rules::state_name(state).en, finding.due,
+        fmt::format(R"({{"finding":"{}","host":"{}","state":{{"zh":"{}","en":"{}"}},"due":"{}",)"
+                    R"("recommended":null,"saving":null,"payer":{{"zh":"市级","en":"city"}},)"
+                    R"("why":{{"zh":"{}","en":"{}"}}}})",
+                    finding.id, finding.host, rules::state_name(state).zh,
+                    rules::state_name(state).en, finding.due, detail(finding, "why_zh"),
                     detail(finding, "why_en")));
     if (!rules::is_closed(state)) {
       ++sum;
@@ -105,7 +106,7 @@ std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
       return text.empty() ? "0" : text;
     };
     add(outcome,
-        fmt::format(R"({{"finding_id":"{}","host":"{}","payer":{{"zh":"","en":"city"}},)"
+        fmt::format(R"({{"finding_id":"{}","host":"{}","payer":{{"zh":"市级","en":"city"}},)"
                     R"("expected_vcpus":{}.00,"expected_memory_gb":{:.2f},"expected_month":null,)"
                     R"("actual_vcpus":{},"actual_memory_gb":{},)"
                     R"("actual_month":null,"measured":"{}"}})",
@@ -117,7 +118,7 @@ std::string advice_of(const std::vector<rules::StoredFinding>& findings) {
   const std::string savings =
       sum == 0
           ? ""
-          : fmt::format(R"({{"payer":{{"zh":"","en":"city"}},"findings":{},"priced":0,)"
+          : fmt::format(R"({{"payer":{{"zh":"市级","en":"city"}},"findings":{},"priced":0,)"
                         R"("saving":null,"sized":{},"saving_vcpus":{},"saving_memory_gb":{}}})",
                         sum, sized, sized == 0 ? "null" : fmt::format("{:.2f}", vcpus),
                         sized == 0 ? "null" : fmt::format("{:.2f}", memory_gb));

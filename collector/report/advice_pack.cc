@@ -5,6 +5,7 @@
 
 #include "collector/report/pack_parts.h"
 #include "rules/findings/finding.h"
+#include "rules/month/advice_json.h"
 
 namespace yunjian::collector {
 
@@ -18,10 +19,6 @@ std::string detail(const Finding& finding, std::string_view key) {
 }
 
 double number_of(const std::string& text) { return text.empty() ? 0 : std::stod(text); }
-
-Words payer_name(std::string_view key) {
-  return key == "county" ? Words{"县（区）", "county"} : Words{"市级", "city"};
-}
 
 DocumentTable findings_table(const UtilizationTable& table,
                              const std::vector<const Finding*>& findings,
@@ -55,7 +52,7 @@ DocumentTable findings_table(const UtilizationTable& table,
          state ? CellValue(rules::state_name(*state)) : CellValue(finding->state),
          date_or_text(finding->due), size.empty() ? CellValue() : CellValue(size),
          saving.empty() ? CellValue() : CellValue(Yuan{std::stoll(saving)}),
-         payer_name(detail(*finding, "payer")),
+         rules::payer_words(detail(*finding, "payer")),
          Words{detail(*finding, "why_zh"), detail(*finding, "why_en")}});
   }
   return shown;
@@ -94,7 +91,7 @@ DocumentTable savings_table(const std::vector<const Finding*>& findings) {
                      {"saving_vcpus", {"预计节约 vCPU", "vCPU to be saved"}, 14},
                      {"saving_memory_gb", {"预计节约内存 GB", "memory GB to be saved"}, 14}};
   for (const auto& [payer, sum] : by_payer) {
-    savings.rows.push_back({payer_name(payer), sum.findings, sum.priced,
+    savings.rows.push_back({rules::payer_words(payer), sum.findings, sum.priced,
                             sum.priced == 0 ? CellValue() : CellValue(Yuan{sum.fen}), sum.sized,
                             sum.sized == 0 ? CellValue() : CellValue(sum.vcpus),
                             sum.sized == 0 ? CellValue() : CellValue(sum.memory_gb)});
@@ -130,7 +127,7 @@ DocumentTable outcome_table(const std::vector<const Finding*>& closed) {
     const auto raised = rules::parse_month(finding->month);
     const unsigned months = raised ? rules::months_left_in_year(*raised) : 0;
     outcome.rows.push_back(
-        {finding->id, finding->host, payer_name(detail(*finding, "payer")),
+        {finding->id, finding->host, rules::payer_words(detail(*finding, "payer")),
          number_of(detail(*finding, "saving_vcpus")), actual("actual_vcpus"),
          number_of(detail(*finding, "saving_memory_gb")), actual("actual_memory_gb"),
          saving.empty() || months == 0 ? CellValue() : CellValue(Yuan{std::stoll(saving) / months}),

@@ -27,56 +27,12 @@ CellValue when(const RegistryEntry& entry, std::string_view field) {
   return value;
 }
 
-// The choices of the register as people read them; what is not here reads alike in both languages.
-constexpr std::pair<std::string_view, std::string_view> choice_names[] = {
-    {"attack_blocked", "攻击阻断"},
-    {"backup", "备份"},
-    {"critical", "严重"},
-    {"data_leak", "数据泄露"},
-    {"database", "数据库"},
-    {"day", "白班"},
-    {"failed", "失败"},
-    {"full", "全量"},
-    {"good", "成功"},
-    {"government", "政务外网区"},
-    {"high", "高"},
-    {"incremental", "增量"},
-    {"internet", "互联网区"},
-    {"intrusion", "入侵"},
-    {"low", "低"},
-    {"malware", "恶意程序"},
-    {"medium", "中"},
-    {"misuse", "违规使用"},
-    {"network", "网络"},
-    {"night", "夜班"},
-    {"no", "否"},
-    {"other", "其他"},
-    {"restore_test", "恢复测试"},
-    {"security", "安全"},
-    {"storage", "存储"},
-    {"yes", "是"}};
-
 std::map<Verdict, std::size_t> verdict_counts(const UtilizationTable& table) {
   std::map<Verdict, std::size_t> counts;
   for (const UtilizationRow& row : table.rows) {
     if (row.part == row.parts) ++counts[row.judgement.verdict];
   }
   return counts;
-}
-
-// "mlps_level" as people write it: "MLPS level".
-std::string english_name(std::string_view key) {
-  static const std::map<std::string_view, std::string_view> written = {
-      {"cve", "CVE"}, {"gb", "GB"}, {"mlps", "MLPS"}, {"vcpus", "vCPU"}};
-  std::string name;
-  while (!key.empty()) {
-    const std::string_view word = key.substr(0, key.find('_'));
-    key.remove_prefix(std::min(key.size(), word.size() + 1));
-    const auto found = written.find(word);
-    if (!name.empty()) name += ' ';
-    name += found == written.end() ? word : found->second;
-  }
-  return name;
 }
 
 }  // namespace
@@ -121,22 +77,21 @@ CellValue text_cell(const std::string& value) {
 }
 
 CellValue choice_cell(const std::string& value) {
-  for (const auto& [key, zh] : choice_names) {
-    if (key == value) return Words{std::string(zh), english_name(value)};
-  }
-  return text_cell(value);
+  auto words = rules::choice_words(value);
+  return words ? CellValue(std::move(*words)) : text_cell(value);
 }
 
 DocumentTable entries_table(std::string_view kind,
                             const std::vector<const RegistryEntry*>& entries) {
   const KindDef& def = *find_kind(kind);
-  DocumentTable table{.key = std::string(kind), .name = {std::string(def.zh), english_name(kind)}};
+  DocumentTable table{.key = std::string(kind),
+                      .name = {std::string(def.zh), rules::english_name(kind)}};
   table.name.en[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(table.name.en[0])));
   table.columns.push_back({"id", {"编号", "id"}, 12});
   for (const FieldDef& field : def.fields) {
     const double width = field.type == FieldType::text ? 24 : 13;
     table.columns.push_back(
-        {std::string(field.name), {std::string(field.zh), english_name(field.name)}, width});
+        {std::string(field.name), {std::string(field.zh), rules::english_name(field.name)}, width});
   }
   for (const RegistryEntry* entry : entries) {
     std::vector<CellValue>& row = table.rows.emplace_back();

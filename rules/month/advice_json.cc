@@ -31,11 +31,13 @@ const rapidjson::Value* member(const rapidjson::Value& object, const char* name)
   return found == object.MemberEnd() ? nullptr : &found->value;
 }
 
-// Digits and texts as they stand; of two languages the English; null is "".
+// Digits and texts as they stand; of words both languages; null is "".
 std::string cell_of(const rapidjson::Value& value) {
   if (value.IsString()) return std::string(view_of(value));
+  const auto* zh = member(value, "zh");
   const auto* en = member(value, "en");
-  return en != nullptr && en->IsString() ? std::string(view_of(*en)) : std::string();
+  if (zh == nullptr || !zh->IsString() || en == nullptr || !en->IsString()) return {};
+  return cell_of(Words{std::string(view_of(*zh)), std::string(view_of(*en))});
 }
 
 // What names a row of the table; nothing: it is not looked at.
@@ -111,7 +113,7 @@ std::string decimals(std::string_view text) {
 }
 
 std::string payer_of(const StoredFinding& finding) {
-  return detail(finding, "payer") == "county" ? "county" : "city";
+  return cell_of(payer_words(detail(finding, "payer")));
 }
 
 // Expected by one payer; what has no known price or size is counted and not guessed.
@@ -175,12 +177,12 @@ Rows wanted_rows(std::span<const StoredFinding> findings) {
     if (!expand && !is_closed(*state)) savings[payer].add(finding);
     rows[{is_closed(*state) ? "closed" : open, finding.id}] = {
         {"host", finding.host},
-        {"state", state_name(*state).en},
+        {"state", cell_of(state_name(*state))},
         {"due", finding.due},
         {"recommended", detail(finding, "recommended")},
         {"saving", yuan(detail(finding, "saving_fen"))},
         {"payer", payer},
-        {"why", detail(finding, "why_en")}};
+        {"why", cell_of(Words{detail(finding, "why_zh"), detail(finding, "why_en")})}};
     const bool done = *state == FindingState::reclaimed || *state == FindingState::remeasured;
     if (!done || detail(finding, "vcpus").empty()) continue;
     rows[{"outcome", finding.id}] = outcome_cells(finding);
@@ -190,6 +192,10 @@ Rows wanted_rows(std::span<const StoredFinding> findings) {
 }
 
 }  // namespace
+
+Words payer_words(std::string_view payer) {
+  return payer == "county" ? Words{"县（区）", "county"} : Words{"市级", "city"};
+}
 
 Result<std::vector<CellDifference>> advice_differences(std::string_view json,
                                                        std::span<const StoredFinding> findings) {

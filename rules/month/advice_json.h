@@ -6,8 +6,12 @@
 
 #include "rules/month/finding_fold.h"
 #include "rules/month/table_diff.h"
+#include "rules/utilization/rule_set.h"
 
 namespace yunjian::rules {
+
+// Who pays, as reports write it; the city where nothing is said.
+Words payer_words(std::string_view payer);
 
 // Where the findings in advice.json (tables reclaim, expand, closed and outcome) and their sums
 // (savings, by payer) differ from `findings`, those of the report's scope: row by row and cell by

@@ -15,6 +15,35 @@ namespace {
 
 constexpr int change_notice_days = 3;
 
+// The choices of the register as people read them; what is not here reads alike in both languages.
+constexpr std::pair<std::string_view, std::string_view> choice_names[] = {
+    {"attack_blocked", "攻击阻断"},
+    {"backup", "备份"},
+    {"critical", "严重"},
+    {"data_leak", "数据泄露"},
+    {"database", "数据库"},
+    {"day", "白班"},
+    {"failed", "失败"},
+    {"full", "全量"},
+    {"good", "成功"},
+    {"government", "政务外网区"},
+    {"high", "高"},
+    {"incremental", "增量"},
+    {"internet", "互联网区"},
+    {"intrusion", "入侵"},
+    {"low", "低"},
+    {"malware", "恶意程序"},
+    {"medium", "中"},
+    {"misuse", "违规使用"},
+    {"network", "网络"},
+    {"night", "夜班"},
+    {"no", "否"},
+    {"other", "其他"},
+    {"restore_test", "恢复测试"},
+    {"security", "安全"},
+    {"storage", "存储"},
+    {"yes", "是"}};
+
 std::optional<Month> month_of(const std::string& value) {
   if (const auto date = parse_date(value)) return date->year() / date->month();
   if (const auto time = ledger::parse_time(value)) return china_month(*time);
@@ -38,17 +67,20 @@ const rapidjson::Value* member(const rapidjson::Value& object, std::string_view 
 }
 
 std::string text_of(const rapidjson::Value* value) {
-  if (value == nullptr) return {};
-  if (value->IsString()) return {value->GetString(), value->GetStringLength()};
-  const auto* en = member(*value, "en");
-  return en != nullptr ? text_of(en->IsString() ? en : nullptr) : std::string();
+  if (value == nullptr || !value->IsString()) return {};
+  return {value->GetString(), value->GetStringLength()};
 }
 
-// Choices are written as words.
-bool says(const std::string& said, std::string sealed) {
+// Of a text itself, of words both languages; null is "".
+std::string cell_of(const rapidjson::Value* value) {
+  if (value == nullptr || !value->IsObject()) return text_of(value);
+  return cell_of(Words{text_of(member(*value, "zh")), text_of(member(*value, "en"))});
+}
+// Choices are written as words, which were the key itself in English before.
+bool says(const std::string& said, const std::string& sealed) {
   if (said == sealed) return true;
-  std::ranges::replace(sealed, '_', ' ');
-  return said == sealed;
+  const auto words = choice_words(sealed);
+  return words && (said == cell_of(*words) || said == cell_of(Words{words->zh, sealed}));
 }
 
 class Comparison {
@@ -66,11 +98,12 @@ class Comparison {
     }
     for (const RegistryEntry& entry : registers_.entries(kind)) {
       const bool wanted = stands_in_report(entry, scope_.month);
+      const bool own = scope_.own(entry);
       const auto found = told.find(entry.id);
-      if (found != told.end() && wanted) {
+      if (found != told.end() && wanted && (own || entry.unit.empty())) {
         compare(entry, *found->second);
         told.erase(found);
-      } else if (wanted && scope_.own(entry)) {
+      } else if (wanted && own) {
         add(place_of(entry.kind, entry.id), "row", "", "there");
       }
     }
@@ -82,21 +115,21 @@ class Comparison {
  private:
   void compare(const RegistryEntry& entry, const rapidjson::Value& row) {
     for (const auto& [name, value] : entry.fields) {
-      const std::string said = text_of(member(row, name));
+      const std::string said = cell_of(member(row, name));
       if (!says(said, value)) add(place_of(entry.kind, entry.id), name, said, value);
     }
     for (const auto& cell : row.GetObject()) {
       const std::string name(cell.name.GetString(), cell.name.GetStringLength());
       const bool derived = name == "id" || name == "notice" || name == "hosts";
-      const std::string said = text_of(&cell.value);
+      const std::string said = cell_of(&cell.value);
       if (!derived && !entry.fields.contains(name) && !said.empty()) {
         add(place_of(entry.kind, entry.id), name, said, "");
       }
     }
     if (entry.kind != "change") return;
     const auto notice = calendar_ ? change_notice(entry, *calendar_) : std::nullopt;
-    const std::string said = text_of(member(row, "notice"));
-    const std::string wanted = notice ? notice->en : std::string();
+    const std::string said = cell_of(member(row, "notice"));
+    const std::string wanted = notice ? cell_of(*notice) : std::string();
     if (said != wanted) add(place_of(entry.kind, entry.id), "notice", said, wanted);
   }
   static std::string place_of(std::string_view kind, const std::string& id) {
@@ -134,6 +167,28 @@ std::string_view day_field(std::string_view kind) {
   if (kind == "duty" || kind == "backup") return "date";
   if (kind == "incident" || kind == "security_event") return "began";
   return kind == "change" ? "planned" : "";
+}
+
+// "mlps_level" as people write it: "MLPS level".
+std::string english_name(std::string_view key) {
+  static const std::map<std::string_view, std::string_view> written = {
+      {"cve", "CVE"}, {"gb", "GB"}, {"mlps", "MLPS"}, {"vcpus", "vCPU"}};
+  std::string name;
+  while (!key.empty()) {
+    const std::string_view word = key.substr(0, key.find('_'));
+    key.remove_prefix(std::min(key.size(), word.size() + 1));
+    const auto found = written.find(word);
+    if (!name.empty()) name += ' ';
+    name += found == written.end() ? word : found->second;
+  }
+  return name;
+}
+
+std::optional<Words> choice_words(std::string_view choice) {
+  for (const auto& [key, zh] : choice_names) {
+    if (key == choice) return Words{std::string(zh), english_name(choice)};
+  }
+  return std::nullopt;
 }
 
 bool stands_in_report(const RegistryEntry& entry, Month month) {

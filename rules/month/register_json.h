@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,11 @@ inline constexpr std::string_view operations_kinds[] = {"system", "duty",   "inc
                                                         "change", "backup", "drill"};
 inline constexpr std::string_view security_kinds[] = {"security_event", "vulnerability",
                                                       "rectification"};
+
+// "mlps_level" as people write it: "MLPS level".
+std::string english_name(std::string_view key);
+// A choice of a register as reports write it; nothing: it has no words.
+std::optional<Words> choice_words(std::string_view choice);
 
 // The field that says when an entry of the kind was; "" when it is not of one day.
 std::string_view day_field(std::string_view kind);
@@ -38,7 +44,8 @@ struct RegisterScope {
 };
 
 // Where the registers in operations.json or security.json differ from those that were sealed: each
-// own entry that stands in the month's report must be there, and each row must say what was sealed.
+// own entry that stands in the month's report must be there, each row must say what was sealed, and
+// none may be another unit's.
 // `host` of a difference is "kind id", `first` what the file says. At most cell_differences_max.
 // Names are not looked at. Reject: the file is no such report.
 ledger::Result<std::vector<CellDifference>> register_differences(std::string_view json,

@@ -157,6 +157,8 @@ Result<std::vector<CellDifference>> table_differences(std::string_view first,
   return std::move(comparison.found);
 }
 
+std::string cell_of(const Words& words) { return words.zh + " / " + words.en; }
+
 std::string describe(const CellDifference& difference) {
   const auto or_absent = [](const std::string& value) { return value.empty() ? "-" : value; };
   return fmt::format("{} {}: {} -> {}", difference.host.empty() ? "table" : difference.host,

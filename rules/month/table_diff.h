@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ledger/base/result.h"
+#include "rules/utilization/rule_set.h"
 
 namespace yunjian::rules {
 
@@ -22,6 +23,9 @@ inline constexpr std::size_t cell_differences_max = 200;
 // cell_differences_max. Nothing when the same is said. Reject: one of them is not such a table.
 ledger::Result<std::vector<CellDifference>> table_differences(std::string_view first,
                                                               std::string_view second);
+
+// A cell of words, as it is compared: both languages.
+std::string cell_of(const Words& words);
 
 // "web-01 cpu.p95_percent: 2.40 -> 2.50"
 std::string describe(const CellDifference& difference);
